@@ -1,0 +1,1 @@
+//! The hozon command: words, tables, exit codes.

@@ -1,0 +1,1 @@
+//! Recipes, pins and explanations; pure.

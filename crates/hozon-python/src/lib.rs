@@ -1,0 +1,1 @@
+//! The Python extension: converts, walks values, watches code.

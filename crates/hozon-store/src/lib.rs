@@ -1,0 +1,1 @@
+//! Entries and blobs of one folder: get, put, lease, verify.

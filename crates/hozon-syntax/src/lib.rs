@@ -1,0 +1,1 @@
+//! Python source to definitions, names and code digests; pure.
