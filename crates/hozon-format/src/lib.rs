@@ -4,7 +4,9 @@
 #![forbid(unsafe_code)]
 
 mod digest;
+mod value;
 mod wire;
 
 pub use digest::{Digest, DigestParseError, Hasher, Key};
+pub use value::{INLINE_BYTES, MAX_DEPTH, Tag, ValueWriter};
 pub use wire::{Reader, WireError, Writer};
