@@ -236,6 +236,12 @@ impl ValueWriter {
         self.open.len()
     }
 
+    /// Returns the digest of the node that was written last, where a node was what was written last.
+    pub fn last_node(&self) -> Option<Digest> {
+        let (rest, digest) = self.bytes.split_last_chunk()?;
+        (rest.last() == Some(&(Tag::Node as u8))).then(|| Digest::from_bytes(*digest))
+    }
+
     /// Returns the digest of the one value written since `start` bytes were held, and drops its bytes.
     pub fn take_digest(&mut self, start: usize) -> Digest {
         let digest = Hasher::in_domain(DOMAIN).update(&self.bytes[start..]).finish();

@@ -1,0 +1,88 @@
+//! Small readings of Python objects: names, kinds, short texts for people.
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyFloat, PyInt, PyModule, PyString, PyType};
+
+/// The most characters of a value that are shown.
+const SHOWN_CHARACTERS: usize = 40;
+
+/// Returns a text attribute, or an empty text where there is none.
+pub(crate) fn text_attribute(object: &Bound<'_, PyAny>, name: &str) -> String {
+    object
+        .getattr(name)
+        .ok()
+        .and_then(|value| value.cast::<PyString>().ok().map(|text| text.to_string_lossy().into_owned()))
+        .unwrap_or_default()
+}
+
+/// Returns a type's name as people write it: `sqlite3.Connection`, `int`.
+pub(crate) fn type_name(class: &Bound<'_, PyType>) -> String {
+    let module = text_attribute(class, "__module__");
+    let name = text_attribute(class, "__qualname__");
+    if module == "builtins" || module == "__main__" || module.is_empty() { name } else { format!("{module}.{name}") }
+}
+
+/// Returns the first part of a dotted name.
+pub(crate) fn top_level(dotted: &str) -> &str {
+    dotted.split('.').next().unwrap_or(dotted)
+}
+
+/// Returns the repr of a dict's key, cut short, for the way to a value.
+pub(crate) fn short_repr(value: &Bound<'_, PyAny>) -> String {
+    let repr = value.repr().map_or_else(|_| "?".to_owned(), |repr| repr.to_string_lossy().into_owned());
+    shortened(&repr)
+}
+
+fn shortened(text: &str) -> String {
+    if text.chars().count() <= SHOWN_CHARACTERS {
+        return text.to_owned();
+    }
+    text.chars().take(SHOWN_CHARACTERS - 1).chain(['…']).collect()
+}
+
+/// Returns what an explanation may show of a value. Numbers, booleans and None are shown; of anything
+/// else only its type and size, since it may be a secret.
+pub(crate) fn shown(value: &Bound<'_, PyAny>) -> String {
+    let plain = value.is_none()
+        || value.is_exact_instance_of::<PyBool>()
+        || value.is_exact_instance_of::<PyInt>()
+        || value.is_exact_instance_of::<PyFloat>();
+    if plain {
+        return short_repr(value);
+    }
+    let name = type_name(&value.get_type());
+    if let Ok(shape) = value.getattr("shape") {
+        let dtype = value.getattr("dtype").map(|dtype| format!(" {dtype}")).unwrap_or_default();
+        return shortened(&format!("{name}{dtype} {shape}"));
+    }
+    match value.len() {
+        Ok(length) => format!("{name} of {length}"),
+        Err(_) => name,
+    }
+}
+
+/// Follows hozon's own wrappers to what they wrap: the cache around a function is no part of its code.
+pub(crate) fn unwrapped<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let mut value = value.clone();
+    while is_hozon_wrapper(&value) {
+        value = value.getattr(intern!(value.py(), "__wrapped__"))?;
+    }
+    Ok(value)
+}
+
+/// Tells whether this is a function that hozon made around another.
+fn is_hozon_wrapper(value: &Bound<'_, PyAny>) -> bool {
+    value.getattr_opt(intern!(value.py(), "__hozon_wrapper__")).ok().flatten().is_some()
+}
+
+/// Tells whether this belongs to hozon itself: its module, functions and classes.
+pub(crate) fn is_of_hozon(value: &Bound<'_, PyAny>) -> bool {
+    let name = if value.is_instance_of::<PyModule>() { "__name__" } else { "__module__" };
+    matches!(top_level(&text_attribute(value, name)), "hozon" | "_hozon") && !is_hozon_wrapper(value)
+}
+
+/// Tells whether this is an `object()` with nothing to tell it from others but its identity.
+pub(crate) fn is_bare_object(value: &Bound<'_, PyAny>) -> bool {
+    value.get_type().is(value.py().get_type::<PyAny>())
+}

@@ -1,0 +1,450 @@
+//! Walks Python values into the value protocol: the digest of a value.
+//!
+//! The walk depends on nothing but the value: not on identity, interning, sharing or hash order. What
+//! has no digest refuses with the way to it (`argument x: list[3]: sqlite3.Connection`).
+
+use std::collections::{BTreeSet, HashMap};
+
+use hozon_format::{Digest, MAX_DEPTH, Tag, ValueWriter};
+use pyo3::exceptions::{PyException, PyRecursionError};
+use pyo3::prelude::*;
+use pyo3::types::{
+    PyBool, PyByteArray, PyBytes, PyCFunction, PyComplex, PyDict, PyFloat, PyFrozenSet, PyFunction, PyInt,
+    PyList, PyModule, PyRange, PySet, PySlice, PyString, PyTuple, PyType,
+};
+
+use crate::buffers;
+use crate::reach;
+use crate::{hooks, names};
+
+/// Why a value has no digest.
+pub(crate) enum Refusal {
+    /// The value, or something in it, cannot be digested: the type's name, why, and the steps to it
+    /// (innermost first).
+    Undigestible { type_name: String, why: String, steps: Vec<String> },
+    /// An exception that is not about digests: an interrupt, above all.
+    Raised(PyErr),
+}
+
+pub(crate) type Walked<T> = Result<T, Refusal>;
+
+impl From<PyErr> for Refusal {
+    fn from(error: PyErr) -> Self {
+        Self::Raised(error)
+    }
+}
+
+impl Refusal {
+    pub(crate) fn of(value: &Bound<'_, PyAny>, why: impl Into<String>) -> Self {
+        Self::Undigestible { type_name: names::type_name(&value.get_type()), why: why.into(), steps: Vec::new() }
+    }
+
+    /// Reads an exception that a value's own code raised while it was walked.
+    fn from_value_code(value: &Bound<'_, PyAny>, error: PyErr) -> Self {
+        let py = value.py();
+        if error.is_instance_of::<PyException>(py) { Self::of(value, error.to_string()) } else { Self::Raised(error) }
+    }
+
+    fn inside(self, step: impl FnOnce() -> String) -> Self {
+        match self {
+            Self::Undigestible { type_name, why, mut steps } => {
+                steps.push(step());
+                Self::Undigestible { type_name, why, steps }
+            }
+            raised => raised,
+        }
+    }
+}
+
+/// One walk: of one value, or of several that enter one key.
+pub(crate) struct Walker<'py> {
+    py: Python<'py>,
+    writer: ValueWriter,
+    /// Digests of nodes that are referenced from several places. The references keep the addresses valid.
+    shared: HashMap<usize, (Bound<'py, PyAny>, Digest)>,
+    /// Addresses of the open nodes, outermost first.
+    ancestors: Vec<usize>,
+    /// The outermost ancestor that a cycle has led back to since the node was opened.
+    lowest_cycle: usize,
+    /// Functions and classes whose code is being digested now, outermost first.
+    pub(crate) in_progress: Vec<usize>,
+    /// Set when an unfinished function or class was met: digests made meanwhile hold only here.
+    pub(crate) met_unfinished: bool,
+    /// Top-level packages of the non-local types and functions that were met.
+    pub(crate) touched: BTreeSet<String>,
+    code_digests: HashMap<usize, (Bound<'py, PyAny>, Digest)>,
+}
+
+impl<'py> Walker<'py> {
+    pub(crate) fn new(py: Python<'py>) -> Self {
+        Self {
+            py,
+            writer: ValueWriter::new(),
+            shared: HashMap::new(),
+            ancestors: Vec::new(),
+            lowest_cycle: usize::MAX,
+            in_progress: Vec::new(),
+            met_unfinished: false,
+            touched: BTreeSet::new(),
+            code_digests: HashMap::new(),
+        }
+    }
+
+    /// Returns the digest of a value. May be called again while a walk is under way (a function's
+    /// closed-over values are digested apart from the value that holds the function).
+    pub(crate) fn digest(&mut self, value: &Bound<'py, PyAny>) -> Walked<Digest> {
+        let outer_writer = std::mem::take(&mut self.writer);
+        let outer_ancestors = std::mem::take(&mut self.ancestors);
+        let outer_cycle = std::mem::replace(&mut self.lowest_cycle, usize::MAX);
+        let result = self.write(value).map(|()| self.writer.take_digest(0));
+        self.writer = outer_writer;
+        self.ancestors = outer_ancestors;
+        self.lowest_cycle = outer_cycle;
+        result
+    }
+
+    fn write(&mut self, value: &Bound<'py, PyAny>) -> Walked<()> {
+        if self.write_leaf(value)? {
+            return Ok(());
+        }
+        if self.ancestors.len() >= MAX_DEPTH {
+            let why = format!("it is nested more than {MAX_DEPTH} levels deep");
+            return Err(Refusal::of(value, why));
+        }
+        // A node that stands in several places, or in itself, is held by its parent, by another
+        // holder and by this walk. Nodes with one holder need neither memo nor check.
+        if value.get_refcnt() <= 2 {
+            return self.write_node(value);
+        }
+        self.write_shared(value)
+    }
+
+    fn write_shared(&mut self, value: &Bound<'py, PyAny>) -> Walked<()> {
+        let address = value.as_ptr() as usize;
+        if let Some((_, digest)) = self.shared.get(&address) {
+            self.writer.reference(Tag::Node, digest);
+            return Ok(());
+        }
+        if let Some(level) = self.ancestors.iter().rposition(|ancestor| *ancestor == address) {
+            self.lowest_cycle = self.lowest_cycle.min(level);
+            self.writer.cycle((self.ancestors.len() - level) as u64);
+            return Ok(());
+        }
+        let level = self.ancestors.len();
+        let outer_cycle = std::mem::replace(&mut self.lowest_cycle, usize::MAX);
+        let outer_unfinished = std::mem::replace(&mut self.met_unfinished, false);
+        self.write_node(value)?;
+        let self_contained = self.lowest_cycle >= level && !self.met_unfinished;
+        if let (true, Some(digest)) = (self_contained, self.writer.last_node()) {
+            self.shared.insert(address, (value.clone(), digest));
+        }
+        // A cycle that ends at this node is no matter of the nodes around it.
+        let escaped = if self.lowest_cycle < level { self.lowest_cycle } else { usize::MAX };
+        self.lowest_cycle = outer_cycle.min(escaped);
+        self.met_unfinished |= outer_unfinished;
+        Ok(())
+    }
+
+    /// Writes scalars, texts and bytes; tells whether it did.
+    fn write_leaf(&mut self, value: &Bound<'py, PyAny>) -> Walked<bool> {
+        if value.is_exact_instance_of::<PyString>() {
+            self.write_text(value)?;
+        } else if value.is_exact_instance_of::<PyInt>() {
+            self.write_int(value)?;
+        } else if value.is_exact_instance_of::<PyFloat>() {
+            self.writer.float(value.extract()?);
+        } else if value.is_none() {
+            self.writer.mark(Tag::None);
+        } else if value.is_exact_instance_of::<PyBool>() {
+            self.writer.bool(value.extract()?);
+        } else if let Ok(bytes) = value.cast_exact::<PyBytes>() {
+            self.writer.sized(Tag::Bytes, bytes.as_bytes());
+        } else if value.is_exact_instance_of::<PyComplex>() {
+            let complex = value.cast::<PyComplex>().map_err(PyErr::from)?;
+            self.writer.complex(
+                complex.getattr("real")?.extract()?,
+                complex.getattr("imag")?.extract()?,
+            );
+        } else if value.is(&*self.py.Ellipsis().into_bound(self.py)) {
+            self.writer.mark(Tag::Ellipsis);
+        } else if value.is(&*self.py.NotImplemented().into_bound(self.py)) {
+            self.writer.mark(Tag::NotImplemented);
+        } else {
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
+    fn write_text(&mut self, value: &Bound<'py, PyAny>) -> Walked<()> {
+        let text = value.cast::<PyString>().map_err(PyErr::from)?;
+        match text.to_str() {
+            Ok(text) => self.writer.text(text),
+            // Lone surrogates have no UTF-8.
+            Err(_) => {
+                let encoded = text.call_method1("encode", ("utf-8", "surrogatepass"))?;
+                let encoded = encoded.cast::<PyBytes>().map_err(PyErr::from)?;
+                self.writer.sized(Tag::SurrogateText, encoded.as_bytes());
+            }
+        }
+        Ok(())
+    }
+
+    fn write_int(&mut self, value: &Bound<'py, PyAny>) -> Walked<()> {
+        if let Ok(small) = value.extract::<i64>() {
+            self.writer.int(small);
+            return Ok(());
+        }
+        let negative = value.lt(0)?;
+        let magnitude = value.abs()?;
+        let length = magnitude.call_method0("bit_length")?.extract::<usize>()?.div_ceil(8);
+        let bytes = magnitude.call_method1("to_bytes", (length, "little"))?;
+        self.writer.big_int(negative, bytes.cast::<PyBytes>().map_err(PyErr::from)?.as_bytes());
+        Ok(())
+    }
+
+    fn write_node(&mut self, value: &Bound<'py, PyAny>) -> Walked<()> {
+        self.ancestors.push(value.as_ptr() as usize);
+        let position = self.writer.position();
+        let result = self.write_container(value);
+        if result.is_err() {
+            self.writer.unwind(position.0, position.1);
+        }
+        self.ancestors.pop();
+        result
+    }
+
+    fn write_container(&mut self, value: &Bound<'py, PyAny>) -> Walked<()> {
+        if let Ok(list) = value.cast_exact::<PyList>() {
+            self.write_items(Tag::List, list.iter())
+        } else if let Ok(tuple) = value.cast_exact::<PyTuple>() {
+            self.write_items(Tag::Tuple, tuple.iter())
+        } else if let Ok(dict) = value.cast_exact::<PyDict>() {
+            self.write_dict(dict)
+        } else if value.is_exact_instance_of::<PySet>() {
+            self.write_set(Tag::Set, value)
+        } else if value.is_exact_instance_of::<PyFrozenSet>() {
+            self.write_set(Tag::FrozenSet, value)
+        } else if let Ok(bytes) = value.cast_exact::<PyByteArray>() {
+            self.writer.begin(Tag::ByteArray);
+            self.writer.sized(Tag::Bytes, &bytes.to_vec());
+            self.writer.end();
+            Ok(())
+        } else if value.is_exact_instance_of::<PySlice>() || value.is_exact_instance_of::<PyRange>() {
+            self.write_bounds(value)
+        } else {
+            self.write_other(value)
+        }
+    }
+
+    fn write_items(&mut self, tag: Tag, items: impl Iterator<Item = Bound<'py, PyAny>>) -> Walked<()> {
+        self.writer.begin(tag);
+        for (index, item) in items.enumerate() {
+            self.write(&item).map_err(|refusal| refusal.inside(|| format!("[{index}]")))?;
+        }
+        self.writer.end();
+        Ok(())
+    }
+
+    fn write_dict(&mut self, dict: &Bound<'py, PyDict>) -> Walked<()> {
+        self.writer.begin(Tag::Dict);
+        for (key, item) in dict.iter() {
+            self.write(&key)?;
+            self.write(&item).map_err(|refusal| refusal.inside(|| format!("[{}]", names::short_repr(&key))))?;
+        }
+        self.writer.end();
+        Ok(())
+    }
+
+    /// The order of a set is the order of its items' digests, whatever the hash seed was.
+    fn write_set(&mut self, tag: Tag, set: &Bound<'py, PyAny>) -> Walked<()> {
+        let mut digests = Vec::with_capacity(set.len()?);
+        for item in set.try_iter()? {
+            self.writer.begin(Tag::SetItem);
+            self.write(&item?)?;
+            digests.push(self.writer.close());
+        }
+        digests.sort_unstable();
+        self.writer.begin(tag);
+        digests.iter().for_each(|digest| self.writer.reference(Tag::Node, digest));
+        self.writer.end();
+        Ok(())
+    }
+
+    fn write_bounds(&mut self, value: &Bound<'py, PyAny>) -> Walked<()> {
+        let tag = if value.is_exact_instance_of::<PySlice>() { Tag::Slice } else { Tag::Range };
+        self.writer.begin(tag);
+        for name in ["start", "stop", "step"] {
+            self.write(&value.getattr(name)?)?;
+        }
+        self.writer.end();
+        Ok(())
+    }
+
+    fn write_other(&mut self, value: &Bound<'py, PyAny>) -> Walked<()> {
+        if value.is_instance_of::<PyFunction>() || value.is_instance_of::<PyType>() {
+            return self.write_code(value);
+        }
+        if value.is_instance_of::<PyModule>() {
+            return self.write_module(value);
+        }
+        if value.is_instance_of::<PyCFunction>() {
+            return self.write_builtin(value);
+        }
+        let class = value.get_type();
+        if let Some(shape) = hooks::shape_function(&class)? {
+            return self.write_shape(value, &shape);
+        }
+        self.write_reduced(value)
+    }
+
+    /// A function or class: by its code if it is local, else by its name.
+    fn write_code(&mut self, value: &Bound<'py, PyAny>) -> Walked<()> {
+        let value = &names::unwrapped(value)?;
+        if let Some(package) = reach::foreign_package(value)? {
+            let module: String = names::text_attribute(value, "__module__");
+            let qualified_name = names::text_attribute(value, "__qualname__");
+            self.touched.insert(package);
+            // The names alone are a leaf; as a node it has a place in the memo like any other.
+            self.writer.begin(Tag::Wrapper);
+            self.writer.global(&module, &qualified_name);
+            self.writer.end();
+            return Ok(());
+        }
+        let digest = self.code_digest(value)?;
+        self.writer.begin(Tag::Wrapper);
+        self.writer.reference(Tag::Code, &digest);
+        self.writer.end();
+        Ok(())
+    }
+
+    fn code_digest(&mut self, value: &Bound<'py, PyAny>) -> Walked<Digest> {
+        let address = value.as_ptr() as usize;
+        if let Some((_, digest)) = self.code_digests.get(&address) {
+            return Ok(*digest);
+        }
+        if let Some(level) = self.in_progress.iter().rposition(|open| *open == address) {
+            self.met_unfinished = true;
+            let levels = (self.in_progress.len() - level) as u64;
+            return Ok(Digest::of(&levels.to_le_bytes()));
+        }
+        let outer_unfinished = std::mem::replace(&mut self.met_unfinished, false);
+        let digest = reach::code_digest(self, value)?;
+        if !self.met_unfinished {
+            self.code_digests.insert(address, (value.clone(), digest));
+        }
+        self.met_unfinished |= outer_unfinished;
+        Ok(digest)
+    }
+
+    fn write_module(&mut self, module: &Bound<'py, PyAny>) -> Walked<()> {
+        self.writer.begin(Tag::Module);
+        match reach::module_package(module)? {
+            Some(package) => {
+                self.writer.text(&names::text_attribute(module, "__name__"));
+                self.touched.insert(package);
+            }
+            None => {
+                let digest = self.code_digest(module)?;
+                self.writer.reference(Tag::Code, &digest);
+            }
+        }
+        self.writer.end();
+        Ok(())
+    }
+
+    /// A function written in C: by name, and by the object that it is bound to, if any.
+    fn write_builtin(&mut self, value: &Bound<'py, PyAny>) -> Walked<()> {
+        let owner = value.getattr("__self__")?;
+        let name = names::text_attribute(value, "__qualname__");
+        self.writer.begin(Tag::BoundMethod);
+        if owner.is_none() || owner.is_instance_of::<PyModule>() {
+            let module = names::text_attribute(value, "__module__");
+            self.writer.global(&module, &name);
+            self.touched.insert(names::top_level(&module).to_owned());
+        } else {
+            self.writer.text(&name);
+            self.write(&owner).map_err(|refusal| refusal.inside(|| format!(".{name}.__self__")))?;
+        }
+        self.writer.end();
+        Ok(())
+    }
+
+    /// A value whose library or user says what it is made of: `(kind, part, part, ...)`.
+    fn write_shape(&mut self, value: &Bound<'py, PyAny>, shape: &Bound<'py, PyAny>) -> Walked<()> {
+        let parts = shape.call1((value,)).map_err(|error| Refusal::from_value_code(value, error))?;
+        self.writer.begin(Tag::Shaped);
+        self.write_part(&parts)?;
+        self.writer.end();
+        Ok(())
+    }
+
+    /// Parts of a shape: tuples of parts, buffers, or any values.
+    fn write_part(&mut self, part: &Bound<'py, PyAny>) -> Walked<()> {
+        if let Ok(parts) = part.cast_exact::<PyTuple>() {
+            self.writer.begin(Tag::Tuple);
+            for part in parts.iter() {
+                self.write_part(&part)?;
+            }
+            self.writer.end();
+            return Ok(());
+        }
+        if buffers::write_buffer(&mut self.writer, part)? {
+            return Ok(());
+        }
+        self.write(part)
+    }
+
+    /// Anything else: by what `__reduce_ex__` says it is made of, walked as structure.
+    fn write_reduced(&mut self, value: &Bound<'py, PyAny>) -> Walked<()> {
+        if names::is_bare_object(value) {
+            return Err(Refusal::of(value, "it is a bare object(), which only its identity tells from others"));
+        }
+        let reduced = value
+            .call_method1("__reduce_ex__", (4,))
+            .map_err(|error| Refusal::from_value_code(value, error))?;
+        self.writer.begin(Tag::Reduced);
+        if let Ok(name) = reduced.cast::<PyString>() {
+            let module = names::text_attribute(value, "__module__");
+            self.touched.insert(names::top_level(&module).to_owned());
+            self.writer.global(&module, &name.to_string_lossy());
+        } else {
+            let parts = reduced
+                .cast::<PyTuple>()
+                .map_err(|_| Refusal::of(value, "its __reduce_ex__ gives neither a str nor a tuple"))?;
+            for (index, part) in parts.iter().enumerate() {
+                self.write_reduced_part(index, &part).map_err(|refusal| {
+                    refusal.inside(|| names::type_name(&value.get_type()))
+                })?;
+            }
+        }
+        self.writer.end();
+        Ok(())
+    }
+
+    /// Items 3 and 4 of a reduction are iterators, of list items and of dict items.
+    fn write_reduced_part(&mut self, index: usize, part: &Bound<'py, PyAny>) -> Walked<()> {
+        if index < 3 || part.is_none() {
+            return self.write(part);
+        }
+        self.writer.begin(Tag::List);
+        if index < 5 {
+            for item in part.try_iter()? {
+                self.write(&item?)?;
+            }
+        } else {
+            self.write(part)?;
+        }
+        self.writer.end();
+        Ok(())
+    }
+}
+
+/// Tells a refusal in the words of the person's code: what, its type, why, and where in it.
+pub(crate) fn describe_steps(steps: &[String]) -> String {
+    steps.iter().rev().cloned().collect()
+}
+
+/// Reads a stack overflow of the interpreter as the refusal that it is.
+pub(crate) fn is_recursion(error: &PyErr, py: Python<'_>) -> bool {
+    error.is_instance_of::<PyRecursionError>(py)
+}
