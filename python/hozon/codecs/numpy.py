@@ -203,10 +203,11 @@ def _seed_sequence_shape(sequence: Any) -> tuple[Any, ...]:
 
 
 def _ufunc_shape(function: Any) -> tuple[Any, ...]:
-    module = pickle.whichmodule(function, function.__name__)
-    if getattr(sys.modules.get(module), function.__name__, None) is not function:
-        raise TypeError("a ufunc that no module names is known only by its address")
-    return ("numpy.ufunc", module, function.__name__)
+    name = function.__name__
+    for module in ("numpy", "scipy.special", *sorted(sys.modules)):
+        if vars(sys.modules.get(module, object)).get(name) is function:
+            return ("numpy.ufunc", module, name)
+    raise TypeError("a ufunc that no module names is known only by its address")
 
 
 def _function_shape(function: Any) -> tuple[Any, ...]:
@@ -255,8 +256,12 @@ def _reduce_array(array: Array) -> Any:
     if not memory.flags.c_contiguous:
         memory = np.ascontiguousarray(memory)
         memory.flags.writeable = array.flags.writeable
-    content = pickle.PickleBuffer(_bytes_of(memory)) if array.nbytes else array.flags.writeable
+    content = _memory_of(memory) if array.nbytes else array.flags.writeable
     return restore_array, (content, _stored_dtype(dtype), array.shape, order)
+
+
+def _memory_of(array: Any) -> pickle.PickleBuffer:
+    return pickle.PickleBuffer(_bytes_of(array))  # type: ignore[arg-type,unused-ignore]
 
 
 def _stored_dtype(dtype: DType) -> Any:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 _PIECE_ROWS = 1 << 20
 
+# Memory around a slice that is not worth a copy to be rid of.
+_SLACK_BYTES = 4096
+
 
 def shape_for(base: type, cls: type) -> ShapeFunction | None:
     """Returns the shape function of a class of Arrow, or of one that inherits it."""
@@ -187,8 +190,8 @@ def _texts(chunks: Chunks, cast_to: Any) -> Iterator[memoryview]:
         _, offsets, content = piece.buffers()
         if content is None or not len(piece):
             continue
-        code = "q" if str(piece.type).startswith("large") else "i"
-        ends = memoryview(offsets).cast("B").cast(code)
+        plain = memoryview(offsets).cast("B")
+        ends = plain.cast("q") if str(piece.type).startswith("large") else plain.cast("i")
         yield memoryview(content)[ends[piece.offset] : ends[piece.offset + len(piece)]]
 
 
@@ -247,6 +250,7 @@ def reducer_for(cls: type) -> Reducer | None:
 
 
 def _reduce_array(array: Any) -> Any:
-    if len(array) and array.get_total_buffer_size() > 2 * array.nbytes + 4096:
-        return pa.concat_arrays, ([pc.take(array, pa.array(range(len(array))))],)
-    return NotImplemented
+    if array.get_total_buffer_size() <= 2 * array.nbytes + _SLACK_BYTES:
+        return NotImplemented
+    # Two arrays become one in memory of its own.
+    return pa.concat_arrays, ([pa.concat_arrays([array, array.slice(0, 0)])],)
