@@ -6,6 +6,7 @@ import sys
 from copyreg import dispatch_table
 
 from hozon._hozon import PiecedBuffer, RawBuffer
+
 from hozon.codecs import for_subclass
 
 TYPE_CHECKING = False
