@@ -274,6 +274,8 @@ def assert_same(restored: Any, original: Any) -> None:
         pd.testing.assert_index_equal(restored, original, exact=True, check_exact=True)
         assert restored.names == original.names
         assert getattr(restored, "freq", None) == getattr(original, "freq", None)
+    elif isinstance(original, (set, frozenset)):
+        assert restored == original
     else:
         assert repr(restored) == repr(original) or " at 0x" in repr(original)
 
