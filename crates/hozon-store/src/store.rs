@@ -7,9 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hozon_format::{Digest, FileStamp, Key, SealKey};
-use hozon_sys::{Durability, FileKind, Publication, Stat, System, publish};
+use hozon_sys::{Brief, Durability, FileKind, Publication, Stat, System, publish};
 
-use crate::brief::Brief;
 use crate::layout::Layout;
 use crate::summaries::Use;
 use crate::{Notice, StoreError};
