@@ -113,7 +113,7 @@ impl Parameters {
             let by_keyword =
                 if index >= self.positional_only && !kwargs.is_empty() { kwargs.get_item(name)? } else { None };
             let by_position = if index < given.min(self.positional) { Some(args.get_item(index)?) } else { None };
-            let default = self.default(function, index, given)?;
+            let default = self.default(function, index)?;
             let value = match (by_position, by_keyword) {
                 (Some(_), Some(_)) => return Ok(None),
                 (Some(value), None) => value,
@@ -155,7 +155,8 @@ impl Parameters {
         let Some(keywords) = &self.keywords else { return Ok(false) };
         let mut extra = Vec::new();
         for (name, value) in kwargs.iter() {
-            let taken = self.names[self.positional_only..].iter().any(|known| known.bind(py).eq(&name).unwrap_or(false));
+            let is_taken = |known: &Py<PyString>| known.bind(py).as_any().eq(&name).unwrap_or(false);
+            let taken = self.names[self.positional_only..].iter().any(is_taken);
             if !taken {
                 extra.push((name.extract::<String>()?, value));
             }
@@ -172,7 +173,6 @@ impl Parameters {
         &self,
         function: &pyo3::Bound<'py, PyAny>,
         index: usize,
-        given: usize,
     ) -> PyResult<Option<pyo3::Bound<'py, PyAny>>> {
         let py = function.py();
         if index >= self.positional {
@@ -180,7 +180,6 @@ impl Parameters {
             let Ok(defaults) = defaults.cast_into::<PyDict>() else { return Ok(None) };
             return defaults.get_item(self.names[index].bind(py));
         }
-        let _ = given;
         let defaults = function.getattr(intern!(py, "__defaults__"))?;
         let Ok(defaults) = defaults.cast_into::<PyTuple>() else { return Ok(None) };
         let first = self.positional - defaults.len();

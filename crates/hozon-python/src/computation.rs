@@ -203,7 +203,8 @@ impl Keyed {
 
     fn fixed_nodes(&self) -> Vec<Node> {
         let mut nodes = Vec::new();
-        if let Some(version) = hozon_key::pins::pinned(HOZON_VERSION, self.pins.hozon) {
+        if self.pins.hozon != Pin::None {
+            let version = hozon_key::pins::pinned(HOZON_VERSION, self.pins.hozon);
             let shown = format!("hozon {HOZON_VERSION}");
             nodes.push(Node::leaf(NodeKind::Pin, "hozon", Digest::of(version.as_bytes())).with_shown(shown.as_str()));
         }

@@ -28,7 +28,10 @@ pub(crate) fn node(py: Python<'_>, packages: &BTreeSet<String>, pin: Pin) -> PyR
     }
     let mut group = Node::new(NodeKind::Group, "distributions");
     for (name, version) in versions {
-        let Some(pinned) = pinned(&version, pin) else { continue };
+        if pin == Pin::None {
+            continue;
+        }
+        let pinned = pinned(&version, pin);
         let node = Node::leaf(NodeKind::Distribution, name.as_str(), Digest::of(pinned.as_bytes()));
         group.children.push(node.with_shown(version.as_str()));
     }

@@ -118,8 +118,9 @@ fn class_is_unchanged(
         return Ok(false);
     }
     let now = class_items(class)?;
-    let unchanged = |((name, value), (old_name, old_value)): (&(Bound<'_, _>, Bound<'_, PyAny>), &(Py<PyString>, Py<PyAny>))| {
+    let pairs = now.iter().zip(items);
+    let unchanged = pairs.into_iter().all(|((name, value), (old_name, old_value))| {
         value.is(old_value) && name.is(old_name)
-    };
-    Ok(now.len() == items.len() && now.iter().zip(items).all(unchanged))
+    });
+    Ok(now.len() == items.len() && unchanged)
 }

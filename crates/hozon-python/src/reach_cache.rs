@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use hozon_key::pins::Pin;
 use pyo3::prelude::*;
 use pyo3::types::PyWeakrefReference;
 
@@ -23,14 +24,16 @@ const MOST_KEPT: usize = 4096;
 
 /// Returns what `root` reaches, analysed anew if something that was reached has changed.
 pub(crate) fn reached<'py>(walker: &mut Walker<'py>, root: &Bound<'py, PyAny>) -> Walked<Arc<Reached>> {
-    if let Some(reached) = kept(root)? {
+    // Analyses under other pins are other analyses.
+    let keeps = walker.local_pin == Pin::Code;
+    if let Some(reached) = if keeps { kept(root)? } else { None } {
         walker.touched.extend(reached.packages.iter().cloned());
         return Ok(reached);
     }
     let outer_unfinished = std::mem::replace(&mut walker.met_unfinished, false);
     let reached = Arc::new(reach::analyse(walker, root)?);
     // Digests of values that lead back to unfinished code hold only inside this walk.
-    if !walker.met_unfinished {
+    if keeps && !walker.met_unfinished {
         keep(root, &reached);
     }
     walker.met_unfinished |= outer_unfinished;
@@ -63,4 +66,10 @@ fn keep(root: &Bound<'_, PyAny>, reached: &Arc<Reached>) {
 
 fn lock() -> std::sync::MutexGuard<'static, Option<HashMap<usize, Kept>>> {
     KEPT.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Forgets every analysis.
+pub(crate) fn forget() {
+    let forgotten = lock().take();
+    drop(forgotten);
 }
