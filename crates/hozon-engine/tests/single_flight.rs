@@ -1,4 +1,5 @@
 //! Of many callers of one missing key, one computes; and nobody waits for ever.
+#![expect(clippy::disallowed_methods, reason = "the tests start processes and look at files themselves")]
 
 use std::borrow::Cow;
 use std::ops::ControlFlow;
@@ -188,4 +189,54 @@ fn the_turn_tells_why_there_was_no_result() {
     memory.overwrite(&Path::new("/store/v1/entries").join(&hex[..2]).join(&hex[2..]), b"damaged");
     let turn = turn_of(flights.poll(&key(1), Caller::task(1)));
     assert!(matches!(turn.why(), Miss::Quarantined { .. }));
+}
+
+const FOLDER: &str = "HOZON_TEST_CHILD_FOLDER";
+const KEYS: u8 = 10;
+
+/// Four threads ask for ten keys, each in its own order; who computes leaves a file.
+#[test]
+#[ignore = "the child of the test below, not a test of its own"]
+fn child_with_four_threads() {
+    let folder = std::path::PathBuf::from(std::env::var_os(FOLDER).expect("started by the test below"));
+    let flights = flights(Os, &folder.join("store"));
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let (flights, folder) = (&flights, &folder);
+            scope.spawn(move || {
+                for number in (0..KEYS).map(|number| (number + thread) % KEYS) {
+                    let begun = flights.begin(&key(number), Caller::this_thread(), LONG, &mut patient);
+                    let Begin::Compute(turn) = begun else { continue };
+                    assert!(turn.has_lease());
+                    let name = format!("computed-{number}-{}-{thread}", std::process::id());
+                    std::fs::write(folder.join(name), "").unwrap();
+                    Os.sleep(Duration::from_millis(5));
+                    put(flights, key(number));
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn three_processes_with_four_threads_each_compute_every_key_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let start = || {
+        std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "child_with_four_threads", "--ignored"])
+            .env(FOLDER, folder.path())
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap()
+    };
+    let children: Vec<_> = (0..3).map(|_| start()).collect();
+    for mut child in children {
+        assert!(child.wait().unwrap().success());
+    }
+    let names = std::fs::read_dir(folder.path()).unwrap();
+    let names: Vec<_> = names.map(|item| item.unwrap().file_name().into_string().unwrap()).collect();
+    for number in 0..KEYS {
+        let of_key = names.iter().filter(|name| name.starts_with(&format!("computed-{number}-")));
+        assert_eq!(of_key.count(), 1, "{names:?}");
+    }
 }

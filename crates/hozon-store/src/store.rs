@@ -46,6 +46,8 @@ impl Store {
         let mut notices = Vec::new();
         if let Err(source) = make_folders(&*system, &layout) {
             notices.push(opens_for_reading(&*system, folder, &layout, source)?);
+        } else if !system.can_write(&layout.temporary) {
+            notices.push(Notice::ReadOnly { path: folder.to_owned() });
         }
         notices.extend(writable_by_others(&*system, folder));
         if system.is_network_mount(folder) {
