@@ -133,7 +133,10 @@ impl<'a> Visitor<'a> for Bindings<'a> {
 
     fn visit_except_handler(&mut self, handler: &'a ExceptHandler) {
         let ExceptHandler::ExceptHandler(clause) = handler;
-        clause.name.iter().for_each(|name| self.bind(name));
+        if let Some(name) = &clause.name {
+            self.bind(name);
+            self.deleted.insert(name);
+        }
         visitor::walk_except_handler(self, handler);
     }
 

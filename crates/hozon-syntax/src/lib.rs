@@ -12,20 +12,21 @@ mod flow;
 mod fragment;
 mod lines;
 mod module;
-
+mod mutation;
 mod nesting;
 mod normal;
 mod parse;
 mod scope;
-
+mod statement;
 mod walk;
 mod walk_expression;
 mod walk_statement;
 
-pub use block::ScopeKind;
+pub use block::{Block, BlockError, Escape, EscapeKind, ScopeKind};
 pub use definition::{Definition, DefinitionKind};
 pub use error::SourceError;
 pub use fragment::{Fragment, Import, Read};
 pub use lines::Position;
 pub use module::{Module, analyse};
 pub use parse::Dialect;
+pub use statement::Statement;

@@ -6,20 +6,23 @@ use ruff_python_ast::ModModule;
 use ruff_python_ast::visitor::Visitor;
 
 use crate::bindings::Bindings;
+use crate::block::{self, Block, BlockError};
 use crate::definition::{Definition, DefinitionKind};
 use crate::error::SourceError;
 use crate::fragment::Fragment;
 use crate::lines::{Lines, Position};
 use crate::normal::Normalizer;
 use crate::parse::{Dialect, as_tokenized, with_tree};
+use crate::statement::{self, Statement};
 use crate::walk::Walker;
 
 /// What is known of one source text. Owned, immutable, cheap to clone and to share between threads.
 #[derive(Debug, Clone)]
 pub struct Module {
-    pub(crate) source: Arc<str>,
-    pub(crate) dialect: Dialect,
+    source: Arc<str>,
+    dialect: Dialect,
     definitions: Arc<[Definition]>,
+    statements: Arc<[Statement]>,
     whole: Arc<Fragment>,
 }
 
@@ -29,22 +32,24 @@ pub struct Module {
 /// The text is not Python, is nested too deep, or is too large: see [`SourceError`].
 pub fn analyse(source: &str, dialect: Dialect) -> Result<Module, SourceError> {
     let source = as_tokenized(source);
-    let (definitions, whole) = with_tree(&source, dialect, |tree, lines| read_tree(tree, lines, &source))?;
+    let (definitions, statements, whole) =
+        with_tree(&source, dialect, |tree, lines| read_tree(tree, lines, &source))?;
     Ok(Module {
         source: Arc::from(&*source),
         dialect,
         definitions: definitions.into(),
+        statements: statements.into(),
         whole: Arc::new(whole),
     })
 }
 
-fn read_tree(tree: &ModModule, lines: &Lines, source: &str) -> (Vec<Definition>, Fragment) {
+fn read_tree(tree: &ModModule, lines: &Lines, source: &str) -> (Vec<Definition>, Vec<Statement>, Fragment) {
     let normalizer = Normalizer::new(source, &tree.body);
-    let mut walker = Walker::new(Bindings::of_body(&tree.body), &normalizer, lines);
+    let mut walker = Walker::new(Bindings::of_body(&tree.body), Some(&normalizer), lines);
     walker.start_region();
     walker.visit_body(&tree.body);
     let whole = walker.finish_region().finish(normalizer.statements(&tree.body));
-    (walker.into_definitions(), whole)
+    (walker.into_definitions(), statement::statements(&tree.body, lines, &normalizer), whole)
 }
 
 impl Module {
@@ -96,6 +101,31 @@ impl Module {
             .filter(|class| class.qualname == qualname && class.first_line == first_line)
             .collect();
         only_one_kind(&candidates)
+    }
+
+    /// Returns the `with` statement one of whose managers covers a position: in CPython, the position of
+    /// the instruction that enters it. `column` is in UTF-8 bytes. Parses the text again.
+    ///
+    /// # Errors
+    /// No manager stands there, or several do and no column was told.
+    pub fn block_at(&self, line: u32, column: Option<u32>) -> Result<Block, BlockError> {
+        with_tree(&self.source, self.dialect, |tree, lines| {
+            block::block_at(&tree.body, lines, &self.source, line, column)
+        })?
+    }
+
+    /// Returns the statements of the module itself, in order.
+    pub fn statements(&self) -> &[Statement] {
+        &self.statements
+    }
+
+    /// Returns the indices, in order, of the statements that may have made the present value of `names`.
+    ///
+    /// They are the statements that bind or may change a name of the set, the set growing by the names that
+    /// those statements read, but for names that only definitions and imports bind, and by names that may
+    /// share a value with one of it. Statements that may bind any name at all are always among them.
+    pub fn slice(&self, names: &[&str]) -> Vec<usize> {
+        statement::slice(&self.statements, names)
     }
 
     fn classes(&self) -> impl Iterator<Item = &Definition> {

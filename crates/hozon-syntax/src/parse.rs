@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use ruff_python_ast::ModModule;
-use ruff_python_parser::{Mode, ParseOptions, parse_unchecked};
+use ruff_python_ast::{Mod, ModModule};
+use ruff_python_parser::{Mode, ParseOptions, Parsed, parse_unchecked};
 
 use crate::error::SourceError;
 use crate::lines::Lines;
@@ -58,7 +58,7 @@ pub(crate) fn with_tree<T>(
         return Err(SourceError::TooDeep { limit: nesting::DEEPEST });
     }
     nesting::with_stack_for(depth, || {
-        let parsed = parse_unchecked(source, ParseOptions::from(mode));
+        let parsed = parse_guarded(source, mode)?;
         if let Some(error) = parsed.errors().first() {
             let line = lines.line(error.location.start());
             let message = error.error.to_string();
@@ -70,4 +70,12 @@ pub(crate) fn with_tree<T>(
             .map(|module| read(module.syntax(), &lines))
             .ok_or_else(|| SourceError::Syntax { line: 1, message: "not a module".into() })
     })
+}
+
+/// Parses; a parser that panics has met a text that is not Python.
+///
+/// It does so where it recovers from unbalanced brackets before a notebook's `?`.
+fn parse_guarded(source: &str, mode: Mode) -> Result<Parsed<Mod>, SourceError> {
+    std::panic::catch_unwind(|| parse_unchecked(source, ParseOptions::from(mode)))
+        .map_err(|_| SourceError::Syntax { line: 1, message: "the parser cannot make sense of this".into() })
 }

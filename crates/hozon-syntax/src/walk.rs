@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use hozon_format::Digest;
 use ruff_python_ast::visitor::Visitor;
 use ruff_python_ast::{Decorator, ExprLambda, Parameters, StmtClassDef, StmtFunctionDef, TypeParams};
 use ruff_text_size::{Ranged, TextRange, TextSize};
@@ -27,7 +28,8 @@ pub(crate) struct Walker<'a, 'n> {
     /// The `with` statement whose body is to be the region.
     pub(crate) target: Option<TextRange>,
     pub(crate) found: Option<Found>,
-    normalizer: &'n Normalizer<'a>,
+    /// Gives the digests of definitions; none where only a region is wanted.
+    normalizer: Option<&'n Normalizer<'a>>,
     lines: &'n Lines,
 }
 
@@ -77,7 +79,11 @@ const HARMLESS_DECORATORS: [&str; 10] = [
 
 impl<'a, 'n> Walker<'a, 'n> {
     /// Starts in a module scope that binds what `bindings` says.
-    pub(crate) fn new(bindings: Bindings<'a>, normalizer: &'n Normalizer<'a>, lines: &'n Lines) -> Self {
+    pub(crate) fn new(
+        bindings: Bindings<'a>,
+        normalizer: Option<&'n Normalizer<'a>>,
+        lines: &'n Lines,
+    ) -> Self {
         let mut scopes = Scopes::default();
         scopes.push(Scope::new(Kind::Module, None, bindings));
         Self {
@@ -195,11 +201,16 @@ impl<'a, 'n> Walker<'a, 'n> {
     }
 
     fn open(&mut self) {
+        if self.normalizer.is_none() {
+            return;
+        }
         self.open.push(Open { base: self.scopes.len(), collector: Collector::default() });
     }
 
-    fn close(&mut self) -> Collector {
-        self.open.pop().map(|open| open.collector).unwrap_or_default()
+    /// Ends the fragment opened last; none where fragments are not wanted.
+    fn close(&mut self, digest: impl FnOnce(&Normalizer<'a>) -> Digest) -> Option<Fragment> {
+        let digest = digest(self.normalizer?);
+        self.open.pop().map(|open| open.collector.finish(digest))
     }
 
     fn decorators(&mut self, decorators: &'a [Decorator]) -> Vec<Fragment> {
@@ -207,7 +218,7 @@ impl<'a, 'n> Walker<'a, 'n> {
         for decorator in decorators {
             self.open();
             self.visit_expr(&decorator.expression);
-            fragments.push(self.close().finish(self.normalizer.expression(&decorator.expression)));
+            fragments.extend(self.close(|normalizer| normalizer.expression(&decorator.expression)));
         }
         fragments
     }
@@ -238,7 +249,7 @@ impl<'a, 'n> Walker<'a, 'n> {
         self.deferred(deferring, |walker| walker.visit_body(&function.body));
         self.scopes.pop();
         self.scopes.pop();
-        let body = self.close().finish(self.normalizer.function(function));
+        let body = self.close(|normalizer| normalizer.function(function));
         let kind = if function.is_async { DefinitionKind::AsyncFunction } else { DefinitionKind::Function };
         let range = function.range();
         let body_range = TextRange::new(function.parameters.start(), range.end());
@@ -270,7 +281,7 @@ impl<'a, 'n> Walker<'a, 'n> {
         self.class_deferring = outer;
         self.scopes.pop();
         self.scopes.pop();
-        let body = self.close().finish(self.normalizer.class(class));
+        let body = self.close(|normalizer| normalizer.class(class));
         let range = class.range();
         let place = Place { range, keyword: class.name.start(), body: range };
         let kind = DefinitionKind::Class;
@@ -289,7 +300,7 @@ impl<'a, 'n> Walker<'a, 'n> {
         self.scopes.push(Scope::new(Kind::Function, Some(NAME), bindings));
         self.visit_expr(&lambda.body);
         self.scopes.pop();
-        let body = self.close().finish(self.normalizer.lambda(lambda));
+        let body = self.close(|normalizer| normalizer.lambda(lambda));
         let place = Place { range: lambda.range(), keyword: lambda.start(), body: lambda.body.range() };
         let (kind, decorators) = (DefinitionKind::Lambda, Vec::new());
         self.define(Draft { kind, name: NAME, qualname, enclosing_function, decorators, body, place });
@@ -318,6 +329,7 @@ impl<'a, 'n> Walker<'a, 'n> {
     }
 
     fn define(&mut self, draft: Draft<'_>) {
+        let Some(fragment) = draft.body else { return };
         let Place { range, keyword, body } = draft.place;
         let definition = Definition {
             kind: draft.kind,
@@ -327,7 +339,7 @@ impl<'a, 'n> Walker<'a, 'n> {
             line: self.lines.line(keyword),
             last_line: self.lines.line(range.end()),
             decorators: draft.decorators,
-            body: draft.body,
+            body: fragment,
             enclosing_function: draft.enclosing_function,
             body_start: self.lines.position(body.start()),
             body_end: self.lines.position(body.end()),
@@ -343,7 +355,7 @@ struct Draft<'s> {
     qualname: String,
     enclosing_function: bool,
     decorators: Vec<Fragment>,
-    body: Fragment,
+    body: Option<Fragment>,
     place: Place,
 }
 

@@ -1,25 +1,12 @@
 //! Which names a definition takes from outside.
 
-use hozon_syntax::{Definition, Dialect, Fragment, Module, analyse};
+mod common;
 
-fn module(source: &str) -> Module {
-    analyse(source, Dialect::Python).unwrap_or_else(|error| panic!("{error}\n{source}"))
-}
-
-fn named<'m>(module: &'m Module, name: &str) -> &'m Definition {
-    module.definitions().iter().find(|it| it.name == name).unwrap_or_else(|| panic!("no {name}"))
-}
-
-/// Reads as text: `np.sum()` is only called, `np.sum` is used as a value.
-fn shown(fragment: &Fragment) -> String {
-    let show =
-        |read: &hozon_syntax::Read| format!("{}{}", read.path.join("."), if read.bare { "" } else { "()" });
-    fragment.reads.iter().map(show).collect::<Vec<_>>().join(" ")
-}
+use common::{module, named, shown};
 
 #[track_caller]
 fn reads(source: &str, expected: &str) {
-    assert_eq!(shown(&named(&module(source), "f").body), expected, "{source}");
+    assert_eq!(shown(&named(&module(source), "f").body.reads), expected, "{source}");
 }
 
 #[test]
@@ -72,7 +59,7 @@ fn every_form_of_binding_makes_a_local() {
         "async def w():\n  async for v in (): v\n  async with g as u: u",
     ] {
         let module = module(&format!("def f():\n {source}\n"));
-        let names = shown(&named(&module, "f").body);
+        let names = shown(&named(&module, "f").body.reads);
         let names = names.replace("g()", "").replace("int", "").replace('g', "");
         assert_eq!(names.trim(), "", "{source}");
     }
@@ -101,7 +88,7 @@ fn nested_definitions_count_with_their_defaults_and_decorators() {
 fn own_defaults_decorators_and_annotations_do_not_count() {
     reads("@deco(arg)\ndef f(a: note = default, *b: other) -> result:\n x: local_note = a\n", "");
     let module = module("@deco(arg)\n@other.one\ndef f(): pass");
-    let decorators: Vec<String> = named(&module, "f").decorators.iter().map(shown).collect();
+    let decorators: Vec<String> = named(&module, "f").decorators.iter().map(|it| shown(&it.reads)).collect();
     assert_eq!(decorators, ["arg deco()", "other.one"]);
 }
 
