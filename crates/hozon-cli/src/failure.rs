@@ -45,7 +45,9 @@ impl From<StoreError> for Failure {
         let failure = Self::unusable(visible(&error.to_string()));
         match error {
             StoreError::NotAFolder { .. } => failure.hint("give the folder of a store with --store PATH"),
-            StoreError::Index(_) => failure.hint("remove index.db from the store: it is made again from the entries"),
+            StoreError::Index(_) => {
+                failure.hint("remove index.db from the store: it is made again from the entries")
+            }
             _ => failure.hint("check that the folder is there and that you may write to it"),
         }
     }

@@ -1,8 +1,8 @@
 //! From arguments to an exit code.
 
 use std::ffi::OsString;
-use std::io::{self, Write};
-use std::path::PathBuf;
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use clap::Parser;
@@ -48,7 +48,8 @@ pub fn run(arguments: Vec<OsString>, mut context: Context<'_>) -> u8 {
 fn not_run(error: &clap::Error) -> Report {
     let text = error.render().to_string();
     let asked_for = !error.use_stderr();
-    let (out, notes) = if asked_for { (text, vec![]) } else { (String::new(), vec![text.trim_end().to_owned()]) };
+    let (out, notes) =
+        if asked_for { (text, vec![]) } else { (String::new(), vec![text.trim_end().to_owned()]) };
     Report { out, notes, code: if asked_for { EXIT_DONE } else { EXIT_USAGE } }
 }
 
@@ -70,7 +71,7 @@ fn deliver(report: &Report, context: &mut Context<'_>) -> u8 {
 
 fn dispatch(arguments: Arguments, context: &mut Context<'_>) -> Result<Report, Failure> {
     let Arguments { common, verb } = arguments;
-    let (store, note) = open_store(&common, context)?;
+    let (store, absent) = open_store(&common, context)?;
     let now_ms = context.system.now_ms();
     let view = View { json: common.json, now_ms, width: context.width.filter(|_| !common.json) };
     let report = match verb {
@@ -79,16 +80,19 @@ fn dispatch(arguments: Arguments, context: &mut Context<'_>) -> Result<Report, F
         Verb::Why { what } => verbs::why(&store, view, &what),
         Verb::Stats => verbs::stats(&store, view),
         Verb::Clear { what, all, yes } => {
-            let asker = Asker::new(context.answers.as_deref_mut().filter(|_| !yes), context.stderr);
+            let answers = context.answers.as_mut().filter(|_| !yes).map(|answers| &mut **answers as _);
+            let asker = Asker::new(answers, context.stderr);
             verbs::clear(&store, view, if all { None } else { Some(&what) }, asker)
         }
         Verb::Verify { repair } => verbs::verify(&store, view, repair),
     };
     let notices = store.notices().iter().map(|notice| format!("note: {}", visible(&notice.to_string())));
-    report.map(|mut report| {
-        report.notes.splice(0..0, notices.chain(note));
-        report
-    })
+    match (report, absent) {
+        (Ok(report), Some(absent)) => Ok(Report { notes: vec![format!("note: {absent}")], ..report }),
+        (Ok(report), None) => Ok(Report { notes: notices.chain(report.notes).collect(), ..report }),
+        (Err(failure), Some(absent)) => Err(Failure { hints: vec![absent], ..failure }),
+        (Err(failure), None) => Err(failure),
+    }
 }
 
 /// Opens the store that is meant, and tells if it is not there yet.
@@ -103,17 +107,20 @@ fn open_store(common: &Common, context: &mut Context<'_>) -> Result<(Store, Opti
             Ok((Store::open(context.system.clone(), &folder, seal)?, None))
         }
         Place::Nothing if common.store.is_some() => {
-            Err(Failure::unusable(format!("there is no store at {shown}")).hint("check the path after --store"))
+            Err(Failure::unusable(format!("there is no store at {shown}"))
+                .hint("check the path after --store"))
         }
         Place::Nothing => {
             let empty = Store::open(Arc::new(Memory::new()), &folder, SealKey::from_bytes([0; 32]))?;
-            Ok((empty, Some(format!("note: there is no store at {shown} yet"))))
+            Ok((empty, Some(format!("there is no store at {shown} yet"))))
         }
         Place::Other => Err(Failure::unusable(format!("{shown} is not a store of hozon"))
             .hint("a store is a folder that holds a CACHEDIR.TAG and a folder v1")
             .hint("give the folder of a store with --store PATH")),
-        Place::Unreadable(error) => Err(Failure::unusable(format!("the store {shown} cannot be read: {error}"))
-            .hint("check that you may read the folder")),
+        Place::Unreadable(error) => {
+            Err(Failure::unusable(format!("the store {shown} cannot be read: {error}"))
+                .hint("check that you may read the folder"))
+        }
     }
 }
 
@@ -127,7 +134,7 @@ enum Place {
 /// The names that tell a store; either does, as a person may have removed one of them.
 const MARKS: [&str; 2] = ["v1", "CACHEDIR.TAG"];
 
-fn what_is_at(system: &dyn System, folder: &PathBuf) -> Place {
+fn what_is_at(system: &dyn System, folder: &Path) -> Place {
     match system.list(folder) {
         Ok(names) if names.iter().any(|(name, _)| MARKS.contains(&name.as_str())) => Place::Store,
         Ok(names) if names.is_empty() => Place::Nothing,
@@ -141,7 +148,8 @@ fn what_is_at(system: &dyn System, folder: &PathBuf) -> Place {
 }
 
 fn take_seal_key(context: &mut Context<'_>) -> Result<SealKey, Failure> {
-    let load = std::mem::replace(&mut context.load_seal_key, Box::new(|| Err("it was asked for twice".into())));
+    let load =
+        std::mem::replace(&mut context.load_seal_key, Box::new(|| Err("it was asked for twice".into())));
     load().map_err(|why| {
         Failure::unusable(format!("the key that seals results cannot be had: {}", words::name(&why)))
             .hint("without it no stored result can be told from a forged one")

@@ -29,7 +29,10 @@ impl<'a> Selected<'a> {
             Self::Name(entries) => {
                 let name = words::name(&entries[0].facts.name);
                 let (count, key) = (entries.len(), entries[0].key.short());
-                (entries[0], Some(format!("note: {count} entries are named {name}; this is the newest, {key}")))
+                (
+                    entries[0],
+                    Some(format!("note: {count} entries are named {name}; this is the newest, {key}")),
+                )
             }
         }
     }

@@ -6,7 +6,7 @@
 mod binding;
 mod buffers;
 mod code;
-//mod command;
+mod command;
 mod computation;
 mod distributions;
 mod errors;
@@ -28,6 +28,8 @@ mod walk;
 mod _hozon {
     #[pymodule_export]
     use crate::buffers::{PiecedBuffer, RawBuffer};
+    #[pymodule_export]
+    use crate::command::run_command;
     #[pymodule_export]
     use crate::computation::{Computation, Keyed, forget_analyses, value_digest};
     #[pymodule_export]

@@ -120,7 +120,10 @@ fn names(meant: &Meant<'_>) -> String {
     };
     let mut shown: Vec<String> = counts.iter().take(MOST_NAMES).map(named).collect();
     if counts.len() > MOST_NAMES {
-        shown.push(format!("and {} more", words::count_of((counts.len() - MOST_NAMES) as u64, "name", "names")));
+        shown.push(format!(
+            "and {} more",
+            words::count_of((counts.len() - MOST_NAMES) as u64, "name", "names")
+        ));
     }
     shown.join(", ")
 }

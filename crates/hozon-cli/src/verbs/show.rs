@@ -155,7 +155,8 @@ fn lines_of_facts<'a>(
         ("hozon", visible(&known.hozon).into_owned()),
     ];
     lines.retain(|(_, text)| !text.is_empty());
-    let more = known.more.iter().map(|(label, text)| ("fact", format!("{}: {}", visible(label), visible(text))));
+    let more =
+        known.more.iter().map(|(label, text)| ("fact", format!("{}: {}", visible(label), visible(text))));
     lines.extend(more);
     lines
 }

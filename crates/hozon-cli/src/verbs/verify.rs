@@ -30,11 +30,8 @@ struct ProblemFields {
 /// Checks every entry and blob in full.
 pub(crate) fn verify(store: &Store, view: View, repair: bool) -> Result<Report, Failure> {
     let found = store.verify(repair)?;
-    let report = if view.json {
-        Report::json(&fields(store, &found))
-    } else {
-        Report::text(text(&found, repair))
-    };
+    let report =
+        if view.json { Report::json(&fields(store, &found)) } else { Report::text(text(&found, repair)) };
     Ok(report.code(if found.problems.is_empty() { EXIT_DONE } else { EXIT_MISSING }))
 }
 
@@ -76,7 +73,10 @@ fn text(found: &Verification, repair: bool) -> String {
         return text;
     }
     let repaired = problems.iter().filter(|problem| problem.repaired).count();
-    text += &format!("damage: {}, {repaired} repaired\n", words::count_of(problems.len() as u64, "file", "files"));
+    text += &format!(
+        "damage: {}, {repaired} repaired\n",
+        words::count_of(problems.len() as u64, "file", "files")
+    );
     if !repair {
         text += "`hozon verify --repair` moves damaged files aside; what they held is computed again\n";
     }

@@ -109,7 +109,8 @@ fn change_fields(change: &Change) -> ChangeFields {
 fn text(summary: &Summary, explanation: &Explanation<Key>, all: &[Summary], now_ms: u64) -> String {
     let (name, key) = (words::name(&summary.facts.name), summary.key.short());
     let ran = words::duration(summary.facts.duration_ns.into());
-    let mut text = format!("{name} ({key}) ran {}, for {ran}\n", words::age(summary.facts.created_ms, now_ms));
+    let mut text =
+        format!("{name} ({key}) ran {}, for {ran}\n", words::age(summary.facts.created_ms, now_ms));
     let nearest = explanation.nearest.and_then(|key| all.iter().find(|other| other.key == key));
     if let Some(nearest) = nearest {
         let age = words::age(nearest.facts.created_ms, now_ms);
@@ -122,10 +123,13 @@ fn text(summary: &Summary, explanation: &Explanation<Key>, all: &[Summary], now_
 /// The changed lines of a definition, below its name.
 fn code_lines(change: &Change) -> String {
     let Some(difference) = &change.code_difference else { return String::new() };
-    // The first two lines name two files, which there are none of.
-    let lines: Vec<&str> = difference.lines().skip(2).collect();
+    // The first two lines name files, which there are none of, and the third says where the first hunk is.
+    let place_of_hunk = |line: &str| line.starts_with("@@ ");
+    let lines = difference.lines().skip(3).map(|line| if place_of_hunk(line) { "…" } else { line });
+    let lines: Vec<&str> = lines.collect();
     let shown = lines.iter().take(MOST_CODE_LINES).map(|line| format!("  {}\n", visible(line)));
     let more = lines.len().saturating_sub(MOST_CODE_LINES);
-    let rest = if more > 0 { format!("  … and {more} more lines (--json gives all)\n") } else { String::new() };
+    let rest =
+        if more > 0 { format!("  … and {more} more lines (--json gives all)\n") } else { String::new() };
     format!("\n{}:\n{}{rest}", visible(&change.label), shown.collect::<String>())
 }
