@@ -1,0 +1,135 @@
+"""Results to bytes and back: pickle protocol 5 with large memory out of band.
+
+A payload holds the structure; buffers hold the memory of arrays. The codecs of libraries send through
+buffers what pickle would copy into the payload. What plain pickle refuses is refused as pickle does.
+
+Identity is kept as pickle keeps it: an object that stands in several places of one result is one
+object again. Memory shared between different objects (an array and a view of it, a frame and its
+column) is not: each comes back with memory of its own.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import sys
+import types
+
+from hozon.codecs import codec_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any
+
+    from hozon.codecs import Reducer
+
+    Namespace = Mapping[str, Any]
+
+_PROTOCOL = 5
+
+_reducers: dict[type, Reducer | None] = {}
+
+
+def dumps(value: object, *, namespace: Namespace | None = None) -> tuple[bytes, list[pickle.PickleBuffer]]:
+    """Returns a value's payload and the buffers that go with it, in order.
+
+    The buffers lend the value's own memory: write them before the value changes. Classes and functions
+    of ``namespace`` (the globals of the cached function) and of ``__main__`` are stored by their name
+    in it, so that the same code can load them however it was started.
+
+    Raises what pickle raises for a value that it refuses: ``pickle.PicklingError``, ``TypeError``,
+    ``AttributeError``, or ``RecursionError``.
+    """
+    file = io.BytesIO()
+    buffers: list[pickle.PickleBuffer] = []
+    pickler = _Pickler(file, protocol=_PROTOCOL, buffer_callback=buffers.append)
+    pickler.namespace = namespace
+    pickler.dump(value)
+    return file.getvalue(), buffers
+
+
+def loads(payload: bytes, buffers: Iterable[Any], *, namespace: Namespace | None = None) -> Any:
+    """Returns the value of a payload and its buffers, which become its memory.
+
+    A buffer has to be writable if what used it was; what was read-only comes back read-only. Names of
+    the storing program are looked up in ``namespace`` first, then in ``__main__``.
+
+    Runs code that the payload names: only for payloads of a trusted writer. Raises what unpickling
+    raises, ``AttributeError`` and ``ImportError`` among it where a class is not there any more.
+    """
+    unpickler = _Unpickler(io.BytesIO(payload), buffers=buffers)
+    unpickler.namespace = namespace
+    return unpickler.load()
+
+
+class _Pickler(pickle.Pickler):
+    namespace: Namespace | None
+
+    def reducer_override(self, value: Any) -> Any:
+        cls = type(value)
+        try:
+            reducer = _reducers[cls]
+        except KeyError:
+            reducer = _reducers[cls] = _reducer_for(cls)
+        if reducer is not None:
+            return reducer(value)
+        if cls is types.FunctionType or isinstance(value, type):
+            return self._reduce_named(value)
+        return NotImplemented
+
+    def _reduce_named(self, value: Any) -> Any:
+        """Refers to a class or function of the running program by its name alone."""
+        module = getattr(value, "__module__", None)
+        name = getattr(value, "__qualname__", "")
+        own_module = None if self.namespace is None else self.namespace.get("__name__")
+        if module not in ("__main__", own_module):
+            return NotImplemented
+        for namespace in _namespaces(self.namespace):
+            if _find(namespace, name) is value:
+                return here, (name,)
+        return NotImplemented
+
+
+class _Unpickler(pickle.Unpickler):
+    namespace: Namespace | None
+
+    def find_class(self, module: str, name: str) -> Any:
+        if module == __name__ and name == "here":
+            return self._find_here
+        return super().find_class(module, name)
+
+    def _find_here(self, name: str) -> Any:
+        for namespace in _namespaces(self.namespace):
+            found = _find(namespace, name)
+            if found is not None:
+                return found
+        raise AttributeError(f"the program that loads a result does not define {name}, which the result needs")
+
+
+def here(name: str) -> Any:
+    """Stands in payloads for "what the storing program calls ``name``"; only :func:`loads` resolves it."""
+    raise pickle.UnpicklingError(f"{name} can only be found by hozon")
+
+
+def _namespaces(namespace: Namespace | None) -> list[Namespace]:
+    main = sys.modules.get("__main__")
+    return [space for space in (namespace, getattr(main, "__dict__", None)) if space is not None]
+
+
+def _find(namespace: Namespace, qualified_name: str) -> Any:
+    first, *rest = qualified_name.split(".")
+    found = namespace.get(first)
+    for name in rest:
+        found = getattr(found, name, None)
+    return found
+
+
+def _reducer_for(cls: type) -> Reducer | None:
+    for base in cls.__mro__[:-1]:
+        codec = codec_of(base)
+        find = getattr(codec, "reducer_for", None)
+        reducer: Reducer | None = find(cls) if find is not None else None
+        if reducer is not None:
+            return reducer
+    return None
