@@ -60,8 +60,8 @@ impl Inner {
         durability: Durability,
     ) -> Result<Written, StoreError> {
         let path = self.layout.blob(digest);
-        if self.has_sound_blob(digest, bytes.len() as u64) {
-            self.refresh(digest, durability).map_err(at(&path))?;
+        // A blob that cannot be made young again may have been removed just now: it is written anew.
+        if self.has_sound_blob(digest, bytes.len() as u64) && self.refresh(digest, durability).is_ok() {
             return Ok(Written::Shared);
         }
         let published = self.publish(&path, &[bytes], 0o400, durability).map_err(at(&path))?;

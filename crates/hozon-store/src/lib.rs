@@ -4,7 +4,6 @@
 #![forbid(unsafe_code)]
 
 mod blobs;
-mod brief;
 mod clear;
 mod error;
 mod get;

@@ -7,9 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hozon_format::{Digest, FileStamp, Key, SealKey};
-use hozon_sys::{Durability, FileKind, Publication, Stat, System, publish};
+use hozon_sys::{Brief, Durability, FileKind, Publication, Stat, System, publish};
 
-use crate::brief::Brief;
 use crate::layout::Layout;
 use crate::summaries::Use;
 use crate::{Notice, StoreError};
@@ -47,6 +46,8 @@ impl Store {
         let mut notices = Vec::new();
         if let Err(source) = make_folders(&*system, &layout) {
             notices.push(opens_for_reading(&*system, folder, &layout, source)?);
+        } else if !system.can_write(&layout.temporary) {
+            notices.push(Notice::ReadOnly { path: folder.to_owned() });
         }
         notices.extend(writable_by_others(&*system, folder));
         if system.is_network_mount(folder) {

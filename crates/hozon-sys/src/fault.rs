@@ -135,6 +135,10 @@ impl<S: System> System for Fault<S> {
         self.inner.try_lock(path)
     }
 
+    fn can_write(&self, folder: &Path) -> bool {
+        self.writes.step().is_ok() && self.inner.can_write(folder)
+    }
+
     fn is_network_mount(&self, path: &Path) -> bool {
         self.inner.is_network_mount(path)
     }

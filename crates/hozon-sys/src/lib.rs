@@ -3,6 +3,7 @@
 //! Everything in hozon that has an effect takes a [`System`]: [`Os`] is the real one, [`Memory`] keeps
 //! everything in the process, and [`Fault`] makes chosen calls of another system fail.
 
+mod brief;
 mod fault;
 mod mapping;
 mod memory;
@@ -11,6 +12,7 @@ mod os_lock;
 mod publish;
 mod system;
 
+pub use brief::Brief;
 pub use fault::Fault;
 pub use mapping::Mapping;
 pub use memory::Memory;

@@ -172,6 +172,10 @@ impl System for Memory {
         Ok(LockAttempt::Won(LockGuard(Box::new(lock))))
     }
 
+    fn can_write(&self, folder: &Path) -> bool {
+        matches!(self.state().nodes.get(folder), Some(Node::Folder))
+    }
+
     fn is_network_mount(&self, _path: &Path) -> bool {
         false
     }

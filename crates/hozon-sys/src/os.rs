@@ -91,6 +91,10 @@ impl System for Os {
         os_lock::try_lock(path)
     }
 
+    fn can_write(&self, folder: &Path) -> bool {
+        can_write(folder)
+    }
+
     fn is_network_mount(&self, path: &Path) -> bool {
         is_network_mount(path)
     }
@@ -216,6 +220,20 @@ pub(crate) fn stat_of(metadata: &fs::Metadata) -> Stat {
         changed_ns: nanoseconds(metadata.created()),
         mode: 0,
     }
+}
+
+#[cfg(unix)]
+#[expect(unsafe_code, reason = "std has no access")]
+fn can_write(folder: &Path) -> bool {
+    use std::os::unix::ffi::OsStrExt;
+    let Ok(path) = std::ffi::CString::new(folder.as_os_str().as_bytes()) else { return false };
+    // SAFETY: `path` is NUL-terminated and lives through the call.
+    unsafe { libc::access(path.as_ptr(), libc::W_OK) == 0 }
+}
+
+#[cfg(not(unix))]
+fn can_write(folder: &Path) -> bool {
+    fs::metadata(folder).is_ok_and(|metadata| !metadata.permissions().readonly())
 }
 
 #[cfg(target_os = "linux")]

@@ -149,4 +149,40 @@ mod tests {
         assert!(try_lock(&path).is_err());
         assert!(fs::symlink_metadata(folder.path().join("elsewhere")).is_err());
     }
+
+    /// Forks; the child drops `guard` and then lives for as long as the returned pipe end is open.
+    #[cfg(unix)]
+    #[expect(unsafe_code, reason = "std cannot fork")]
+    fn child_that_drops(guard: LockGuard) -> (LockGuard, io::PipeWriter, libc::pid_t) {
+        use std::io::{Read, Write};
+        let (mut told, mut tell) = io::pipe().unwrap();
+        let (mut ends, end) = io::pipe().unwrap();
+        // SAFETY: the child only frees memory, reads and writes pipes, and leaves without unwinding.
+        let child = unsafe { libc::fork() };
+        if child == 0 {
+            drop((guard, end));
+            let _ = tell.write_all(b"x");
+            let _ = ends.read(&mut [0]);
+            // SAFETY: ends the child at once, as a forked child of a threaded program must.
+            unsafe { libc::_exit(0) };
+        }
+        told.read_exact(&mut [0]).unwrap();
+        (guard, end, child)
+    }
+
+    #[cfg(unix)]
+    #[test]
+    #[expect(unsafe_code, reason = "std cannot wait for a process that it has not started")]
+    fn a_forked_child_neither_releases_nor_prolongs_its_parents_hold() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lease");
+        let (guard, end, child) = child_that_drops(won(&path).unwrap());
+        assert!(won(&path).is_none(), "the child has released it");
+        assert!(fs::symlink_metadata(&path).is_ok());
+        drop(guard);
+        assert!(won(&path).is_some(), "the child still holds it");
+        drop(end);
+        // SAFETY: `child` is our child, not waited for yet; no status is asked for.
+        unsafe { libc::waitpid(child, std::ptr::null_mut(), 0) };
+    }
 }

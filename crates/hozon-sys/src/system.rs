@@ -45,6 +45,9 @@ pub trait System: Send + Sync + Debug {
     /// At most one holder exists among all processes and threads; the lock dies with its holder.
     fn try_lock(&self, path: &Path) -> io::Result<LockAttempt>;
 
+    /// Tells whether files can be made in a folder, as far as can be told without making one.
+    fn can_write(&self, folder: &Path) -> bool;
+
     /// Tells whether `path` is on a mount where shared memory and locks cannot be relied on.
     fn is_network_mount(&self, path: &Path) -> bool;
 

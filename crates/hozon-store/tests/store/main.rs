@@ -3,3 +3,6 @@
 
 mod basics;
 mod common;
+mod damage;
+mod faults;
+mod processes;

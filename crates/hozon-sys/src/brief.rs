@@ -7,14 +7,14 @@ use std::sync::{Mutex, MutexGuard, TryLockError};
 /// A child that was forked while another thread held the lock would wait for ever: so nobody waits
 /// long, and what is kept here must be dispensable. A child starts with its own empty value.
 #[derive(Debug, Default)]
-pub(crate) struct Brief<T>(Mutex<(u32, T)>);
+pub struct Brief<T>(Mutex<(u32, T)>);
 
 /// Far longer than any holder takes.
 const MOST_TRIES: usize = 2000;
 
 impl<T: Default> Brief<T> {
     /// Calls `with` on the value of the process `process`; `None` if the lock is stuck.
-    pub(crate) fn with<R>(&self, process: u32, with: impl FnOnce(&mut T) -> R) -> Option<R> {
+    pub fn with<R>(&self, process: u32, with: impl FnOnce(&mut T) -> R) -> Option<R> {
         let mut guard = self.lock()?;
         if guard.0 != process {
             *guard = (process, T::default());
