@@ -1,1 +1,18 @@
 //! The hozon command: words, tables, exit codes.
+//!
+//! [`run`] is the whole command. It reads no environment and prints only through the writers of its
+//! [`Context`]; `docs/command.md` is what it promises.
+#![forbid(unsafe_code)]
+
+mod arguments;
+mod context;
+mod failure;
+mod report;
+mod run;
+mod select;
+mod table;
+mod verbs;
+mod words;
+
+pub use context::Context;
+pub use run::{EXIT_DONE, EXIT_MISSING, EXIT_UNUSABLE, EXIT_USAGE, run};

@@ -4,9 +4,16 @@
 #![forbid(unsafe_code)]
 
 mod digest;
+mod entry;
+mod envelope;
+pub mod limits;
+mod record;
 mod value;
 mod wire;
 
 pub use digest::{Digest, DigestParseError, Hasher, Key};
+pub use entry::{Buffer, Codec, ComputationKind, Entry, Facts, Output, Part, open, seal, unverified_blobs};
+pub use envelope::{EnvelopeError, FORMAT_VERSION, SealKey};
+pub use record::{BlobCheck, FileStamp, Root};
 pub use value::{INLINE_BYTES, MAX_DEPTH, Tag, ValueWriter};
 pub use wire::{Reader, WireError, Writer};

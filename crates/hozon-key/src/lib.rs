@@ -1,1 +1,16 @@
 //! Recipes, pins and explanations; pure.
+//!
+//! A recipe is a tree of [`Node`]s: everything that a computation's result is a function of. Its Merkle
+//! digest is the entry's key. Encoded beside the entry, it later explains why something ran again.
+#![forbid(unsafe_code)]
+
+mod encoding;
+mod explain;
+mod node;
+pub mod pins;
+mod visible;
+
+pub use encoding::{MAX_DEPTH, MAX_NODES, RecipeError, decode, encode};
+pub use explain::{Change, ChangeKind, Explanation, explain};
+pub use node::{Node, NodeKind, Shown, key, key_from_parts, node_digest};
+pub use visible::visible;

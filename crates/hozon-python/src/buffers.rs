@@ -51,14 +51,14 @@ pub(crate) fn write_buffer(writer: &mut ValueWriter, part: &Bound<'_, PyAny>) ->
 
 fn write_raw(writer: &mut ValueWriter, object: &Bound<'_, PyAny>) -> PyResult<()> {
     let buffer = PyUntypedBuffer::get(object)?;
-    with_bytes(&buffer, object.py(), |py, bytes| {
-        if bytes.len() <= INLINE_BYTES {
-            writer.sized(Tag::Buffer, bytes);
-        } else {
-            let digest = digest_of(py, bytes);
-            writer.sized_by_digest(Tag::Buffer, bytes.len() as u64, &digest);
-        }
-    })
+    let bytes = bytes_of(&buffer, object.py())?;
+    if bytes.len() <= INLINE_BYTES {
+        writer.sized(Tag::Buffer, bytes);
+    } else {
+        let digest = digest_of(object.py(), bytes);
+        writer.sized_by_digest(Tag::Buffer, bytes.len() as u64, &digest);
+    }
+    Ok(())
 }
 
 fn write_pieces(writer: &mut ValueWriter, pieced: &PiecedBuffer, py: Python<'_>) -> PyResult<()> {
@@ -67,16 +67,15 @@ fn write_pieces(writer: &mut ValueWriter, pieced: &PiecedBuffer, py: Python<'_>)
     let mut length = 0;
     for piece in pieced.pieces.bind(py).try_iter()? {
         let buffer = PyUntypedBuffer::get(&piece?)?;
-        with_bytes(&buffer, py, |py, bytes| {
-            length += bytes.len();
-            if pieced.length <= INLINE_BYTES {
-                short.extend_from_slice(bytes);
-            } else {
-                py.detach(|| {
-                    hasher.update_large(bytes);
-                });
-            }
-        })?;
+        let bytes = bytes_of(&buffer, py)?;
+        length += bytes.len();
+        if pieced.length <= INLINE_BYTES {
+            short.extend_from_slice(bytes);
+        } else {
+            py.detach(|| {
+                hasher.update_large(bytes);
+            });
+        }
     }
     if length != pieced.length {
         return Err(PyBufferError::new_err(format!("pieces of {length} bytes, {} were announced", pieced.length)));
@@ -94,21 +93,17 @@ fn digest_of(py: Python<'_>, bytes: &[u8]) -> Digest {
 }
 
 /// Lends the bytes of a contiguous buffer.
-pub(crate) fn with_bytes<'py, T>(
-    buffer: &PyUntypedBuffer,
-    py: Python<'py>,
-    use_bytes: impl FnOnce(Python<'py>, &[u8]) -> T,
-) -> PyResult<T> {
+pub(crate) fn bytes_of<'a>(buffer: &'a PyUntypedBuffer, _attached: Python<'_>) -> PyResult<&'a [u8]> {
     if !buffer.is_c_contiguous() {
         return Err(PyBufferError::new_err("the buffer is not C-contiguous"));
     }
     if buffer.len_bytes() == 0 {
-        return Ok(use_bytes(py, &[]));
+        return Ok(&[]);
     }
     // SAFETY: the buffer is held, so its memory stays; it is contiguous, so `len_bytes` bytes are
     // there. Another thread of the program may write into it meanwhile, as it may under any reader of
     // buffers: the digest is then of neither value, which the check for changed inputs reports.
     #[expect(unsafe_code, reason = "a buffer's bytes are lent without a copy")]
     let bytes = unsafe { std::slice::from_raw_parts(buffer.buf_ptr().cast::<u8>(), buffer.len_bytes()) };
-    Ok(use_bytes(py, bytes))
+    Ok(bytes)
 }

@@ -1,1 +1,47 @@
 //! The Python extension: converts, walks values, watches code.
+//!
+//! The only crate that knows PyO3. `walk` gives values their digests, `reach*` finds what code can get
+//! at, `computation` makes keys, `store` hands the store over; the Python front puts them together.
+
+mod binding;
+mod buffers;
+mod code;
+mod command;
+mod computation;
+mod distributions;
+mod errors;
+mod guards;
+mod hooks;
+mod mapped;
+mod names;
+mod places;
+mod reach;
+mod reach_build;
+mod reach_cache;
+mod reach_class;
+mod reach_path;
+mod store;
+mod walk;
+
+/// hozon's native part. Its names are private: import them from `hozon`.
+#[pyo3::pymodule]
+mod _hozon {
+    #[pymodule_export]
+    use crate::buffers::{PiecedBuffer, RawBuffer};
+    #[pymodule_export]
+    use crate::command::run_command;
+    #[pymodule_export]
+    use crate::computation::{Computation, Keyed, forget_analyses, value_digest};
+    #[pymodule_export]
+    use crate::hooks::forget_shape_functions;
+    #[pymodule_export]
+    use crate::mapped::RestoredBuffer;
+    #[pymodule_export]
+    use crate::store::{Hit, OpenTurn, Store};
+
+    #[pymodule_init]
+    fn init(module: &pyo3::Bound<'_, pyo3::types::PyModule>) -> pyo3::PyResult<()> {
+        use pyo3::types::PyModuleMethods;
+        module.add("__version__", crate::computation::HOZON_VERSION)
+    }
+}

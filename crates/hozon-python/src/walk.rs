@@ -6,7 +6,8 @@
 use std::collections::{BTreeSet, HashMap};
 
 use hozon_format::{Digest, MAX_DEPTH, Tag, ValueWriter};
-use pyo3::exceptions::{PyException, PyRecursionError};
+use hozon_key::pins::Pin;
+use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use pyo3::types::{
     PyBool, PyByteArray, PyBytes, PyCFunction, PyComplex, PyDict, PyFloat, PyFrozenSet, PyFunction, PyInt,
@@ -45,6 +46,11 @@ impl Refusal {
         if error.is_instance_of::<PyException>(py) { Self::of(value, error.to_string()) } else { Self::Raised(error) }
     }
 
+    /// Adds the name of the input that the refused value is or is in.
+    pub(crate) fn named(self, name: &str) -> Self {
+        self.inside(|| name.to_owned())
+    }
+
     fn inside(self, step: impl FnOnce() -> String) -> Self {
         match self {
             Self::Undigestible { type_name, why, mut steps } => {
@@ -59,6 +65,8 @@ impl Refusal {
 /// One walk: of one value, or of several that enter one key.
 pub(crate) struct Walker<'py> {
     py: Python<'py>,
+    /// How local code counts: by what it says, or by a version.
+    pub(crate) local_pin: Pin,
     writer: ValueWriter,
     /// Digests of nodes that are referenced from several places. The references keep the addresses valid.
     shared: HashMap<usize, (Bound<'py, PyAny>, Digest)>,
@@ -76,9 +84,10 @@ pub(crate) struct Walker<'py> {
 }
 
 impl<'py> Walker<'py> {
-    pub(crate) fn new(py: Python<'py>) -> Self {
+    pub(crate) fn new(py: Python<'py>, local_pin: Pin) -> Self {
         Self {
             py,
+            local_pin,
             writer: ValueWriter::new(),
             shared: HashMap::new(),
             ancestors: Vec::new(),
@@ -88,6 +97,10 @@ impl<'py> Walker<'py> {
             touched: BTreeSet::new(),
             code_digests: HashMap::new(),
         }
+    }
+
+    pub(crate) fn python(&self) -> Python<'py> {
+        self.py
     }
 
     /// Returns the digest of a value. May be called again while a walk is under way (a function's
@@ -113,7 +126,7 @@ impl<'py> Walker<'py> {
         }
         // A node that stands in several places, or in itself, is held by its parent, by another
         // holder and by this walk. Nodes with one holder need neither memo nor check.
-        if value.get_refcnt() <= 2 {
+        if references(value) <= 2 {
             return self.write_node(value);
         }
         self.write_shared(value)
@@ -165,9 +178,9 @@ impl<'py> Walker<'py> {
                 complex.getattr("real")?.extract()?,
                 complex.getattr("imag")?.extract()?,
             );
-        } else if value.is(&*self.py.Ellipsis().into_bound(self.py)) {
+        } else if value.is(self.py.Ellipsis()) {
             self.writer.mark(Tag::Ellipsis);
-        } else if value.is(&*self.py.NotImplemented().into_bound(self.py)) {
+        } else if value.is(self.py.NotImplemented()) {
             self.writer.mark(Tag::NotImplemented);
         } else {
             return Ok(false);
@@ -439,12 +452,11 @@ impl<'py> Walker<'py> {
     }
 }
 
-/// Tells a refusal in the words of the person's code: what, its type, why, and where in it.
-pub(crate) fn describe_steps(steps: &[String]) -> String {
-    steps.iter().rev().cloned().collect()
-}
 
-/// Reads a stack overflow of the interpreter as the refusal that it is.
-pub(crate) fn is_recursion(error: &PyErr, py: Python<'_>) -> bool {
-    error.is_instance_of::<PyRecursionError>(py)
+fn references(value: &Bound<'_, PyAny>) -> isize {
+    // SAFETY: the pointer is of a living object, which `value` holds.
+    #[expect(unsafe_code, reason = "the count of references has no safe reading")]
+    unsafe {
+        pyo3::ffi::Py_REFCNT(value.as_ptr())
+    }
 }

@@ -1,1 +1,31 @@
 //! Entries and blobs of one folder: get, put, lease, verify.
+//!
+//! Plain files are the truth; nothing is ever changed in place. The layout is in `docs/format.md`.
+#![forbid(unsafe_code)]
+
+mod blobs;
+mod clear;
+mod error;
+mod get;
+mod index;
+mod layout;
+mod lease;
+mod put;
+mod roots;
+mod seal_key;
+mod store;
+mod summaries;
+mod sweep;
+mod verify;
+
+pub use clear::{Cleared, Filter};
+pub use error::{BlobFault, Notice, StoreError};
+pub use get::{Lookup, Miss};
+pub use index::Removed;
+pub use lease::{Lease, LeaseAttempt};
+pub use put::{NewBuffer, NewEntry, NewOutput, Stored};
+pub use seal_key::load_or_create_seal_key;
+pub use store::Store;
+pub use summaries::Summary;
+pub use sweep::Swept;
+pub use verify::{Problem, ProblemKind, Verification};

@@ -1,1 +1,32 @@
-//! Python source to definitions, names and code digests; pure.
+//! Python source to definitions, the names that they read, and code digests; pure.
+//!
+//! [`analyse`] parses a text once and returns an owned [`Module`]. Digests stand for syntax trees
+//! without comments, layout and positions; reads are the names that a piece of code takes from outside.
+#![forbid(unsafe_code)]
+
+mod bindings;
+mod block;
+mod definition;
+mod error;
+mod flow;
+mod fragment;
+mod lines;
+mod module;
+mod mutation;
+mod nesting;
+mod normal;
+mod parse;
+mod scope;
+mod statement;
+mod walk;
+mod walk_expression;
+mod walk_statement;
+
+pub use block::{Block, BlockError, Escape, EscapeKind, ScopeKind};
+pub use definition::{Definition, DefinitionKind};
+pub use error::SourceError;
+pub use fragment::{Fragment, Import, Read};
+pub use lines::Position;
+pub use module::{Module, analyse};
+pub use parse::Dialect;
+pub use statement::Statement;

@@ -1,1 +1,21 @@
 //! The seam to the operating system: files, publishing, locks, clock, randomness.
+//!
+//! Everything in hozon that has an effect takes a [`System`]: [`Os`] is the real one, [`Memory`] keeps
+//! everything in the process, and [`Fault`] makes chosen calls of another system fail.
+
+mod brief;
+mod fault;
+mod mapping;
+mod memory;
+mod os;
+mod os_lock;
+mod publish;
+mod system;
+
+pub use brief::Brief;
+pub use fault::Fault;
+pub use mapping::Mapping;
+pub use memory::Memory;
+pub use os::Os;
+pub use publish::{Durability, Publication, TemporaryName, publish};
+pub use system::{FileKind, LockAttempt, LockGuard, NewFile, Stat, System};

@@ -1,0 +1,158 @@
+//! From arguments to an exit code.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use clap::Parser;
+use hozon_format::SealKey;
+use hozon_key::visible;
+use hozon_store::Store;
+use hozon_sys::{Memory, System};
+
+use crate::arguments::{Arguments, Common, Verb};
+use crate::failure::Failure;
+use crate::report::{Report, View};
+use crate::verbs::{self, Asker};
+use crate::{Context, words};
+
+/// Done.
+pub const EXIT_DONE: u8 = 0;
+/// What was asked for is not there, or a check found damage.
+pub const EXIT_MISSING: u8 = 1;
+/// The command line is wrong.
+pub const EXIT_USAGE: u8 = 2;
+/// The store, or a stream for results, cannot be used.
+pub const EXIT_UNUSABLE: u8 = 3;
+
+/// Runs the command and returns its exit code. The first argument is the program's name.
+///
+/// A reader that closes the pipe early ends the command quietly, with [`EXIT_DONE`].
+pub fn run(arguments: Vec<OsString>, mut context: Context<'_>) -> u8 {
+    let outcome = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => dispatch(arguments, &mut context),
+        Err(error) => Ok(not_run(&error)),
+    };
+    match outcome {
+        Ok(report) => deliver(&report, &mut context),
+        Err(failure) => {
+            // Where standard error cannot be written, the code has to say it.
+            let _ = context.stderr.write_all(failure.text().as_bytes());
+            failure.code
+        }
+    }
+}
+
+/// Help and the version go to standard output, complaints to standard error.
+fn not_run(error: &clap::Error) -> Report {
+    let text: String =
+        error.render().to_string().lines().map(|line| format!("{}\n", visible(line))).collect();
+    let asked_for = !error.use_stderr();
+    let (out, notes) =
+        if asked_for { (text, vec![]) } else { (String::new(), vec![text.trim_end().to_owned()]) };
+    Report { out, notes, code: if asked_for { EXIT_DONE } else { EXIT_USAGE } }
+}
+
+fn deliver(report: &Report, context: &mut Context<'_>) -> u8 {
+    for note in &report.notes {
+        let _ = writeln!(context.stderr, "{note}");
+    }
+    let written = context.stdout.write_all(report.out.as_bytes()).and_then(|()| context.stdout.flush());
+    match written {
+        Ok(()) => report.code,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => EXIT_DONE,
+        Err(error) => {
+            let failure = Failure::unusable(format!("the results cannot be written: {error}"));
+            let _ = context.stderr.write_all(failure.text().as_bytes());
+            failure.code
+        }
+    }
+}
+
+fn dispatch(arguments: Arguments, context: &mut Context<'_>) -> Result<Report, Failure> {
+    let Arguments { common, verb } = arguments;
+    let (store, absent) = open_store(&common, context)?;
+    let now_ms = context.system.now_ms();
+    let view = View { json: common.json, now_ms, width: context.width.filter(|_| !common.json) };
+    let report = match verb {
+        Verb::Ls => verbs::list(&store, view),
+        Verb::Show { what } => verbs::show(&store, view, &what),
+        Verb::Why { what } => verbs::why(&store, view, &what),
+        Verb::Stats => verbs::stats(&store, view),
+        Verb::Clear { what, all, yes } => {
+            let answers = context.answers.as_mut().filter(|_| !yes).map(|answers| &mut **answers as _);
+            let asker = Asker::new(answers, context.stderr);
+            verbs::clear(&store, view, if all { None } else { Some(&what) }, asker)
+        }
+        Verb::Verify { repair } => verbs::verify(&store, view, repair),
+    };
+    let notices = store.notices().iter().map(|notice| format!("note: {}", visible(&notice.to_string())));
+    match (report, absent) {
+        (Ok(report), Some(absent)) => Ok(Report { notes: vec![format!("note: {absent}")], ..report }),
+        (Ok(report), None) => Ok(Report { notes: notices.chain(report.notes).collect(), ..report }),
+        (Err(failure), Some(absent)) => Err(Failure { hints: vec![absent], ..failure }),
+        (Err(failure), None) => Err(failure),
+    }
+}
+
+/// Opens the store that is meant, and tells if it is not there yet.
+///
+/// To look at a store must not make one: a folder that is not there, or empty, stands for an empty store.
+fn open_store(common: &Common, context: &mut Context<'_>) -> Result<(Store, Option<String>), Failure> {
+    let folder = common.store.clone().unwrap_or_else(|| context.default_store.clone());
+    let shown = visible(&folder.to_string_lossy()).into_owned();
+    match what_is_at(&*context.system, &folder) {
+        Place::Store => {
+            let seal = take_seal_key(context)?;
+            Ok((Store::open(context.system.clone(), &folder, seal)?, None))
+        }
+        Place::Nothing if common.store.is_some() => {
+            Err(Failure::unusable(format!("there is no store at {shown}"))
+                .hint("check the path after --store"))
+        }
+        Place::Nothing => {
+            let empty = Store::open(Arc::new(Memory::new()), &folder, SealKey::from_bytes([0; 32]))?;
+            Ok((empty, Some(format!("there is no store at {shown} yet"))))
+        }
+        Place::Other => Err(Failure::unusable(format!("{shown} is not a store of hozon"))
+            .hint("a store is a folder that holds a CACHEDIR.TAG and a folder v1")
+            .hint("give the folder of a store with --store PATH")),
+        Place::Unreadable(error) => {
+            Err(Failure::unusable(format!("the store {shown} cannot be read: {error}"))
+                .hint("check that you may read the folder"))
+        }
+    }
+}
+
+enum Place {
+    Store,
+    Nothing,
+    Other,
+    Unreadable(io::Error),
+}
+
+/// The names that tell a store; either does, as a person may have removed one of them.
+const MARKS: [&str; 2] = ["v1", "CACHEDIR.TAG"];
+
+fn what_is_at(system: &dyn System, folder: &Path) -> Place {
+    match system.list(folder) {
+        Ok(names) if names.iter().any(|(name, _)| MARKS.contains(&name.as_str())) => Place::Store,
+        Ok(names) if names.is_empty() => Place::Nothing,
+        Ok(_) => Place::Other,
+        Err(error) => match error.kind() {
+            io::ErrorKind::NotFound => Place::Nothing,
+            io::ErrorKind::NotADirectory => Place::Other,
+            _ => Place::Unreadable(error),
+        },
+    }
+}
+
+fn take_seal_key(context: &mut Context<'_>) -> Result<SealKey, Failure> {
+    let load =
+        std::mem::replace(&mut context.load_seal_key, Box::new(|| Err("it was asked for twice".into())));
+    load().map_err(|why| {
+        Failure::unusable(format!("the key that seals results cannot be had: {}", words::name(&why)))
+            .hint("without it no stored result can be told from a forged one")
+    })
+}

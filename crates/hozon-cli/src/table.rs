@@ -1,0 +1,97 @@
+//! Tables without rules: a header, aligned columns, two spaces between.
+
+use comfy_table::{CellAlignment, Table, TableStyle};
+use unicode_width::UnicodeWidthStr;
+
+use crate::words::cut_in_the_middle;
+
+const GAP: usize = 2;
+
+/// How few columns a cut name keeps, however narrow the terminal is.
+const LEAST_NAME_COLUMNS: usize = 12;
+
+/// How a column is set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Align {
+    Left,
+    Right,
+}
+
+/// Returns the lines of a table. The first column gives way where `width` is too narrow for all.
+pub(crate) fn table<const N: usize>(
+    header: [(&str, Align); N],
+    mut rows: Vec<[String; N]>,
+    width: Option<usize>,
+) -> String {
+    if let Some(width) = width {
+        let columns = first_column(&header, &rows, width);
+        rows.iter_mut().for_each(|row| row[0] = cut_in_the_middle(&row[0], columns));
+    }
+    let mut table = Table::new();
+    table.load_style(TableStyle::new()).set_header(header.map(|(title, _)| title)).add_rows(rows);
+    for (column, (_, align)) in table.column_iter_mut().zip(header) {
+        let right = align == Align::Right;
+        column.set_cell_alignment(if right { CellAlignment::Right } else { CellAlignment::Left });
+        column.set_padding((0, GAP as u16));
+    }
+    table.trim_fmt() + "\n"
+}
+
+/// The columns that the first one may take when all others have what they need.
+fn first_column<const N: usize>(header: &[(&str, Align); N], rows: &[[String; N]], width: usize) -> usize {
+    let widest = |column: usize| {
+        let cells = rows.iter().map(|row| row[column].width());
+        cells.chain([header[column].0.width()]).max().unwrap_or(0)
+    };
+    let others: usize = (1..N).map(|column| widest(column) + GAP).sum();
+    width.saturating_sub(others).max(LEAST_NAME_COLUMNS)
+}
+
+/// Returns lines of a label and a text, the texts below one another.
+pub(crate) fn facts(facts: &[(&str, String)]) -> String {
+    let widest = facts.iter().map(|(label, _)| label.width()).max().unwrap_or(0);
+    let line = |(label, text): &(&str, String)| {
+        let indent = " ".repeat(widest - label.width() + GAP);
+        format!("{label}{indent}{text}").trim_end().to_owned() + "\n"
+    };
+    facts.iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEADER: [(&str, Align); 3] = [("NAME", Align::Left), ("SIZE", Align::Right), ("MADE", Align::Left)];
+
+    fn rows() -> Vec<[String; 3]> {
+        let row = |name: &str, size: &str, age: &str| [name.into(), size.into(), age.into()];
+        vec![row("a.very.long.name.of.a.function", "1.5 KiB", "2 days ago"), row("保存", "10 B", "just now")]
+    }
+
+    #[test]
+    fn columns_are_aligned_and_lines_have_no_trailing_spaces() {
+        let expected = "\
+NAME                               SIZE  MADE
+a.very.long.name.of.a.function  1.5 KiB  2 days ago
+保存                               10 B  just now
+";
+        assert_eq!(table(HEADER, rows(), None), expected);
+    }
+
+    #[test]
+    fn the_name_gives_way_to_the_width() {
+        let expected = "\
+NAME                SIZE  MADE
+a.very.…unction  1.5 KiB  2 days ago
+保存                10 B  just now
+";
+        assert_eq!(table(HEADER, rows(), Some(36)), expected);
+        assert!(table(HEADER, rows(), Some(1)).lines().all(|line| line.width() <= 12 + 2 + 7 + 2 + 10));
+    }
+
+    #[test]
+    fn facts_stand_below_one_another() {
+        let lines = facts(&[("name", "f".into()), ("made by", "x".into()), ("empty", String::new())]);
+        assert_eq!(lines, "name     f\nmade by  x\nempty\n");
+    }
+}

@@ -1,0 +1,198 @@
+//! Single flight: of many callers of one missing key, one computes and the others wait.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hozon_format::{Entry, Key};
+use hozon_store::{Lease, LeaseAttempt, Lookup, Miss, Store};
+use hozon_sys::Brief;
+
+use crate::table::{Caller, Claim, Table};
+
+/// The computations under way in this process over one store. Cheap to clone.
+///
+/// No lock is held while anything waits or is called back. A forked child starts with none under way.
+#[derive(Debug, Clone)]
+pub struct Flights {
+    store: Store,
+    table: Arc<Brief<Table>>,
+}
+
+/// How a computation begins.
+#[derive(Debug)]
+pub enum Begin {
+    /// The result is stored.
+    Hit(Box<Entry>),
+    /// The caller computes: it puts the result, then drops the turn.
+    Compute(Turn),
+    /// The callback asked to stop waiting.
+    Stopped,
+}
+
+/// How a computation stands now.
+#[derive(Debug)]
+pub enum Poll {
+    /// The result is stored.
+    Hit(Box<Entry>),
+    /// The caller computes: it puts the result, then drops the turn.
+    Compute(Turn),
+    /// Someone else computes: ask again after a pause.
+    Wait,
+}
+
+/// The turn to compute a key. While it lives, others wait; dropping it lets them look.
+#[derive(Debug)]
+pub struct Turn {
+    key: Key,
+    why: Miss,
+    // Before the claim: whoever gets the claim next finds the lease free.
+    lease: Option<Lease>,
+    claim: Option<HeldClaim>,
+}
+
+#[derive(Debug)]
+struct HeldClaim {
+    flights: Flights,
+    key: Key,
+    number: u64,
+}
+
+const FIRST_PAUSE: Duration = Duration::from_millis(1);
+const LONGEST_PAUSE: Duration = Duration::from_millis(50);
+
+impl Flights {
+    /// Starts with no computation under way.
+    pub fn new(store: Store) -> Self {
+        Self { store, table: Arc::default() }
+    }
+
+    /// Returns the store.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Looks `key` up and, if it is missing, waits for the turn to compute it or for its result.
+    ///
+    /// `between` is called before each pause; breaking out of it ends the wait. After `budget` the
+    /// caller computes, whoever else does. A caller who finds that a blob of the hit is bad forgets
+    /// the entry and begins again.
+    pub fn begin(
+        &self,
+        key: &Key,
+        caller: Caller,
+        budget: Duration,
+        between: &mut dyn FnMut() -> ControlFlow<()>,
+    ) -> Begin {
+        let system = self.store.system();
+        let started = system.monotonic();
+        let mut pause = FIRST_PAUSE;
+        loop {
+            match self.poll(key, caller) {
+                Poll::Hit(entry) => return Begin::Hit(entry),
+                Poll::Compute(turn) => return Begin::Compute(turn),
+                Poll::Wait => {}
+            }
+            let waited = system.monotonic().saturating_sub(started);
+            let left = budget.saturating_sub(waited);
+            if left.is_zero() {
+                return Begin::Compute(self.compute_anyway(key, caller));
+            }
+            if between().is_break() {
+                self.stop_waiting(caller);
+                return Begin::Stopped;
+            }
+            system.sleep(pause.min(left));
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// The same without waiting: for event loops, which pause in their own way.
+    ///
+    /// A caller that gives up before it has a hit or a turn calls [`Flights::stop_waiting`].
+    pub fn poll(&self, key: &Key, caller: Caller) -> Poll {
+        let why = match self.store.get(key) {
+            Lookup::Hit(entry) => {
+                self.stop_waiting(caller);
+                return Poll::Hit(entry);
+            }
+            Lookup::Miss(why) => why,
+        };
+        match self.with_table(|table| table.claim(key, caller)) {
+            Some(Claim::Granted(number)) => {
+                let claim = HeldClaim { flights: self.clone(), key: *key, number };
+                self.poll_lease(key, why, claim)
+            }
+            Some(Claim::Held) => Poll::Wait,
+            Some(Claim::WouldDeadlock) | None => Poll::Compute(Turn::alone(key, why)),
+        }
+    }
+
+    /// Ends the wait of a caller for whatever it waits for.
+    pub fn stop_waiting(&self, caller: Caller) {
+        self.with_table(|table| table.stop_waiting(caller));
+    }
+
+    /// Gives the turn to a caller whose patience is at its end.
+    pub fn compute_anyway(&self, key: &Key, caller: Caller) -> Turn {
+        self.stop_waiting(caller);
+        Turn::alone(key, Miss::Absent)
+    }
+
+    /// Asks the other processes, for a caller who has the claim in this one.
+    fn poll_lease(&self, key: &Key, why: Miss, claim: HeldClaim) -> Poll {
+        match self.store.try_lease(key) {
+            LeaseAttempt::Won(lease) => match self.store.get(key) {
+                // Its holder stored it between our look and our lease.
+                Lookup::Hit(entry) => Poll::Hit(entry),
+                Lookup::Miss(later) => {
+                    // A bad file is gone at the second look: the first knows more.
+                    let why = if matches!(later, Miss::Absent) { why } else { later };
+                    Poll::Compute(Turn { key: *key, why, lease: Some(lease), claim: Some(claim) })
+                }
+            },
+            LeaseAttempt::Held => Poll::Wait,
+            LeaseAttempt::Unsupported => {
+                Poll::Compute(Turn { key: *key, why, lease: None, claim: Some(claim) })
+            }
+        }
+    }
+
+    fn with_table<T>(&self, with: impl FnOnce(&mut Table) -> T) -> Option<T> {
+        self.table.with(self.store.system().process_id(), with)
+    }
+}
+
+impl Turn {
+    /// A turn that nobody waits for.
+    fn alone(key: &Key, why: Miss) -> Self {
+        Self { key: *key, why, lease: None, claim: None }
+    }
+
+    /// Returns the key to be computed.
+    pub fn key(&self) -> &Key {
+        &self.key
+    }
+
+    /// Returns why there was no result.
+    pub fn why(&self) -> &Miss {
+        &self.why
+    }
+
+    /// Tells whether callers in other processes wait for this one.
+    pub fn has_lease(&self) -> bool {
+        self.lease.is_some()
+    }
+
+    /// Tells whether other callers in this process wait for this one.
+    pub fn has_claim(&self) -> bool {
+        self.claim.is_some()
+    }
+}
+
+impl Drop for HeldClaim {
+    fn drop(&mut self) {
+        // In a forked child the table is new and knows nothing of this claim.
+        self.flights.with_table(|table| table.release(&self.key, self.number));
+    }
+}

@@ -1,0 +1,121 @@
+//! An explanation in the user's words.
+
+use std::fmt;
+
+use super::{Change, ChangeKind, Explanation};
+use crate::node::NodeKind;
+use crate::visible::visible;
+
+/// Up to so many changes have a line each.
+const MOST_LINES: usize = 12;
+
+/// Beyond that, changes of one sort share a line that names so many.
+const MOST_NAMES: usize = 3;
+
+impl<Tag> fmt::Display for Explanation<Tag> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lines = match (&self.nearest, self.changes.len()) {
+            (None, _) => vec!["first run".to_owned()],
+            (Some(_), 0) => vec!["nothing changed".to_owned()],
+            (Some(_), count) if count <= MOST_LINES => self.changes.iter().map(Change::to_string).collect(),
+            _ => grouped(&self.changes),
+        };
+        f.write_str(&lines.join("\n"))
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let subject = self.subject();
+        match (&self.before, &self.after) {
+            (Some(before), Some(after)) if before != after => {
+                let colon = if self.node == NodeKind::Distribution { "" } else { ":" };
+                write!(f, "{subject}{colon} {} → {}", self.content(before), self.content(after))?;
+            }
+            (before, after) => {
+                write!(f, "{subject} {}", self.kind.word())?;
+                if let Some(content) = after.as_ref().or(before.as_ref()) {
+                    let content = self.content(content);
+                    if self.kind == ChangeKind::Changed {
+                        write!(f, " ({content})")?
+                    } else {
+                        write!(f, ": {content}")?
+                    }
+                }
+            }
+        }
+        self.place.as_deref().map_or(Ok(()), |place| write!(f, " ({})", visible(place)))
+    }
+}
+
+impl Change {
+    /// What the change is about, as a person would name it.
+    fn subject(&self) -> String {
+        let label = visible(&self.label);
+        match self.node {
+            NodeKind::Computation if self.label.is_empty() => "the code".to_owned(),
+            NodeKind::Computation => format!("the code of {label}"),
+            NodeKind::Helper => format!("helper {label}()"),
+            NodeKind::Class => format!("class {label}"),
+            NodeKind::Module => format!("module {label}"),
+            NodeKind::Argument => format!("argument {label}"),
+            NodeKind::Code => format!("code {label}"),
+            NodeKind::Path => format!("{label}, known by how it was made,"),
+            NodeKind::Reference => format!("what {label} refers to"),
+            NodeKind::Name if self.label.is_empty() => "name".to_owned(),
+            NodeKind::Name | NodeKind::Pin | NodeKind::Value | NodeKind::Distribution | NodeKind::Group => {
+                label.into_owned()
+            }
+        }
+    }
+
+    /// `2.3.1` also where a version is shown as `pandas 2.3.1`: the subject names it already.
+    fn content<'a>(&self, shown: &'a str) -> std::borrow::Cow<'a, str> {
+        let rest = shown.strip_prefix(self.label.as_str()).and_then(|rest| rest.strip_prefix(' '));
+        let is_version = matches!(self.node, NodeKind::Distribution | NodeKind::Module | NodeKind::Pin);
+        visible(rest.filter(|_| is_version).unwrap_or(shown))
+    }
+}
+
+/// One line for each sort of change, in the order in which the sorts first come.
+fn grouped(changes: &[Change]) -> Vec<String> {
+    let mut groups: Vec<Vec<&Change>> = vec![];
+    for change in changes {
+        let same_sort =
+            |group: &&mut Vec<&Change>| (group[0].kind, group[0].node) == (change.kind, change.node);
+        match groups.iter_mut().find(same_sort) {
+            Some(group) => group.push(change),
+            None => groups.push(vec![change]),
+        }
+    }
+    groups.iter().flat_map(|group| group_lines(group)).collect()
+}
+
+fn group_lines(group: &[&Change]) -> Vec<String> {
+    if group.len() <= MOST_NAMES {
+        return group.iter().map(|change| change.to_string()).collect();
+    }
+    let call = if group[0].node == NodeKind::Helper { "()" } else { "" };
+    let names = group.iter().take(MOST_NAMES).map(|change| format!("{}{call}", visible(&change.label)));
+    let names: Vec<String> = names.collect();
+    let (count, noun, verb) = (group.len(), plural(group[0].node), group[0].kind.word());
+    vec![format!("{count} {noun} {verb}: {} and {} more", names.join(", "), count - MOST_NAMES)]
+}
+
+fn plural(kind: NodeKind) -> &'static str {
+    match kind {
+        NodeKind::Computation => "computations",
+        NodeKind::Name => "names",
+        NodeKind::Pin => "pins",
+        NodeKind::Code => "pieces of code",
+        NodeKind::Helper => "helpers",
+        NodeKind::Class => "classes",
+        NodeKind::Module => "modules",
+        NodeKind::Value => "values",
+        NodeKind::Argument => "arguments",
+        NodeKind::Distribution => "distributions",
+        NodeKind::Path => "inputs known by how they were made",
+        NodeKind::Group => "parts",
+        NodeKind::Reference => "references",
+    }
+}

@@ -1,0 +1,42 @@
+//! The `hozon` command's entry from Python: hands over what the library must not read itself.
+
+use std::ffi::OsString;
+use std::io::{self, BufRead};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use hozon_cli::Context;
+use hozon_store::load_or_create_seal_key;
+use hozon_sys::Os;
+use pyo3::prelude::*;
+
+/// Runs the command and gives its exit code.
+#[pyfunction]
+#[pyo3(signature = (arguments, default_store, seal_key, width, interactive))]
+pub(crate) fn run_command(
+    py: Python<'_>,
+    arguments: Vec<OsString>,
+    default_store: PathBuf,
+    seal_key: PathBuf,
+    width: Option<usize>,
+    interactive: bool,
+) -> u8 {
+    py.detach(|| {
+        let system = Arc::new(Os);
+        let key_system = system.clone();
+        let mut stdin = io::stdin().lock();
+        let context = Context {
+            system,
+            default_store,
+            load_seal_key: Box::new(move || {
+                load_or_create_seal_key(&*key_system, &seal_key)
+                    .map_err(|error| format!("{}: {error}", seal_key.display()))
+            }),
+            answers: interactive.then_some(&mut stdin as &mut dyn BufRead),
+            stdout: &mut io::stdout().lock(),
+            stderr: &mut io::stderr().lock(),
+            width,
+        };
+        hozon_cli::run(arguments, context)
+    })
+}

@@ -1,0 +1,242 @@
+//! What a piece of code reaches: the functions, classes, modules and values that it can get at by name,
+//! transitively, each definition by its own code and edges.
+//!
+//! The graph is a table in the order of discovery, which the code alone decides, so cycles need no
+//! special treatment and two machines number the same graph alike.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+
+use hozon_format::{Digest, Hasher};
+use hozon_key::{Node, NodeKind, node_digest};
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyBytes, PyFloat, PyInt, PyModule, PyString, PyType};
+
+use crate::guards::Guard;
+use crate::places::{self, Place};
+use crate::walk::{Walked, Walker};
+use crate::{names, reach_build, reach_cache};
+
+/// Everything that was reached from one root.
+pub(crate) struct Reached {
+    pub(crate) definitions: Vec<Definition>,
+    pub(crate) values: Vec<ValueSlot>,
+    pub(crate) guards: Vec<Guard>,
+    /// Top-level packages of foreign code that was reached.
+    pub(crate) packages: BTreeSet<String>,
+    /// Merkle digest of the definitions: fixed as long as the guards hold.
+    pub(crate) code: Digest,
+}
+
+/// A function, class or module of local code (or a foreign function that closes over local things).
+pub(crate) struct Definition {
+    pub(crate) kind: NodeKind,
+    pub(crate) label: String,
+    pub(crate) own: Digest,
+    pub(crate) place: Option<String>,
+    pub(crate) text: Option<String>,
+    pub(crate) edges: Vec<Edge>,
+}
+
+/// What a name in a definition leads to.
+pub(crate) struct Edge {
+    pub(crate) label: String,
+    pub(crate) target: Target,
+}
+
+pub(crate) enum Target {
+    Definition(usize),
+    Value(usize),
+    /// Something that its name says all of: foreign code, a built-in, an absence.
+    Named(Digest),
+}
+
+/// A value that code reads.
+pub(crate) struct ValueSlot {
+    pub(crate) label: String,
+    pub(crate) place: Option<String>,
+    pub(crate) object: Py<PyAny>,
+    pub(crate) kind: NodeKind,
+    /// The digest when the graph was made.
+    pub(crate) digest: Digest,
+    /// The digest cannot change while the guards hold: the value is immutable, or goes by its path.
+    pub(crate) settled: bool,
+}
+
+impl Reached {
+    /// Returns the digests of the values as they are now.
+    pub(crate) fn value_digests<'py>(&self, walker: &mut Walker<'py>) -> Walked<Vec<Digest>> {
+        let py = walker.python();
+        self.values
+            .iter()
+            .map(|slot| if slot.settled { Ok(slot.digest) } else { walker.digest(slot.object.bind(py)) })
+            .collect()
+    }
+
+    /// Returns the Merkle digest of the group of values.
+    pub(crate) fn values_digest(&self, digests: &[Digest]) -> Digest {
+        let nodes: Vec<Digest> = self
+            .values
+            .iter()
+            .zip(digests)
+            .map(|(slot, digest)| node_digest(slot.kind, &slot.label, Some(digest), &[]))
+            .collect();
+        node_digest(NodeKind::Group, VALUES, None, &nodes)
+    }
+
+    /// Returns the group of definitions as a recipe's node.
+    pub(crate) fn code_node(&self) -> Node {
+        let children = self.definitions.iter().map(Definition::node).collect();
+        Node { children, ..Node::new(NodeKind::Group, CODE) }
+    }
+
+    /// Returns the group of values as a recipe's node.
+    pub(crate) fn values_node(&self, py: Python<'_>, digests: &[Digest]) -> Node {
+        let children = self.values.iter().zip(digests).map(|(slot, digest)| slot.node(py, *digest)).collect();
+        Node { children, ..Node::new(NodeKind::Group, VALUES) }
+    }
+
+    pub(crate) fn guards_hold(&self, root: &Bound<'_, PyAny>) -> PyResult<bool> {
+        for guard in &self.guards {
+            if !guard.holds(root)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+pub(crate) const CODE: &str = "code";
+pub(crate) const VALUES: &str = "values";
+
+impl Definition {
+    pub(crate) fn node(&self) -> Node {
+        let mut node = Node::leaf(self.kind, self.label.as_str(), self.own);
+        node.children = self.edges.iter().map(Edge::node).collect();
+        node.place.clone_from(&self.place);
+        node.text.clone_from(&self.text);
+        node
+    }
+}
+
+impl Edge {
+    fn node(&self) -> Node {
+        match &self.target {
+            Target::Definition(index) => Node::reference(*index as u64, self.label.as_str()),
+            Target::Value(index) => {
+                let digest = Hasher::in_domain("hozon 2026 recipe 1: reference to a value")
+                    .update(&(*index as u64).to_le_bytes())
+                    .finish();
+                Node::leaf(NodeKind::Reference, self.label.as_str(), digest)
+            }
+            Target::Named(digest) => Node::leaf(NodeKind::Reference, self.label.as_str(), *digest),
+        }
+    }
+}
+
+impl ValueSlot {
+    fn node(&self, py: Python<'_>, digest: Digest) -> Node {
+        let mut node = Node::leaf(self.kind, self.label.as_str(), digest);
+        node.shown = Some(names::shown(self.object.bind(py)).as_str().into());
+        node.place.clone_from(&self.place);
+        node
+    }
+}
+
+/// Tells whether a value of this type never changes.
+pub(crate) fn is_immutable(value: &Bound<'_, PyAny>) -> bool {
+    value.is_none()
+        || value.is_exact_instance_of::<PyInt>()
+        || value.is_exact_instance_of::<PyString>()
+        || value.is_exact_instance_of::<PyFloat>()
+        || value.is_exact_instance_of::<PyBool>()
+        || value.is_exact_instance_of::<PyBytes>()
+}
+
+/// Returns the digest of a function, class or module as a value: of all that it reaches.
+pub(crate) fn code_digest<'py>(walker: &mut Walker<'py>, value: &Bound<'py, PyAny>) -> Walked<Digest> {
+    walker.in_progress.push(value.as_ptr() as usize);
+    let result = digest_of_reached(walker, value);
+    walker.in_progress.pop();
+    result
+}
+
+fn digest_of_reached<'py>(walker: &mut Walker<'py>, value: &Bound<'py, PyAny>) -> Walked<Digest> {
+    let reached = reach_cache::reached(walker, value)?;
+    let digests = reached.value_digests(walker)?;
+    let parts = [reached.code, reached.values_digest(&digests)];
+    Ok(node_digest(NodeKind::Code, "value", None, &parts))
+}
+
+/// Analyses what `root` reaches, from scratch.
+pub(crate) fn analyse<'py>(walker: &mut Walker<'py>, root: &Bound<'py, PyAny>) -> Walked<Reached> {
+    let outer_touched = std::mem::take(&mut walker.touched);
+    let mut builder = reach_build::Builder::new(walker, root);
+    let result = builder.run();
+    let mut reached = builder.reached;
+    reached.packages.append(&mut walker.touched);
+    walker.touched = outer_touched;
+    walker.touched.extend(reached.packages.iter().cloned());
+    result?;
+    let nodes: Vec<Digest> = reached.definitions.iter().map(|definition| definition.node().digest()).collect();
+    reached.code = node_digest(NodeKind::Group, CODE, None, &nodes);
+    Ok(reached)
+}
+
+impl Reached {
+    pub(crate) fn empty() -> Self {
+        Self {
+            definitions: Vec::new(),
+            values: Vec::new(),
+            guards: Vec::new(),
+            packages: BTreeSet::new(),
+            code: Digest::of(&[]),
+        }
+    }
+}
+
+/// Returns the top-level package of a function or class that is not local, None where it is local.
+pub(crate) fn foreign_package(value: &Bound<'_, PyAny>) -> PyResult<Option<String>> {
+    let py = value.py();
+    let module = names::text_attribute(value, "__module__");
+    if let Ok(code) = value.getattr("__code__") {
+        let file = names::text_attribute(&code, "co_filename");
+        if let Some(place) = places::of_file(py, &file)? {
+            return Ok(foreign(place));
+        }
+    }
+    if module.is_empty() {
+        return Ok(None);
+    }
+    Ok(foreign(places::of_module(py, &module)?))
+}
+
+/// Returns the top-level package of a module that is not local, None where it is local.
+pub(crate) fn module_package(module: &Bound<'_, PyAny>) -> PyResult<Option<String>> {
+    let name = names::text_attribute(module, "__name__");
+    Ok(foreign(places::of_module_object(module, &name)?))
+}
+
+fn foreign(place: Place) -> Option<String> {
+    match place {
+        Place::Local => None,
+        Place::Foreign(package) => Some(package),
+    }
+}
+
+/// Tells what kind of definition an object is, None where it is a value.
+pub(crate) fn definition_kind(object: &Bound<'_, PyAny>) -> Option<NodeKind> {
+    if object.is_instance_of::<PyType>() {
+        Some(NodeKind::Class)
+    } else if object.is_instance_of::<PyModule>() {
+        Some(NodeKind::Module)
+    } else if object.is_instance_of::<pyo3::types::PyFunction>() {
+        Some(NodeKind::Helper)
+    } else {
+        None
+    }
+}
+
+/// The pending definitions of a graph that is being made.
+pub(crate) type Pending<'py> = VecDeque<(usize, Bound<'py, PyAny>)>;
+/// Which definition an object's address stands for.
+pub(crate) type Numbers = HashMap<usize, usize>;

@@ -1,0 +1,724 @@
+//! Makes the graph of what a root reaches, one definition after the other.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+use hozon_format::{Digest, Hasher};
+use hozon_key::NodeKind;
+use hozon_syntax::{Fragment, Import};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyCFunction, PyDict, PyFunction, PyModule, PyTuple, PyType};
+
+use crate::code::{self, CodeFacts};
+use crate::guards::{self, Guard};
+use crate::reach::{self, Definition, Edge, Numbers, Pending, Reached, Target, ValueSlot};
+use crate::reach_class;
+use crate::reach_path;
+use crate::walk::{Refusal, Walked, Walker};
+use crate::{names, places};
+
+/// Names of a module that say where it is and how it was loaded: no part of what it computes.
+const MODULE_FACTS: [&str; 9] = [
+    "__name__",
+    "__file__",
+    "__spec__",
+    "__package__",
+    "__loader__",
+    "__builtins__",
+    "__cached__",
+    "__class__",
+    "__path__",
+];
+
+pub(crate) struct Builder<'walk, 'py> {
+    py: Python<'py>,
+    pub(crate) walker: &'walk mut Walker<'py>,
+    root: Bound<'py, PyAny>,
+    pub(crate) reached: Reached,
+    numbers: Numbers,
+    pending: Pending<'py>,
+    /// Slots by the address of their namespace or owner, which the guards hold, and their name.
+    slots: HashMap<(usize, String), usize>,
+}
+
+/// Where a definition's names are looked up.
+pub(crate) struct Scope<'py> {
+    pub(crate) cells: BTreeMap<String, Bound<'py, PyAny>>,
+    pub(crate) globals: Bound<'py, PyDict>,
+    /// Names that are not looked up: they are made by the statements under analysis.
+    pub(crate) skipped: Vec<String>,
+    /// Local variables of a frame, for blocks.
+    pub(crate) locals: BTreeMap<String, Bound<'py, PyAny>>,
+}
+
+impl<'py> Scope<'py> {
+    pub(crate) fn of_globals(globals: Bound<'py, PyDict>) -> Self {
+        Self { cells: BTreeMap::new(), globals, skipped: Vec::new(), locals: BTreeMap::new() }
+    }
+
+    pub(crate) fn of_function(function: &Bound<'py, PyAny>) -> PyResult<Self> {
+        let py = function.py();
+        let globals = function.getattr(intern!(py, "__globals__"))?.cast_into::<PyDict>()?;
+        let mut scope = Self::of_globals(globals);
+        scope.add_cells(function)?;
+        Ok(scope)
+    }
+
+    pub(crate) fn add_cells(&mut self, function: &Bound<'py, PyAny>) -> PyResult<()> {
+        let py = function.py();
+        let closure = function.getattr(intern!(py, "__closure__"))?;
+        if closure.is_none() {
+            return Ok(());
+        }
+        let names: Vec<String> =
+            function.getattr(intern!(py, "__code__"))?.getattr(intern!(py, "co_freevars"))?.extract()?;
+        for (name, cell) in names.into_iter().zip(closure.try_iter()?) {
+            self.cells.insert(name, cell?);
+        }
+        Ok(())
+    }
+}
+
+impl<'walk, 'py> Builder<'walk, 'py> {
+    pub(crate) fn new(walker: &'walk mut Walker<'py>, root: &Bound<'py, PyAny>) -> Self {
+        Self {
+            py: root.py(),
+            walker,
+            root: root.clone(),
+            reached: Reached::empty(),
+            numbers: HashMap::new(),
+            pending: VecDeque::new(),
+            slots: HashMap::new(),
+        }
+    }
+
+    pub(crate) fn run(&mut self) -> Walked<()> {
+        let root = self.root.clone();
+        self.number_of(&root);
+        self.run_pending()
+    }
+
+    pub(crate) fn run_pending(&mut self) -> Walked<()> {
+        while let Some((number, object)) = self.pending.pop_front() {
+            let edges = self.expand(number, &object)?;
+            self.reached.definitions[number].edges = edges;
+        }
+        Ok(())
+    }
+
+    /// Returns the number of a definition, announcing it if it is new.
+    fn number_of(&mut self, object: &Bound<'py, PyAny>) -> usize {
+        let address = object.as_ptr() as usize;
+        if let Some(number) = self.numbers.get(&address) {
+            return *number;
+        }
+        let number = self.reached.definitions.len();
+        let kind = reach::definition_kind(object).unwrap_or(NodeKind::Helper);
+        self.add_definition(kind, names::text_attribute(object, "__qualname__"));
+        self.numbers.insert(address, number);
+        // Held by the queue now and by a guard of its own afterwards: the address stays its own.
+        self.pending.push_back((number, object.clone()));
+        number
+    }
+
+    pub(crate) fn add_definition(&mut self, kind: NodeKind, label: String) -> usize {
+        let own = Digest::of(&[]);
+        self.reached.definitions.push(Definition { kind, label, own, place: None, text: None, edges: Vec::new() });
+        self.reached.definitions.len() - 1
+    }
+
+    fn expand(&mut self, number: usize, object: &Bound<'py, PyAny>) -> Walked<Vec<Edge>> {
+        if let Ok(class) = object.cast::<PyType>() {
+            return self.expand_class(number, class);
+        }
+        if object.is_instance_of::<PyModule>() {
+            return self.expand_module(number, object);
+        }
+        if reach::foreign_package(object)?.is_some() {
+            return self.expand_foreign_function(number, object);
+        }
+        self.expand_function(number, object)
+    }
+
+    fn expand_function(&mut self, number: usize, function: &Bound<'py, PyAny>) -> Walked<Vec<Edge>> {
+        self.guard_function(function)?;
+        let facts = code::of_function(self.walker, function)?;
+        let scope = Scope::of_function(function)?;
+        let mut edges = Vec::new();
+        let own = self.decorated_digest(&facts, &scope, &mut edges)?;
+        self.describe(number, own, &facts);
+        self.default_edges(function, &facts, &mut edges)?;
+        self.code_edges(&facts, &scope, &mut edges)?;
+        Ok(edges)
+    }
+
+    fn guard_function(&mut self, function: &Bound<'py, PyAny>) -> PyResult<()> {
+        self.reached.guards.push(Guard::function(function, function.is(&self.root))?);
+        Ok(())
+    }
+
+    fn describe(&mut self, number: usize, own: Digest, facts: &CodeFacts) {
+        let definition = &mut self.reached.definitions[number];
+        definition.own = own;
+        definition.place.clone_from(&facts.place);
+        definition.text.clone_from(&facts.text);
+    }
+
+    /// The digest of a definition with its decorators. hozon's own are left out: how a result is kept
+    /// is no part of what it is.
+    fn decorated_digest(
+        &mut self,
+        facts: &CodeFacts,
+        scope: &Scope<'py>,
+        edges: &mut Vec<Edge>,
+    ) -> Walked<Digest> {
+        let mut hasher = Hasher::in_domain("hozon 2026 recipe 1: definition with its decorators");
+        hasher.update(facts.digest.as_bytes());
+        for decorator in &facts.decorators {
+            if self.is_of_hozon(decorator, scope)? {
+                continue;
+            }
+            hasher.update(decorator.digest.as_bytes());
+            self.fragment_edges(decorator, scope, edges)?;
+        }
+        Ok(hasher.finish())
+    }
+
+    fn is_of_hozon(&self, decorator: &Fragment, scope: &Scope<'py>) -> PyResult<bool> {
+        for read in &decorator.reads {
+            let Some(found) = lookup(scope, &read.path[0])? else { continue };
+            if names::is_of_hozon(&found) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn code_edges(&mut self, facts: &CodeFacts, scope: &Scope<'py>, edges: &mut Vec<Edge>) -> Walked<()> {
+        for read in &facts.reads {
+            self.read_edge(scope, &read.path, edges)?;
+        }
+        for import in &facts.imports {
+            self.import_edge(scope, import, edges)?;
+        }
+        if facts.uses_dynamic_names {
+            self.whole_module_edge(scope, edges)?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn fragment_edges(
+        &mut self,
+        fragment: &Fragment,
+        scope: &Scope<'py>,
+        edges: &mut Vec<Edge>,
+    ) -> Walked<()> {
+        for read in &fragment.reads {
+            self.read_edge(scope, &read.path, edges)?;
+        }
+        for import in &fragment.imports {
+            self.import_edge(scope, import, edges)?;
+        }
+        Ok(())
+    }
+
+    /// Code that looks names up while it runs may reach anything of its module.
+    fn whole_module_edge(&mut self, scope: &Scope<'py>, edges: &mut Vec<Edge>) -> Walked<()> {
+        let name = scope.globals.get_item("__name__")?;
+        let module = match name {
+            Some(name) => self.py.import("sys")?.getattr("modules")?.cast::<PyDict>().map_err(PyErr::from)?.get_item(name)?,
+            None => None,
+        };
+        match module {
+            Some(module) => self.target_edges(&module, "names found while running", &[], edges),
+            None => Ok(()),
+        }
+    }
+
+    /// The values of a function's defaults. One that has no digest is as its expression in the source
+    /// says: a sentinel, above all.
+    fn default_edges(
+        &mut self,
+        function: &Bound<'py, PyAny>,
+        facts: &CodeFacts,
+        edges: &mut Vec<Edge>,
+    ) -> Walked<()> {
+        let function_name = names::text_attribute(function, "__qualname__");
+        for (name, value) in defaults(function)? {
+            let label = format!("{function_name}({name}=)");
+            match self.slot(function.as_ptr() as usize, &label, &value, facts.place.clone()) {
+                Ok(number) => edges.push(Edge { label, target: Target::Value(number) }),
+                Err(Refusal::Undigestible { .. }) => edges.push(named(label, "default by its source")),
+                Err(raised) => return Err(raised),
+            }
+        }
+        Ok(())
+    }
+
+    /// What a name in code leads to now, through modules as far as they go.
+    pub(crate) fn read_edge(
+        &mut self,
+        scope: &Scope<'py>,
+        path: &[String],
+        edges: &mut Vec<Edge>,
+    ) -> Walked<()> {
+        let name = &path[0];
+        if MODULE_FACTS.contains(&name.as_str()) || scope.skipped.contains(name) {
+            return Ok(());
+        }
+        if let Some(value) = scope.locals.get(name) {
+            return self.follow(value, path, None, edges);
+        }
+        if let Some(cell) = scope.cells.get(name) {
+            let found = guards::cell_contents(cell);
+            self.reached
+                .guards
+                .push(Guard::Cell { cell: cell.clone().unbind(), expected: found.clone().map(Bound::unbind) });
+            let Some(found) = found else {
+                edges.push(named(path.join("."), "unbound"));
+                return Ok(());
+            };
+            return self.follow(&found, path, Some((cell.as_ptr() as usize, None)), edges);
+        }
+        let found = scope.globals.get_item(name)?;
+        self.reached.guards.push(Guard::slot(&scope.globals, name, found.as_ref()));
+        match found {
+            Some(found) => {
+                let owner = (scope.globals.as_ptr() as usize, Some(scope.globals.clone()));
+                self.follow(&found, path, Some(owner), edges)
+            }
+            None => {
+                let builtin = self.py.import("builtins")?.hasattr(name.as_str())?;
+                edges.push(named(path.join("."), if builtin { "built-in" } else { "unbound" }));
+                Ok(())
+            }
+        }
+    }
+
+    fn follow(
+        &mut self,
+        start: &Bound<'py, PyAny>,
+        path: &[String],
+        owner: Option<(usize, Option<Bound<'py, PyDict>>)>,
+        edges: &mut Vec<Edge>,
+    ) -> Walked<()> {
+        let mut object = start.clone();
+        let mut owner = owner;
+        let mut used = 1;
+        while used < path.len() && object.is_instance_of::<PyModule>() && !names::is_of_hozon(&object) {
+            let namespace = object.getattr(intern!(self.py, "__dict__"))?.cast_into::<PyDict>().map_err(PyErr::from)?;
+            let found = namespace.get_item(path[used].as_str())?;
+            self.reached.guards.push(Guard::slot(&namespace, &path[used], found.as_ref()));
+            let Some(found) = found else { return self.missing_edge(&object, path, used, edges) };
+            owner = Some((namespace.as_ptr() as usize, Some(namespace)));
+            object = found;
+            used += 1;
+        }
+        let label = path[..used].join(".");
+        if reach::definition_kind(&names::unwrapped(&object)?).is_some() || is_named(&object)? {
+            return self.target_edges(&object, &label, &path[used..], edges);
+        }
+        if names::is_of_hozon(&object) {
+            return Ok(());
+        }
+        self.value_edge(&object, label, &path[used - 1], owner, edges)
+    }
+
+    /// A module has no such attribute yet: it is made on demand, or the code will raise.
+    fn missing_edge(
+        &mut self,
+        module: &Bound<'py, PyAny>,
+        path: &[String],
+        used: usize,
+        edges: &mut Vec<Edge>,
+    ) -> Walked<()> {
+        let rest = path[used..].join(".");
+        let module_name = names::text_attribute(module, "__name__");
+        match reach::module_package(module)? {
+            Some(package) => {
+                self.walker.touched.insert(package);
+                edges.push(named(path.join("."), &format!("{module_name}:{rest}")));
+                Ok(())
+            }
+            // A local module's __getattr__ may do anything: all of the module counts.
+            None => self.target_edges(module, &path[..used].join("."), &[], edges),
+        }
+    }
+
+    fn value_edge(
+        &mut self,
+        value: &Bound<'py, PyAny>,
+        label: String,
+        name: &str,
+        owner: Option<(usize, Option<Bound<'py, PyDict>>)>,
+        edges: &mut Vec<Edge>,
+    ) -> Walked<()> {
+        let address = owner.as_ref().map_or(value.as_ptr() as usize, |(address, _)| *address);
+        let refusal = match self.slot(address, &label, value, None) {
+            Ok(number) => {
+                edges.push(Edge { label, target: Target::Value(number) });
+                return Ok(());
+            }
+            Err(refusal @ Refusal::Undigestible { .. }) => refusal,
+            Err(raised) => return Err(raised),
+        };
+        let Some((_, Some(namespace))) = owner else { return Err(refusal.named(&label)) };
+        match reach_path::path_definition(self, &namespace, name, &label)? {
+            Some(number) => {
+                edges.push(Edge { label, target: Target::Definition(number) });
+                Ok(())
+            }
+            None => Err(refusal.named(&label)),
+        }
+    }
+
+    /// Returns the number of the slot of a value; a value that was met before keeps its slot.
+    fn slot(
+        &mut self,
+        owner: usize,
+        label: &str,
+        value: &Bound<'py, PyAny>,
+        place: Option<String>,
+    ) -> Walked<usize> {
+        let known = (owner, label.to_owned());
+        if let Some(number) = self.slots.get(&known) {
+            return Ok(*number);
+        }
+        let digest = self.walker.digest(value)?;
+        let slot = ValueSlot {
+            label: label.to_owned(),
+            place,
+            object: value.clone().unbind(),
+            kind: NodeKind::Value,
+            digest,
+            settled: reach::is_immutable(value),
+        };
+        self.reached.values.push(slot);
+        let number = self.reached.values.len() - 1;
+        self.slots.insert(known, number);
+        Ok(number)
+    }
+
+    /// What a function, class, module or built-in leads to.
+    pub(crate) fn target_edges(
+        &mut self,
+        object: &Bound<'py, PyAny>,
+        label: &str,
+        rest: &[String],
+        edges: &mut Vec<Edge>,
+    ) -> Walked<()> {
+        if names::is_of_hozon(object) {
+            return Ok(());
+        }
+        let object = &names::unwrapped(object)?;
+        if let Some((package, name)) = foreign_name(object)? {
+            if package != places::HOZON {
+                self.walker.touched.insert(package);
+                edges.push(named(label.to_owned(), &name));
+            }
+            return Ok(());
+        }
+        if reach::definition_kind(object).is_none() {
+            return self.value_edge(object, label.to_owned(), label, None, edges);
+        }
+        let number = self.number_of(object);
+        edges.push(Edge { label: label.to_owned(), target: Target::Definition(number) });
+        self.function_attribute_edge(object, label, rest, edges)
+    }
+
+    /// A function may carry values as attributes: `clean.rate`.
+    fn function_attribute_edge(
+        &mut self,
+        object: &Bound<'py, PyAny>,
+        label: &str,
+        rest: &[String],
+        edges: &mut Vec<Edge>,
+    ) -> Walked<()> {
+        let Some(attribute) = rest.first() else { return Ok(()) };
+        if !object.is_instance_of::<PyFunction>() || attribute.starts_with("__") {
+            return Ok(());
+        }
+        match object.getattr_opt(attribute.as_str())? {
+            Some(value) => {
+                self.value_edge(&value, format!("{label}.{attribute}"), attribute, None, edges)
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// A foreign function that closes over things (a decorator's wrapper): its name, and those things.
+    fn expand_foreign_function(&mut self, number: usize, function: &Bound<'py, PyAny>) -> Walked<Vec<Edge>> {
+        let name = foreign_label(function);
+        if let Some(package) = reach::foreign_package(function)? {
+            self.walker.touched.insert(package);
+        }
+        self.reached.definitions[number].own = named_digest(&name);
+        let mut edges = Vec::new();
+        for (name, cell) in Scope::of_function(function)?.cells {
+            let Some(content) = guards::cell_contents(&cell) else { continue };
+            self.reached
+                .guards
+                .push(Guard::Cell { cell: cell.clone().unbind(), expected: Some(content.clone().unbind()) });
+            self.lenient_edge(&content, &name, cell.as_ptr() as usize, &mut edges)?;
+        }
+        Ok(edges)
+    }
+
+    /// An edge to something that its surroundings say enough of where it has no digest itself.
+    fn lenient_edge(
+        &mut self,
+        value: &Bound<'py, PyAny>,
+        label: &str,
+        owner: usize,
+        edges: &mut Vec<Edge>,
+    ) -> Walked<()> {
+        if reach::definition_kind(&names::unwrapped(value)?).is_some() || is_named(value)? {
+            return self.target_edges(value, label, &[], edges);
+        }
+        match self.slot(owner, label, value, None) {
+            Ok(number) => edges.push(Edge { label: label.to_owned(), target: Target::Value(number) }),
+            Err(Refusal::Undigestible { .. }) => {}
+            Err(raised) => return Err(raised),
+        }
+        Ok(())
+    }
+
+    fn expand_class(&mut self, number: usize, class: &Bound<'py, PyType>) -> Walked<Vec<Edge>> {
+        self.reached.guards.push(Guard::class(class, class.is(&self.root))?);
+        let facts = code::of_class(class)?;
+        let items = guards::class_items(class)?;
+        let scope = class_scope(class, &items)?;
+        let mut edges = Vec::new();
+        match &facts {
+            Some(facts) => {
+                let own = self.decorated_digest(facts, &scope, &mut edges)?;
+                self.describe(number, own, facts);
+                self.code_edges(facts, &scope, &mut edges)?;
+            }
+            None => self.reached.definitions[number].own = named_digest(&names::text_attribute(class, "__qualname__")),
+        }
+        for base in class.getattr("__bases__")?.try_iter()? {
+            self.target_edges(&base?, "base", &[], &mut edges)?;
+        }
+        self.target_edges(class.get_type().as_any(), "metaclass", &[], &mut edges)?;
+        let mut items = items;
+        items.sort_by_cached_key(|(name, _)| name.to_string_lossy().into_owned());
+        for (name, value) in &items {
+            let name = name.to_string_lossy();
+            self.attribute_edges(class, &name, value, facts.as_ref(), &mut edges)?;
+        }
+        Ok(edges)
+    }
+
+    fn attribute_edges(
+        &mut self,
+        class: &Bound<'py, PyType>,
+        name: &str,
+        value: &Bound<'py, PyAny>,
+        facts: Option<&CodeFacts>,
+        edges: &mut Vec<Edge>,
+    ) -> Walked<()> {
+        // An enum's members and tables follow from its source and the names that it reads.
+        let of_enum = value.get_type().is(class) || (name.starts_with('_') && class.hasattr("_member_map_")?);
+        if !reach_class::is_input(name) || reach_class::is_machinery(value) || of_enum {
+            return Ok(());
+        }
+        let label = format!("{}.{name}", names::text_attribute(class, "__qualname__"));
+        let functions = reach_class::functions_of(value)?;
+        for function in &functions {
+            if reach_class::is_covered(function, facts)? {
+                self.guard_function(function)?;
+                if let Some(facts) = facts {
+                    self.default_edges(function, facts, edges)?;
+                }
+            } else if !reach_class::is_generated(class, function)? {
+                self.target_edges(function, &label, &[], edges)?;
+            }
+        }
+        if !functions.is_empty() {
+            return Ok(());
+        }
+        self.lenient_edge(value, &label, class.as_ptr() as usize, edges)
+    }
+
+    /// A module that is used as a whole: its text, and everything that its names lead to.
+    fn expand_module(&mut self, number: usize, module: &Bound<'py, PyAny>) -> Walked<Vec<Edge>> {
+        let name = names::text_attribute(module, "__name__");
+        let file = names::text_attribute(module, "__file__");
+        self.reached.definitions[number].label = names::text_attribute(module, "__name__");
+        if let Some(source) = code::source_of(self.py, &file, &name)? {
+            self.reached.definitions[number].own = source.module.whole().digest;
+            self.reached.definitions[number].place = Some(source.place(1));
+        }
+        let namespace = module.getattr(intern!(self.py, "__dict__"))?.cast_into::<PyDict>().map_err(PyErr::from)?;
+        let mut items: Vec<(String, Bound<'py, PyAny>)> = namespace
+            .iter()
+            .filter_map(|(name, value)| Some((name.extract::<String>().ok()?, value)))
+            .filter(|(name, _)| !name.starts_with("__"))
+            .collect();
+        items.sort_by(|left, right| left.0.cmp(&right.0));
+        let mut edges = Vec::new();
+        for (name, value) in items {
+            self.reached.guards.push(Guard::slot(&namespace, &name, Some(&value)));
+            self.lenient_edge(&value, &name, namespace.as_ptr() as usize, &mut edges)?;
+        }
+        Ok(edges)
+    }
+
+    /// An import inside a function. A local module is imported now, as the function would, so that the
+    /// key is the same before and after; a foreign one is only named.
+    fn import_edge(&mut self, scope: &Scope<'py>, import: &Import, edges: &mut Vec<Edge>) -> Walked<()> {
+        let Some(module_name) = absolute_name(scope, import)? else { return Ok(()) };
+        let label = format!("import {module_name}");
+        let sources = self.py.import("hozon._sources")?;
+        let origin: Option<String> = sources.call_method1("origin_of", (module_name.as_str(),))?.extract()?;
+        let Some(origin) = origin else {
+            edges.push(named(label, "no such module"));
+            return Ok(());
+        };
+        let place = if origin.is_empty() || origin == "built-in" { None } else { places::of_file(self.py, &origin)? };
+        match place {
+            Some(places::Place::Local) => {}
+            Some(places::Place::Foreign(package)) => return self.foreign_import(package, &module_name, label, edges),
+            None => return self.foreign_import(places::PYTHON.to_owned(), &module_name, label, edges),
+        }
+        let module = sources.call_method1("imported", (module_name.as_str(),))?;
+        let wanted = match import.name.as_deref() {
+            None | Some("*") => module,
+            Some(name) => match module.getattr_opt(name)? {
+                Some(found) => found,
+                None => sources.call_method1("imported", (format!("{module_name}.{name}"),))?,
+            },
+        };
+        if wanted.is_none() {
+            edges.push(named(label, "no such module"));
+            return Ok(());
+        }
+        let label = import.name.clone().unwrap_or(module_name);
+        self.lenient_edge(&wanted, &label, wanted.as_ptr() as usize, edges)
+    }
+
+    fn foreign_import(
+        &mut self,
+        package: String,
+        module_name: &str,
+        label: String,
+        edges: &mut Vec<Edge>,
+    ) -> Walked<()> {
+        if package != places::HOZON {
+            self.walker.touched.insert(package);
+            edges.push(named(label, module_name));
+        }
+        Ok(())
+    }
+}
+
+fn lookup<'py>(scope: &Scope<'py>, name: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
+    match scope.cells.get(name) {
+        Some(cell) => Ok(guards::cell_contents(cell)),
+        None => scope.globals.get_item(name),
+    }
+}
+
+/// The whole name of an imported module, from where the import stands.
+fn absolute_name(scope: &Scope<'_>, import: &Import) -> PyResult<Option<String>> {
+    if import.level == 0 {
+        return Ok(Some(import.module.clone()));
+    }
+    let Some(package) = scope.globals.get_item("__package__")? else { return Ok(None) };
+    let Ok(package) = package.extract::<String>() else { return Ok(None) };
+    let mut parts: Vec<&str> = package.split('.').collect();
+    parts.truncate(parts.len().saturating_sub(import.level as usize - 1));
+    if !import.module.is_empty() {
+        parts.push(&import.module);
+    }
+    Ok(Some(parts.join(".")).filter(|name| !name.is_empty()))
+}
+
+fn class_scope<'py>(
+    class: &Bound<'py, PyType>,
+    items: &[(Bound<'py, pyo3::types::PyString>, Bound<'py, PyAny>)],
+) -> PyResult<Scope<'py>> {
+    let py = class.py();
+    let module_name = names::text_attribute(class, "__module__");
+    let module = py.import("sys")?.getattr("modules")?.cast_into::<PyDict>()?.get_item(module_name)?;
+    let globals = match module {
+        Some(module) => module.getattr("__dict__")?.cast_into::<PyDict>()?,
+        None => PyDict::new(py),
+    };
+    let mut scope = Scope::of_globals(globals);
+    for (_, value) in items {
+        for function in reach_class::functions_of(value)? {
+            scope.add_cells(&function)?;
+        }
+    }
+    // The cell of `super()` and `__class__` holds the class itself.
+    scope.cells.remove("__class__");
+    Ok(scope)
+}
+
+/// The names and values of a function's defaults, positional ones first.
+fn defaults<'py>(function: &Bound<'py, PyAny>) -> PyResult<Vec<(String, Bound<'py, PyAny>)>> {
+    let py = function.py();
+    let mut found = Vec::new();
+    if let Ok(values) = function.getattr(intern!(py, "__defaults__"))?.cast_into::<PyTuple>() {
+        let code = function.getattr(intern!(py, "__code__"))?;
+        let count: usize = code.getattr(intern!(py, "co_argcount"))?.extract()?;
+        let names: Vec<String> = code.getattr(intern!(py, "co_varnames"))?.extract()?;
+        let first = count.saturating_sub(values.len());
+        found.extend(names.into_iter().skip(first).zip(values.iter()));
+    }
+    if let Ok(values) = function.getattr(intern!(py, "__kwdefaults__"))?.cast_into::<PyDict>() {
+        let mut named: Vec<(String, Bound<'py, PyAny>)> =
+            values.iter().map(|(name, value)| Ok((name.extract()?, value))).collect::<PyResult<_>>()?;
+        named.sort_by(|left, right| left.0.cmp(&right.0));
+        found.extend(named);
+    }
+    Ok(found)
+}
+
+/// The package and full name of something that is known by its name alone; None for local things, for
+/// values, and for foreign functions that close over something.
+fn foreign_name(object: &Bound<'_, PyAny>) -> PyResult<Option<(String, String)>> {
+    if object.is_instance_of::<PyModule>() {
+        let name = names::text_attribute(object, "__name__");
+        return Ok(reach::module_package(object)?.map(|package| (package, name)));
+    }
+    if is_named(object)? {
+        let module = names::text_attribute(object, "__module__");
+        let package = match places::of_module(object.py(), &module)? {
+            places::Place::Foreign(package) => package,
+            places::Place::Local => places::PYTHON.to_owned(),
+        };
+        return Ok(Some((package, foreign_label(object))));
+    }
+    if !object.is_instance_of::<PyFunction>() && !object.is_instance_of::<PyType>() {
+        return Ok(None);
+    }
+    let closes_over = object.getattr_opt("__closure__")?.is_some_and(|closure| !closure.is_none());
+    if closes_over && !object.is_instance_of::<PyType>() {
+        return Ok(None);
+    }
+    Ok(reach::foreign_package(object)?.map(|package| (package, foreign_label(object))))
+}
+
+/// Tells whether this is a function written in C that is bound to nothing but its module.
+fn is_named(object: &Bound<'_, PyAny>) -> PyResult<bool> {
+    if !object.is_instance_of::<PyCFunction>() {
+        return Ok(false);
+    }
+    let owner = object.getattr("__self__")?;
+    Ok(owner.is_none() || owner.is_instance_of::<PyModule>())
+}
+
+fn foreign_label(object: &Bound<'_, PyAny>) -> String {
+    format!("{}:{}", names::text_attribute(object, "__module__"), names::text_attribute(object, "__qualname__"))
+}
+
+fn named_digest(name: &str) -> Digest {
+    Hasher::in_domain("hozon 2026 recipe 1: known by its name").update(name.as_bytes()).finish()
+}
+
+pub(crate) fn named(label: String, name: &str) -> Edge {
+    Edge { label, target: Target::Named(named_digest(name)) }
+}

@@ -1,0 +1,435 @@
+//! The store, single flight and the event log, for Python.
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use hozon_engine::{Begin, Caller, Event, EventKind, EventLog, Flights, Poll, Turn};
+use hozon_format::{Codec, ComputationKind, Digest, Entry, Facts, Key, SealKey};
+use hozon_key::{decode, explain};
+use hozon_store::{Filter, Miss, NewBuffer, NewEntry, NewOutput, load_or_create_seal_key};
+use hozon_sys::{Os, System};
+use pyo3::buffer::PyUntypedBuffer;
+use pyo3::exceptions::{PyOSError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyList};
+
+use crate::buffers;
+use crate::computation::HOZON_VERSION;
+use crate::errors;
+use crate::mapped::RestoredBuffer;
+
+/// With how many earlier entries of its name a recipe is compared, the newest first.
+const MOST_COMPARED: usize = 256;
+
+/// One store, opened.
+#[pyclass(frozen, module = "hozon._hozon")]
+pub(crate) struct Store {
+    flights: Flights,
+    log: EventLog,
+    system: Arc<Os>,
+}
+
+#[pymethods]
+impl Store {
+    /// Opens the store in `folder`. `seal_key` is the file of the user's key; None: a key of this
+    /// process alone, whose entries no other process reads.
+    #[new]
+    #[pyo3(signature = (folder, seal_key))]
+    fn new(py: Python<'_>, folder: PathBuf, seal_key: Option<PathBuf>) -> PyResult<Self> {
+        let system = Arc::new(Os);
+        let key = seal_key_of(&system, seal_key)?;
+        let store = py
+            .detach(|| hozon_store::Store::open(system.clone(), &folder, key))
+            .map_err(|error| errors::raise(py, "StoreError", (error.to_string(),)))?;
+        Ok(Self { flights: Flights::new(store), log: EventLog::new(), system })
+    }
+
+    /// What the user should know of the folder, in sentences.
+    fn notices(&self) -> Vec<String> {
+        self.store().notices().iter().map(ToString::to_string).collect()
+    }
+
+    /// Looks a key up and waits for its turn or its result: a `Hit` or a `Turn`.
+    fn begin<'py>(&self, py: Python<'py>, key: &[u8], wait_seconds: f64) -> PyResult<Bound<'py, PyAny>> {
+        let key = key_of(key)?;
+        let budget = Duration::try_from_secs_f64(wait_seconds).unwrap_or(Duration::MAX);
+        let mut interrupted = None;
+        let mut between = || match Python::attach(|py| py.check_signals()) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                interrupted = Some(error);
+                ControlFlow::Break(())
+            }
+        };
+        let begun = py.detach(|| self.flights.begin(&key, Caller::this_thread(), budget, &mut between));
+        match begun {
+            Begin::Hit(entry) => self.hit(py, entry),
+            Begin::Compute(turn) => turn_object(py, turn),
+            Begin::Stopped => Err(interrupted.unwrap_or_else(|| PyOSError::new_err("the wait was stopped"))),
+        }
+    }
+
+    /// The same without waiting, for tasks of an event loop: None means to ask again later.
+    fn poll<'py>(&self, py: Python<'py>, key: &[u8], task: u64) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let key = key_of(key)?;
+        match py.detach(|| self.flights.poll(&key, Caller::task(task))) {
+            Poll::Hit(entry) => self.hit(py, entry).map(Some),
+            Poll::Compute(turn) => turn_object(py, turn).map(Some),
+            Poll::Wait => Ok(None),
+        }
+    }
+
+    /// The turn of a task whose patience is at its end.
+    fn compute_anyway<'py>(&self, py: Python<'py>, key: &[u8], task: u64) -> PyResult<Bound<'py, PyAny>> {
+        turn_object(py, self.flights.compute_anyway(&key_of(key)?, Caller::task(task)))
+    }
+
+    /// Ends the wait of a task.
+    fn stop_waiting(&self, task: u64) {
+        self.flights.stop_waiting(Caller::task(task));
+    }
+
+    /// The entry of a key, if there is one.
+    fn get<'py>(&self, py: Python<'py>, key: &[u8]) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let key = key_of(key)?;
+        match py.detach(|| self.store().get(&key)) {
+            hozon_store::Lookup::Hit(entry) => self.hit(py, entry).map(Some),
+            hozon_store::Lookup::Miss(_) => Ok(None),
+        }
+    }
+
+    /// Stores results; gives the number of new bytes.
+    #[pyo3(signature = (key, recipe, name, kind, place, seconds, outputs))]
+    #[expect(clippy::too_many_arguments, reason = "one call over the border instead of a class of its own")]
+    fn put(
+        &self,
+        py: Python<'_>,
+        key: &[u8],
+        recipe: Vec<u8>,
+        name: String,
+        kind: &str,
+        place: String,
+        seconds: f64,
+        outputs: Vec<GivenOutput<'_>>,
+    ) -> PyResult<u64> {
+        let key = key_of(key)?;
+        let facts = Facts {
+            name: name.clone(),
+            kind: kind_of(kind)?,
+            place,
+            created_ms: self.system.now_ms(),
+            duration_ns: (seconds * 1e9) as u64,
+            expires_ms: None,
+            python: python_version(py),
+            hozon: HOZON_VERSION.to_owned(),
+            more: Vec::new(),
+        };
+        let held = hold_buffers(&outputs)?;
+        let stored = with_outputs(&outputs, &held, py, |outputs| {
+            let entry = NewEntry { key, facts, recipe, outputs };
+            py.detach(|| self.store().put(entry))
+        })?;
+        match stored {
+            Ok(stored) => {
+                let bytes = stored.entry_bytes + stored.new_blob_bytes;
+                self.log(name, Some(key), EventKind::Stored { bytes });
+                Ok(bytes)
+            }
+            Err(error) => {
+                self.log(name, Some(key), EventKind::Fault { what: error.to_string() });
+                Err(errors::raise(py, "StoreError", (error.to_string(),)))
+            }
+        }
+    }
+
+    /// Notes that a stored result was used.
+    fn record_hit(&self, key: &[u8], name: String, seconds_saved: f64) -> PyResult<()> {
+        let key = key_of(key)?;
+        self.store().record_use(&key, seconds_saved);
+        self.log(name, Some(key), EventKind::Hit { seconds_saved });
+        Ok(())
+    }
+
+    /// Notes that there was no result to use.
+    fn record_miss(&self, key: &[u8], name: String, why: String) -> PyResult<()> {
+        self.log(name, Some(key_of(key)?), EventKind::Miss { why });
+        Ok(())
+    }
+
+    /// Hits, misses and seconds saved of computations of this name, in this process.
+    fn totals_of(&self, name: &str) -> (u64, u64, f64) {
+        let totals = self.log.totals_of(self.system.process_id(), name);
+        (totals.hits, totals.misses, totals.seconds_saved)
+    }
+
+    /// Writes what was counted since to the index. A fault of the index is no matter of the program.
+    fn flush(&self, py: Python<'_>) {
+        let _ = py.detach(|| self.store().flush_uses());
+    }
+
+    /// Removes the entry of a key; tells whether there was one.
+    fn forget(&self, py: Python<'_>, key: &[u8]) -> PyResult<bool> {
+        let key = key_of(key)?;
+        py.detach(|| self.store().forget(&key)).map_err(|error| store_error(py, &error))
+    }
+
+    /// Removes the entries of a name; gives their number.
+    fn forget_name(&self, py: Python<'_>, name: String) -> PyResult<u64> {
+        let cleared =
+            py.detach(|| self.store().clear(&Filter::Name(name))).map_err(|error| store_error(py, &error))?;
+        Ok(cleared.entries as u64)
+    }
+
+    /// The number of entries of a name.
+    fn count_of(&self, py: Python<'_>, name: &str) -> PyResult<usize> {
+        let all = py.detach(|| self.store().summaries()).map_err(|error| store_error(py, &error))?;
+        Ok(all.iter().filter(|summary| summary.facts.name == name).count())
+    }
+
+    /// Names an entry, so that it is kept and can be loaded by the name.
+    fn set_root(&self, py: Python<'_>, name: &str, key: &[u8]) -> PyResult<()> {
+        self.store().set_root(name, &key_of(key)?).map_err(|error| store_error(py, &error))
+    }
+
+    /// The key that a root names.
+    fn root<'py>(&self, py: Python<'py>, name: &str) -> Option<Bound<'py, PyBytes>> {
+        self.store().root(name).map(|key| PyBytes::new(py, key.as_bytes()))
+    }
+
+    /// Why a recipe is not among the entries of its name: lines for people.
+    fn explain(&self, py: Python<'_>, key: &[u8], recipe: &[u8], name: &str) -> PyResult<Vec<String>> {
+        let key = key_of(key)?;
+        let now = decode(recipe).map_err(|error| PyValueError::new_err(error.to_string()))?;
+        py.detach(|| self.explanation(&key, &now, name)).map_err(|error| store_error(py, &error))
+    }
+}
+
+impl Store {
+    fn store(&self) -> &hozon_store::Store {
+        self.flights.store()
+    }
+
+    fn log(&self, name: String, key: Option<Key>, kind: EventKind) {
+        let when_ms = self.system.now_ms();
+        self.log.record(self.system.process_id(), Event { when_ms, name, key, kind });
+    }
+
+    fn hit<'py>(&self, py: Python<'py>, entry: Box<Entry>) -> PyResult<Bound<'py, PyAny>> {
+        let hit = Hit { entry, store: self.store().clone() };
+        Ok(hit.into_pyobject(py)?.into_any())
+    }
+
+    fn explanation(
+        &self,
+        key: &Key,
+        now: &hozon_key::Node,
+        name: &str,
+    ) -> Result<Vec<String>, hozon_store::StoreError> {
+        let summaries = self.store().summaries()?;
+        let earlier: Vec<(hozon_key::Node, Key)> = summaries
+            .iter()
+            .filter(|summary| summary.facts.name == name && summary.key != *key)
+            .take(MOST_COMPARED)
+            .filter_map(|summary| {
+                let entry = self.store().entry_for_explaining(&summary.key)?;
+                Some((decode(&entry.recipe).ok()?, summary.key))
+            })
+            .collect();
+        let removed = self.store().removed()?.into_iter().find(|removed| removed.key == *key);
+        if let Some(removed) = removed {
+            return Ok(vec![format!("its stored result was removed: {}", removed.why)]);
+        }
+        let tagged: Vec<(&hozon_key::Node, Key)> = earlier.iter().map(|(node, key)| (node, *key)).collect();
+        Ok(explain(now, &tagged).to_string().lines().map(str::to_owned).collect())
+    }
+}
+
+fn store_error(py: Python<'_>, error: &hozon_store::StoreError) -> PyErr {
+    errors::raise(py, "StoreError", (error.to_string(),))
+}
+
+fn seal_key_of(system: &Os, file: Option<PathBuf>) -> PyResult<SealKey> {
+    match file {
+        Some(file) => load_or_create_seal_key(system, &file)
+            .map_err(|error| PyOSError::new_err(format!("the seal key {} cannot be had: {error}", file.display()))),
+        None => {
+            let mut bytes = [0; 32];
+            system.fill_random(&mut bytes)?;
+            Ok(SealKey::from_bytes(bytes))
+        }
+    }
+}
+
+fn key_of(bytes: &[u8]) -> PyResult<Key> {
+    let bytes: [u8; 32] = bytes.try_into().map_err(|_| PyValueError::new_err("a key has 32 bytes"))?;
+    Ok(Key::from_digest(Digest::from_bytes(bytes)))
+}
+
+fn kind_of(kind: &str) -> PyResult<ComputationKind> {
+    match kind {
+        "function" => Ok(ComputationKind::Function),
+        "block" => Ok(ComputationKind::Block),
+        "saved" => Ok(ComputationKind::Saved),
+        _ => Err(PyValueError::new_err(format!("{kind:?} is no kind of computation"))),
+    }
+}
+
+/// Name, codec, payload, and buffers with whether they are read-only.
+type GivenOutput<'py> = (String, String, Bound<'py, PyBytes>, Vec<(Bound<'py, PyAny>, bool)>);
+
+fn codec_of(name: &str) -> PyResult<Codec> {
+    match name {
+        "pickle" => Ok(Codec::Pickle5),
+        "exception" => Ok(Codec::Exception),
+        "deleted" => Ok(Codec::DeletedName),
+        _ => Err(PyValueError::new_err(format!("{name:?} is no codec"))),
+    }
+}
+
+fn codec_name(codec: Codec) -> &'static str {
+    match codec {
+        Codec::Pickle5 => "pickle",
+        Codec::Exception => "exception",
+        Codec::DeletedName => "deleted",
+        _ => "unknown",
+    }
+}
+
+fn hold_buffers(outputs: &[GivenOutput<'_>]) -> PyResult<Vec<Vec<PyUntypedBuffer>>> {
+    outputs
+        .iter()
+        .map(|(_, _, _, buffers)| buffers.iter().map(|(buffer, _)| PyUntypedBuffer::get(buffer)).collect())
+        .collect()
+}
+
+/// Lends the outputs' bytes to the store.
+fn with_outputs<T: Send>(
+    outputs: &[GivenOutput<'_>],
+    held: &[Vec<PyUntypedBuffer>],
+    py: Python<'_>,
+    put: impl FnOnce(Vec<NewOutput<'_>>) -> T,
+) -> PyResult<T> {
+    let mut new_outputs = Vec::with_capacity(outputs.len());
+    for ((name, codec, payload, given), held) in outputs.iter().zip(held) {
+        let mut new_buffers = Vec::with_capacity(held.len());
+        for ((_, read_only), buffer) in given.iter().zip(held) {
+            new_buffers.push(NewBuffer { bytes: buffers::bytes_of(buffer, py)?, read_only: *read_only });
+        }
+        new_outputs.push(NewOutput {
+            name: name.clone(),
+            codec: codec_of(codec)?,
+            payload: payload.as_bytes().into(),
+            buffers: new_buffers,
+        });
+    }
+    Ok(put(new_outputs))
+}
+
+/// A stored result.
+#[pyclass(frozen, module = "hozon._hozon")]
+pub(crate) struct Hit {
+    entry: Box<Entry>,
+    store: hozon_store::Store,
+}
+
+#[pymethods]
+impl Hit {
+    /// How long the computation took, in seconds.
+    #[getter]
+    fn seconds(&self) -> f64 {
+        self.entry.facts.duration_ns as f64 / 1e9
+    }
+
+    /// When it was stored, in seconds since the epoch.
+    #[getter]
+    fn created(&self) -> f64 {
+        self.entry.facts.created_ms as f64 / 1e3
+    }
+
+    /// The label of the computation.
+    #[getter]
+    fn name(&self) -> &str {
+        &self.entry.facts.name
+    }
+
+    /// The outputs: name, codec, payload, buffers. A damaged blob raises `StoreError`.
+    fn outputs<'py>(&self, py: Python<'py>) -> PyResult<Vec<(String, &'static str, Bound<'py, PyAny>, Bound<'py, PyList>)>> {
+        self.entry
+            .outputs
+            .iter()
+            .map(|output| {
+                let payload = match &output.payload {
+                    hozon_format::Part::Inline(bytes) => PyBytes::new(py, bytes).into_any(),
+                    blob => self.buffer(py, blob, true)?,
+                };
+                let buffers = PyList::empty(py);
+                for buffer in &output.buffers {
+                    buffers.append(self.buffer(py, &buffer.part, buffer.read_only)?)?;
+                }
+                Ok((output.name.clone(), codec_name(output.codec), payload, buffers))
+            })
+            .collect()
+    }
+}
+
+impl Hit {
+    fn buffer<'py>(
+        &self,
+        py: Python<'py>,
+        part: &hozon_format::Part,
+        read_only: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let mapping = py
+            .detach(|| self.store.part(part))
+            .map_err(|fault| errors::raise(py, "StoreError", (fault.to_string(),)))?;
+        Ok(RestoredBuffer::new(mapping, read_only).into_pyobject(py)?.into_any())
+    }
+}
+
+/// The turn to compute a key: while it is open, other callers wait.
+#[pyclass(frozen, name = "Turn", module = "hozon._hozon")]
+pub(crate) struct OpenTurn {
+    /// Why there is no result.
+    #[pyo3(get)]
+    why: String,
+    /// Something is wrong with what was stored, and a person should know.
+    #[pyo3(get)]
+    fault: bool,
+    turn: Mutex<Option<Turn>>,
+}
+
+#[pymethods]
+impl OpenTurn {
+    /// Lets the others look.
+    fn close(&self, py: Python<'_>) {
+        let turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner).take();
+        py.detach(|| drop(turn));
+    }
+}
+
+fn turn_object(py: Python<'_>, turn: Turn) -> PyResult<Bound<'_, PyAny>> {
+    let (why, fault) = describe_miss(turn.why());
+    let turn = OpenTurn { why, fault, turn: Mutex::new(Some(turn)) };
+    Ok(turn.into_pyobject(py)?.into_any())
+}
+
+fn describe_miss(miss: &Miss) -> (String, bool) {
+    match miss {
+        Miss::Absent => ("nothing is stored under its key".to_owned(), false),
+        Miss::Foreign => ("another user's key sealed the stored result".to_owned(), false),
+        Miss::UnknownVersion => ("another version of hozon wrote the stored result".to_owned(), false),
+        Miss::Quarantined { path, why } => {
+            (format!("the stored result was damaged ({why}); it has been moved to {}", path.display()), true)
+        }
+        Miss::Unreadable { path, error } => (format!("{} cannot be read: {error}", path.display()), true),
+        Miss::Expired { .. } => ("the stored result is too old".to_owned(), false),
+        _ => ("there is no usable result".to_owned(), false),
+    }
+}
+
+fn python_version(py: Python<'_>) -> String {
+    let version = py.version_info();
+    format!("{}.{}.{}", version.major, version.minor, version.patch)
+}

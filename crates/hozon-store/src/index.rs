@@ -1,0 +1,263 @@
+//! The index: a derived SQLite database for listings. It may be deleted at any time.
+
+use std::collections::HashMap;
+
+use hozon_format::{Digest, Facts, Key};
+use hozon_sys::{FileKind, Stat};
+use rusqlite::{Connection, ErrorCode, params};
+
+use crate::StoreError;
+use crate::store::Inner;
+use crate::summaries::Use;
+
+/// An entry that is no longer stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Removed {
+    /// The digest of its recipe.
+    pub key: Key,
+    /// The label that it had.
+    pub name: String,
+    /// When it was removed or first missed, in Unix milliseconds.
+    pub when_ms: u64,
+    /// By what: `cleared`, `forgotten`, or `gone` for a file that something else removed.
+    pub why: String,
+}
+
+/// What the index knows about one entry file.
+#[derive(Debug, Clone)]
+pub(crate) struct Row {
+    pub(crate) key: Key,
+    pub(crate) size: u64,
+    pub(crate) modified_ns: i64,
+    pub(crate) inode: u64,
+    pub(crate) blob_bytes: u64,
+    pub(crate) facts: Facts,
+}
+
+pub(crate) struct Index(Connection);
+
+const SCHEMA_VERSION: i64 = 1;
+const SCHEMA: &str = "
+    CREATE TABLE IF NOT EXISTS entries (key BLOB PRIMARY KEY, size INTEGER NOT NULL,
+        modified_ns INTEGER NOT NULL, inode INTEGER NOT NULL, blob_bytes INTEGER NOT NULL,
+        facts BLOB NOT NULL) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS uses (key BLOB PRIMARY KEY, count INTEGER NOT NULL,
+        last_ms INTEGER NOT NULL, seconds_saved REAL NOT NULL) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS removed (key BLOB PRIMARY KEY, name TEXT NOT NULL,
+        when_ms INTEGER NOT NULL, why TEXT NOT NULL) WITHOUT ROWID;
+    PRAGMA user_version = 1;";
+const MOST_REMOVED: i64 = 100_000;
+const BUSY_MS: u64 = 2000;
+
+/// Calls `work` on the index. A damaged index is made anew; where none can be kept, it works in memory.
+pub(crate) fn with<T>(
+    store: &Inner,
+    work: impl Fn(&mut Index) -> rusqlite::Result<T>,
+) -> Result<T, StoreError> {
+    if store.system.is_native() && !store.system.is_network_mount(&store.layout.version) {
+        match Index::open_file(store).and_then(|mut index| work(&mut index)) {
+            Ok(done) => return Ok(done),
+            Err(error) if is_damage(&error) => {
+                remove_files(store);
+                if let Ok(done) = Index::open_file(store).and_then(|mut index| work(&mut index)) {
+                    return Ok(done);
+                }
+            }
+            Err(_) => {}
+        }
+    }
+    Ok(work(&mut Index::in_memory()?)?)
+}
+
+fn is_damage(error: &rusqlite::Error) -> bool {
+    match error {
+        rusqlite::Error::SqliteFailure(failure, _) => {
+            matches!(failure.code, ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt | ErrorCode::Unknown)
+        }
+        // A row that cannot have been written: a foreign or damaged database.
+        _ => true,
+    }
+}
+
+fn remove_files(store: &Inner) {
+    for suffix in ["", "-wal", "-shm"] {
+        let mut path = store.layout.index.clone().into_os_string();
+        path.push(suffix);
+        let _ = store.system.remove_file(path.as_ref());
+    }
+}
+
+impl Index {
+    fn open_file(store: &Inner) -> rusqlite::Result<Self> {
+        let path = &store.layout.index;
+        // Made here so that it is for its owner alone; SQLite gives its side files the same mode.
+        match store.system.stat(path) {
+            Ok(stat) if stat.kind != FileKind::File => return Err(cannot_open()),
+            Ok(_) => {}
+            Err(_) => drop(store.system.create_file(path, 0o600).map_err(|_| cannot_open())?),
+        }
+        let connection = Connection::open(path)?;
+        connection.busy_timeout(std::time::Duration::from_millis(BUSY_MS))?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "synchronous", "NORMAL")?;
+        Self::with_schema(connection)
+    }
+
+    fn in_memory() -> rusqlite::Result<Self> {
+        Self::with_schema(Connection::open_in_memory()?)
+    }
+
+    fn with_schema(connection: Connection) -> rusqlite::Result<Self> {
+        let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        match version {
+            SCHEMA_VERSION => {}
+            0 => connection.execute_batch(SCHEMA)?,
+            other => return Err(rusqlite::Error::IntegralValueOutOfRange(0, other)),
+        }
+        Ok(Self(connection))
+    }
+
+    pub(crate) fn rows(&self) -> rusqlite::Result<HashMap<Key, Row>> {
+        let mut statement =
+            self.0.prepare("SELECT key, size, modified_ns, inode, blob_bytes, facts FROM entries")?;
+        let rows = statement.query_map([], |row| {
+            let key = key_in(row, 0)?;
+            let facts: Vec<u8> = row.get(5)?;
+            // Facts that cannot be read make the row stale, and the entry is read again.
+            let Ok(facts) = Facts::decode(&facts) else { return Ok(None) };
+            let (size, blob_bytes) = (unsigned(row.get(1)?), unsigned(row.get(4)?));
+            let (modified_ns, inode) = (row.get(2)?, unsigned(row.get(3)?));
+            Ok(Some((key, Row { key, size, modified_ns, inode, blob_bytes, facts })))
+        })?;
+        rows.filter_map(Result::transpose).collect()
+    }
+
+    pub(crate) fn uses(&self) -> rusqlite::Result<HashMap<Key, Use>> {
+        let mut statement = self.0.prepare("SELECT key, count, last_ms, seconds_saved FROM uses")?;
+        let uses = statement.query_map([], |row| {
+            let (count, last_ms) = (unsigned(row.get(1)?), unsigned(row.get(2)?));
+            Ok((key_in(row, 0)?, Use { count, last_ms, seconds_saved: row.get(3)? }))
+        })?;
+        uses.collect()
+    }
+
+    pub(crate) fn removed(&self) -> rusqlite::Result<Vec<Removed>> {
+        let mut statement =
+            self.0.prepare("SELECT key, name, when_ms, why FROM removed ORDER BY when_ms DESC, key")?;
+        let removed = statement.query_map([], |row| {
+            let when_ms = unsigned(row.get(2)?);
+            Ok(Removed { key: key_in(row, 0)?, name: row.get(1)?, when_ms, why: row.get(3)? })
+        })?;
+        removed.collect()
+    }
+
+    /// Takes in rows of new files and drops those whose file is gone.
+    pub(crate) fn reconcile(&mut self, fresh: &[Row], gone: &[Key], now_ms: u64) -> rusqlite::Result<()> {
+        if fresh.is_empty() && gone.is_empty() {
+            return Ok(());
+        }
+        let changes = self.0.transaction()?;
+        for row in fresh {
+            changes.prepare_cached("REPLACE INTO entries VALUES (?, ?, ?, ?, ?, ?)")?.execute(params![
+                row.key.as_bytes(),
+                signed(row.size),
+                row.modified_ns,
+                signed(row.inode),
+                signed(row.blob_bytes),
+                row.facts.encode()
+            ])?;
+            // What is stored again is not removed any more.
+            changes.prepare_cached("DELETE FROM removed WHERE key = ?")?.execute([row.key.as_bytes()])?;
+        }
+        for key in gone {
+            remember_removal(&changes, key, None, now_ms, "gone")?;
+        }
+        changes.commit()
+    }
+
+    /// Drops an entry's row and remembers why it went.
+    pub(crate) fn remove(
+        &mut self,
+        removed: &[(Key, String)],
+        now_ms: u64,
+        why: &str,
+    ) -> rusqlite::Result<()> {
+        let changes = self.0.transaction()?;
+        for (key, name) in removed {
+            remember_removal(&changes, key, Some(name), now_ms, why)?;
+        }
+        changes.execute(
+            "DELETE FROM removed WHERE key IN
+                (SELECT key FROM removed ORDER BY when_ms DESC LIMIT -1 OFFSET ?)",
+            [MOST_REMOVED],
+        )?;
+        changes.commit()
+    }
+
+    pub(crate) fn add_uses(&mut self, uses: &HashMap<Key, Use>) -> rusqlite::Result<()> {
+        let changes = self.0.transaction()?;
+        for (key, more) in uses {
+            changes
+                .prepare_cached(
+                    "INSERT INTO uses VALUES (?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET
+                        count = count + excluded.count,
+                        last_ms = max(last_ms, excluded.last_ms),
+                        seconds_saved = seconds_saved + excluded.seconds_saved",
+                )?
+                .execute(params![
+                    key.as_bytes(),
+                    signed(more.count),
+                    signed(more.last_ms),
+                    more.seconds_saved
+                ])?;
+        }
+        changes.commit()
+    }
+}
+
+impl Row {
+    /// Tells whether the row was made from the file as it is now.
+    pub(crate) fn describes(&self, stat: &Stat) -> bool {
+        (self.size, self.modified_ns, self.inode) == (stat.size, stat.modified_ns, stat.inode)
+    }
+}
+
+fn remember_removal(
+    changes: &Connection,
+    key: &Key,
+    name: Option<&str>,
+    now_ms: u64,
+    why: &str,
+) -> rusqlite::Result<()> {
+    let facts: Result<Vec<u8>, _> = changes
+        .prepare_cached("SELECT facts FROM entries WHERE key = ?")?
+        .query_row([key.as_bytes()], |row| row.get(0));
+    let known = facts.ok().and_then(|facts| Facts::decode(&facts).ok()).map(|facts| facts.name);
+    let name = name.map(str::to_owned).or(known).unwrap_or_default();
+    changes.prepare_cached("REPLACE INTO removed VALUES (?, ?, ?, ?)")?.execute(params![
+        key.as_bytes(),
+        name,
+        signed(now_ms),
+        why
+    ])?;
+    changes.prepare_cached("DELETE FROM entries WHERE key = ?")?.execute([key.as_bytes()])?;
+    changes.prepare_cached("DELETE FROM uses WHERE key = ?")?.execute([key.as_bytes()])?;
+    Ok(())
+}
+
+fn key_in(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<Key> {
+    Ok(Key::from_digest(Digest::from_bytes(row.get(column)?)))
+}
+
+/// SQLite's integers are signed; ours are kept bit for bit.
+fn signed(number: u64) -> i64 {
+    number.cast_signed()
+}
+
+fn unsigned(number: i64) -> u64 {
+    number.cast_unsigned()
+}
+
+fn cannot_open() -> rusqlite::Error {
+    rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CANTOPEN), None)
+}

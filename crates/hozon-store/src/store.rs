@@ -1,0 +1,180 @@
+//! A store: one folder, opened with one user's key.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use hozon_format::{Digest, FileStamp, Key, SealKey};
+use hozon_sys::{Brief, Durability, FileKind, Publication, Stat, System, publish};
+
+use crate::layout::Layout;
+use crate::summaries::Use;
+use crate::{Notice, StoreError};
+
+/// The results kept in one folder. Cheap to clone; shared by any number of threads and processes.
+///
+/// It holds no open file and no thread, so a forked child may go on using it.
+#[derive(Clone)]
+pub struct Store(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) system: Arc<dyn System>,
+    pub(crate) layout: Layout,
+    pub(crate) seal: SealKey,
+    notices: Vec<Notice>,
+    /// The stamps of blobs that this process has seen checked.
+    pub(crate) checked: Brief<HashMap<Digest, FileStamp>>,
+    /// Uses that are not in the index yet.
+    pub(crate) uses: Brief<HashMap<Key, Use>>,
+}
+
+const IGNORE_ALL: &[u8] = b"*\n";
+const CACHE_TAG: &[u8] = b"Signature: 8a477f597d28d172789f06886806bc55\n\
+    # This folder holds results that hozon can compute again. It need not be backed up.\n";
+
+impl Store {
+    /// Opens the store in `folder`, making it if need be. One that cannot be written opens for reading.
+    ///
+    /// # Errors
+    ///
+    /// `NotAFolder` if something else has that path, `CannotCreate` if there is no store and none can
+    /// be made.
+    pub fn open(system: Arc<dyn System>, folder: &Path, seal: SealKey) -> Result<Self, StoreError> {
+        let layout = Layout::new(folder);
+        let mut notices = Vec::new();
+        if let Err(source) = make_folders(&*system, &layout) {
+            notices.push(opens_for_reading(&*system, folder, &layout, source)?);
+        } else if !system.can_write(&layout.temporary) {
+            notices.push(Notice::ReadOnly { path: folder.to_owned() });
+        }
+        notices.extend(writable_by_others(&*system, folder));
+        if system.is_network_mount(folder) {
+            notices.push(Notice::NetworkMount { path: folder.to_owned() });
+        }
+        let (checked, uses) = (Brief::default(), Brief::default());
+        let store = Self(Arc::new(Inner { system, layout, seal, notices, checked, uses }));
+        store.sweep_once();
+        Ok(store)
+    }
+
+    /// Returns the folder that the store was opened with.
+    pub fn folder(&self) -> &Path {
+        &self.0.layout.folder
+    }
+
+    /// Returns what the user should be told about this store, once.
+    pub fn notices(&self) -> &[Notice] {
+        &self.0.notices
+    }
+
+    /// Returns the system that the store works on.
+    pub fn system(&self) -> &Arc<dyn System> {
+        &self.0.system
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Store").field(&self.0.layout.folder).finish()
+    }
+}
+
+impl Inner {
+    /// Publishes a file of the store, making the store's folders again if someone removed them.
+    pub(crate) fn publish(
+        &self,
+        path: &Path,
+        pieces: &[&[u8]],
+        mode: u32,
+        durability: Durability,
+    ) -> io::Result<Option<Stat>> {
+        let publication = Publication { temporary_folder: &self.layout.temporary, path, mode, durability };
+        match publish(&*self.system, &publication, pieces) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                make_folders(&*self.system, &self.layout)?;
+                publish(&*self.system, &publication, pieces)
+            }
+            other => other,
+        }
+    }
+
+    /// Moves a bad file aside and returns where it is now: where it was, if it cannot be moved.
+    pub(crate) fn quarantine(&self, path: &Path) -> PathBuf {
+        let mut random = [0; 8];
+        // Without randomness, an earlier bad file of that name is replaced: no loss.
+        let _ = self.system.fill_random(&mut random);
+        let shard = path.parent().and_then(Path::file_name).unwrap_or_default();
+        let name = path.file_name().unwrap_or_default();
+        let unique = format!("{}{}-{:016x}", shard.display(), name.display(), u64::from_le_bytes(random));
+        let aside = self.layout.quarantine.join(unique);
+        match self.system.rename(path, &aside) {
+            Ok(()) => aside,
+            Err(_) => path.to_owned(),
+        }
+    }
+
+    pub(crate) fn process(&self) -> u32 {
+        self.system.process_id()
+    }
+}
+
+/// Adds the path to an error of the system.
+pub(crate) fn at(path: &Path) -> impl FnOnce(io::Error) -> StoreError {
+    let path = path.to_owned();
+    move |source| StoreError::Io { path, source }
+}
+
+pub(crate) fn stamp_of(stat: &Stat) -> FileStamp {
+    FileStamp {
+        inode: stat.inode,
+        size: stat.size,
+        modified_ns: stat.modified_ns,
+        changed_ns: stat.changed_ns,
+    }
+}
+
+fn make_folders(system: &dyn System, layout: &Layout) -> io::Result<()> {
+    if layout.folders().iter().all(|folder| is_folder(system, folder)) {
+        return Ok(());
+    }
+    layout.folders().iter().try_for_each(|folder| system.create_folder(folder))?;
+    for (name, content) in [(".gitignore", IGNORE_ALL), ("CACHEDIR.TAG", CACHE_TAG)] {
+        let path = &layout.folder.join(name);
+        if system.stat(path).is_err() {
+            let (temporary_folder, mode, durability) = (&*layout.temporary, 0o600, Durability::Batched);
+            publish(system, &Publication { temporary_folder, path, mode, durability }, &[content])?;
+        }
+    }
+    Ok(())
+}
+
+fn is_folder(system: &dyn System, path: &Path) -> bool {
+    system.stat(path).is_ok_and(|stat| stat.kind == FileKind::Folder)
+}
+
+fn opens_for_reading(
+    system: &dyn System,
+    folder: &Path,
+    layout: &Layout,
+    source: io::Error,
+) -> Result<Notice, StoreError> {
+    let path = folder.to_owned();
+    if system.list(&layout.version).is_ok() {
+        return Ok(Notice::ReadOnly { path });
+    }
+    // A link to a folder is a folder to its user: so the question is whether it can be listed.
+    let occupied = system.stat(folder).is_ok() && system.list(folder).is_err();
+    let not_a_folder = matches!(source.kind(), io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists);
+    if occupied && not_a_folder {
+        return Err(StoreError::NotAFolder { path });
+    }
+    Err(StoreError::CannotCreate { path, source })
+}
+
+fn writable_by_others(system: &dyn System, folder: &Path) -> Option<Notice> {
+    let stat = system.stat(folder).ok()?;
+    let writable = stat.kind == FileKind::Folder && stat.mode & 0o022 != 0;
+    writable.then(|| Notice::WritableByOthers { path: folder.to_owned(), mode: stat.mode })
+}

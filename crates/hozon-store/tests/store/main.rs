@@ -1,0 +1,8 @@
+//! The store as its callers see it.
+#![expect(clippy::disallowed_methods, reason = "tests make, damage and look at files themselves")]
+
+mod basics;
+mod common;
+mod damage;
+mod faults;
+mod processes;

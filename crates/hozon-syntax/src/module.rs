@@ -1,0 +1,143 @@
+//! A module as it is kept: definitions, statements, and look-ups by what CPython reports.
+
+use std::sync::Arc;
+
+use ruff_python_ast::ModModule;
+use ruff_python_ast::visitor::Visitor;
+
+use crate::bindings::Bindings;
+use crate::block::{self, Block, BlockError};
+use crate::definition::{Definition, DefinitionKind};
+use crate::error::SourceError;
+use crate::fragment::Fragment;
+use crate::lines::{Lines, Position};
+use crate::normal::Normalizer;
+use crate::parse::{Dialect, as_tokenized, with_tree};
+use crate::statement::{self, Statement};
+use crate::walk::Walker;
+
+/// What is known of one source text. Owned, immutable, cheap to clone and to share between threads.
+#[derive(Debug, Clone)]
+pub struct Module {
+    source: Arc<str>,
+    dialect: Dialect,
+    definitions: Arc<[Definition]>,
+    statements: Arc<[Statement]>,
+    whole: Arc<Fragment>,
+}
+
+/// Analyses a source text. The same text always gives the same answer.
+///
+/// # Errors
+/// The text is not Python, is nested too deep, or is too large: see [`SourceError`].
+pub fn analyse(source: &str, dialect: Dialect) -> Result<Module, SourceError> {
+    let source = as_tokenized(source);
+    let (definitions, statements, whole) =
+        with_tree(&source, dialect, |tree, lines| read_tree(tree, lines, &source))?;
+    Ok(Module {
+        source: Arc::from(&*source),
+        dialect,
+        definitions: definitions.into(),
+        statements: statements.into(),
+        whole: Arc::new(whole),
+    })
+}
+
+fn read_tree(tree: &ModModule, lines: &Lines, source: &str) -> (Vec<Definition>, Vec<Statement>, Fragment) {
+    let normalizer = Normalizer::new(source, &tree.body);
+    let mut walker = Walker::new(Bindings::of_body(&tree.body), Some(&normalizer), lines);
+    walker.start_region();
+    walker.visit_body(&tree.body);
+    let whole = walker.finish_region().finish(normalizer.statements(&tree.body));
+    (walker.into_definitions(), statement::statements(&tree.body, lines, &normalizer), whole)
+}
+
+impl Module {
+    /// Returns every function, class and lambda, at any depth, in source order, outer before inner.
+    pub fn definitions(&self) -> &[Definition] {
+        &self.definitions
+    }
+
+    /// Returns the whole module as one fragment: its reads are the names that it may take from outside,
+    /// builtins included.
+    pub fn whole(&self) -> &Fragment {
+        &self.whole
+    }
+
+    /// Returns the function whose code object has this `co_name` and `co_firstlineno`.
+    ///
+    /// `body_position` is where its first instructions come from; it tells lambdas on one line apart.
+    /// None if several functions fit and they are not all alike.
+    pub fn function_at(
+        &self,
+        name: &str,
+        first_line: u32,
+        body_position: Option<Position>,
+    ) -> Option<&Definition> {
+        let fits = |definition: &&Definition| {
+            definition.is_function() && definition.name == name && definition.first_line == first_line
+        };
+        let candidates: Vec<&Definition> = self.definitions.iter().filter(fits).collect();
+        if let Some(only) = only_one_kind(&candidates) {
+            return Some(only);
+        }
+        let position = body_position?;
+        // The innermost one: its body's first instruction lies in the bodies around it too.
+        candidates
+            .into_iter()
+            .filter(|candidate| candidate.body_covers(position))
+            .max_by_key(|it| it.body_start)
+    }
+
+    /// Returns the classes with this `__qualname__`: several if a name is defined more than once.
+    pub fn class_candidates(&self, qualname: &str) -> Vec<&Definition> {
+        self.classes().filter(|class| class.qualname == qualname).collect()
+    }
+
+    /// Returns the class with this `__qualname__` and `__firstlineno__` (CPython 3.13 and later).
+    pub fn class_at(&self, qualname: &str, first_line: u32) -> Option<&Definition> {
+        let candidates: Vec<&Definition> = self
+            .classes()
+            .filter(|class| class.qualname == qualname && class.first_line == first_line)
+            .collect();
+        only_one_kind(&candidates)
+    }
+
+    /// Returns the `with` statement one of whose managers covers a position. `column` is in UTF-8 bytes.
+    ///
+    /// The position is that of the call that makes the manager, or of the instruction that enters it; for
+    /// the latter CPython 3.11 gives the start of the statement, which fits all its managers. Parses the
+    /// text again.
+    ///
+    /// # Errors
+    /// No manager stands there, or the position fits several.
+    pub fn block_at(&self, line: u32, column: Option<u32>) -> Result<Block, BlockError> {
+        with_tree(&self.source, self.dialect, |tree, lines| {
+            block::block_at(&tree.body, lines, &self.source, line, column)
+        })?
+    }
+
+    /// Returns the statements of the module itself, in order.
+    pub fn statements(&self) -> &[Statement] {
+        &self.statements
+    }
+
+    /// Returns the indices, in order, of the statements that may have made the present value of `names`.
+    ///
+    /// They are the statements that bind or may change a name of the set, the set growing by the names that
+    /// those statements read, but for names that only definitions and imports bind, and by names that may
+    /// share a value with one of it. Statements that may bind any name at all are always among them.
+    pub fn slice(&self, names: &[&str]) -> Vec<usize> {
+        statement::slice(&self.statements, names)
+    }
+
+    fn classes(&self) -> impl Iterator<Item = &Definition> {
+        self.definitions.iter().filter(|definition| definition.kind == DefinitionKind::Class)
+    }
+}
+
+/// Returns the definition that all candidates are alike to.
+fn only_one_kind<'m>(candidates: &[&'m Definition]) -> Option<&'m Definition> {
+    let (first, rest) = candidates.split_first()?;
+    rest.iter().all(|other| other.body == first.body && other.decorators == first.decorators).then_some(first)
+}

@@ -1,0 +1,153 @@
+//! Expressions: reads, and bindings by walrus.
+
+use ruff_python_ast::visitor::{self, Visitor};
+use ruff_python_ast::{Comprehension, Decorator, ExceptHandler, Expr, ExprCall, ExprContext, Pattern, Stmt};
+
+use crate::bindings::{Bindings, captured_name};
+use crate::scope::{Kind, Scope};
+use crate::walk::Walker;
+
+impl<'a> Visitor<'a> for Walker<'a, '_> {
+    fn visit_stmt(&mut self, statement: &'a Stmt) {
+        self.statement(statement);
+    }
+
+    fn visit_decorator(&mut self, decorator: &'a Decorator) {
+        self.visit_expr(&decorator.expression);
+    }
+
+    fn visit_annotation(&mut self, annotation: &'a Expr) {
+        // A class keeps its annotations, and dataclasses and their like act on them.
+        if self.scopes.top_kind() == Kind::Class {
+            self.visit_expr(annotation);
+        }
+    }
+
+    fn visit_expr(&mut self, expression: &'a Expr) {
+        match expression {
+            Expr::Name(name) => match name.ctx {
+                ExprContext::Store => self.bind(&name.id),
+                ExprContext::Del => self.unbind(&name.id),
+                ExprContext::Load | ExprContext::Invalid => self.read(&[&name.id], true),
+            },
+            Expr::Attribute(attribute) if attribute.ctx == ExprContext::Load => self.value(expression, true),
+            Expr::Call(call) => self.call(call),
+            Expr::Lambda(lambda) => self.lambda(lambda),
+            Expr::Named(named) => {
+                self.visit_expr(&named.value);
+                self.visit_expr(&named.target);
+            }
+            Expr::BoolOp(operation) => self.first_then_maybe(&operation.values),
+            Expr::Compare(comparison) => {
+                self.visit_expr(&comparison.left);
+                self.first_then_maybe(&comparison.comparators);
+            }
+            Expr::If(conditional) => {
+                self.visit_expr(&conditional.test);
+                let arms = [&*conditional.body, &*conditional.orelse];
+                self.branches(arms.map(|arm| move |walker: &mut Self| walker.visit_expr(arm)), false);
+            }
+            Expr::ListComp(list) => self.comprehension(&list.generators, [Some(&*list.elt), None], None),
+            Expr::SetComp(set) => self.comprehension(&set.generators, [Some(&*set.elt), None], None),
+            Expr::DictComp(dict) => {
+                self.comprehension(&dict.generators, [dict.key.as_deref(), Some(&*dict.value)], None);
+            }
+            Expr::Generator(generator) => {
+                self.comprehension(&generator.generators, [Some(&*generator.elt), None], Some("<genexpr>"));
+            }
+            Expr::IpyEscapeCommand(_) => self.mark_dynamic(),
+            _ => visitor::walk_expr(self, expression),
+        }
+    }
+
+    fn visit_except_handler(&mut self, handler: &'a ExceptHandler) {
+        let ExceptHandler::ExceptHandler(clause) = handler;
+        clause.type_.iter().for_each(|kind| self.visit_expr(kind));
+        clause.name.iter().for_each(|name| self.bind(name));
+        self.visit_body(&clause.body);
+        clause.name.iter().for_each(|name| self.unbind(name));
+    }
+
+    fn visit_pattern(&mut self, pattern: &'a Pattern) {
+        visitor::walk_pattern(self, pattern);
+        captured_name(pattern).into_iter().for_each(|name| self.bind(name));
+    }
+}
+
+/// Returns `a`, `b`, `c` of `a.b.c`; none if the chain does not start at a name.
+pub(crate) fn path_of(expression: &Expr) -> Option<Vec<&str>> {
+    let mut path = Vec::new();
+    let mut expression = expression;
+    loop {
+        match expression {
+            Expr::Attribute(attribute) => {
+                path.push(attribute.attr.as_str());
+                expression = &attribute.value;
+            }
+            Expr::Name(name) => {
+                path.push(&name.id);
+                path.reverse();
+                return Some(path);
+            }
+            _ => return None,
+        }
+    }
+}
+
+impl<'a> Walker<'a, '_> {
+    /// Walks an expression that is used as a value, or only called.
+    fn value(&mut self, expression: &'a Expr, bare: bool) {
+        match (path_of(expression), expression) {
+            (Some(path), _) => self.read(&path, bare),
+            (None, Expr::Attribute(attribute)) => self.visit_expr(&attribute.value),
+            (None, _) => self.visit_expr(expression),
+        }
+    }
+
+    fn call(&mut self, call: &'a ExprCall) {
+        self.value(&call.func, false);
+        let computes_a_name = match (&*call.func, &*call.arguments.args) {
+            (Expr::Name(name), [_, attribute, ..]) => {
+                name.id == "getattr" && !attribute.is_string_literal_expr()
+            }
+            (Expr::Name(name), _) => name.id == "getattr",
+            _ => false,
+        };
+        if computes_a_name && self.scopes.resolve("getattr").is_none() {
+            self.mark_dynamic();
+        }
+        self.visit_arguments(&call.arguments);
+    }
+
+    /// Walks operands of which only the first is sure to be evaluated.
+    fn first_then_maybe(&mut self, operands: &'a [Expr]) {
+        let Some((first, rest)) = operands.split_first() else { return };
+        self.visit_expr(first);
+        if !rest.is_empty() {
+            self.maybe(|walker| rest.iter().for_each(|operand| walker.visit_expr(operand)));
+        }
+    }
+
+    /// Walks a comprehension: its first iterable is evaluated outside, all the rest in a scope of its own.
+    fn comprehension(
+        &mut self,
+        generators: &'a [Comprehension],
+        elements: [Option<&'a Expr>; 2],
+        label: Option<&'a str>,
+    ) {
+        let Some((first, rest)) = generators.split_first() else { return };
+        self.visit_expr(&first.iter);
+        let mut bindings = Bindings::default();
+        generators.iter().for_each(|generator| bindings.visit_expr(&generator.target));
+        self.scopes.push(Scope::new(Kind::Comprehension, label, bindings));
+        self.maybe(|walker| {
+            walker.visit_expr(&first.target);
+            first.ifs.iter().for_each(|condition| walker.visit_expr(condition));
+            for generator in rest {
+                walker.visit_comprehension(generator);
+            }
+            elements.into_iter().flatten().for_each(|element| walker.visit_expr(element));
+        });
+        self.scopes.pop();
+    }
+}

@@ -1,0 +1,266 @@
+"""Parameters from the call, the environment, the notebook's header and `pyproject.toml`, in that order."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+PIN_WORDS = ("patch", "minor", "major", None)
+
+
+class _Unset:
+    """Tells a parameter that was not given from any value that may be given."""
+
+    def __repr__(self) -> str:
+        return "<not given>"
+
+    def __reduce__(self) -> str:
+        return "UNSET"
+
+
+UNSET: Any = _Unset()
+
+
+class Options(NamedTuple):
+    """What a cache was asked to do, all sources taken together."""
+
+    name: str | None
+    folder: str
+    ttl: float | None
+    ignore: tuple[str, ...]
+    pin_hozon_lib: str | None
+    pin_sys_libs: str | None
+    pin_local_libs: str | None
+    cache_exceptions: bool
+    when: Callable[[Any, float], bool] | None
+
+
+# The keys of [tool.hozon] and of HOZON_* variables, and how each is read from a text.
+_READERS: dict[str, Callable[[str], Any]] = {
+    "save_path": str,
+    "ttl": str,
+    "ignore": lambda text: [part.strip() for part in text.split(",") if part.strip()],
+    "pin_hozon_lib": lambda text: None if text.lower() == "none" else text,
+    "pin_sys_libs": lambda text: None if text.lower() == "none" else text,
+    "pin_local_libs": lambda text: None if text.lower() == "none" else text,
+    "track_files": lambda text: _truth("HOZON_TRACK_FILES", text),
+    "cache_exceptions": lambda text: _truth("HOZON_CACHE_EXCEPTIONS", text),
+    "max_size": str,
+}
+
+_DEFAULTS: dict[str, Any] = {
+    "save_path": None,
+    "ttl": None,
+    "ignore": (),
+    "pin_hozon_lib": "minor",
+    "pin_sys_libs": "major",
+    "pin_local_libs": "code",
+    "track_files": None,
+    "cache_exceptions": False,
+    "max_size": None,
+}
+
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+
+
+def disabled() -> bool:
+    """Whether `HOZON_DISABLE` turns every cache off."""
+    value = os.environ.get("HOZON_DISABLE")
+    return value is not None and _truth("HOZON_DISABLE", value)
+
+
+def _truth(name: str, text: str) -> bool:
+    if text.lower() in {"1", "true", "yes", "on"}:
+        return True
+    if text.lower() in {"", "0", "false", "no", "off"}:
+        return False
+    raise ValueError(f"{name} is {text!r}; it must be 1 or 0")
+
+
+def resolve(file: str | None, given: dict[str, Any], *, name: str | None, when: Any) -> Options:
+    """Puts the sources together for a computation whose code stands in `file` (None: nowhere)."""
+    project = project_folder(file)
+    layers = [given, _from_environment(), _from_header(file), _from_project(project)]
+    values = {key: _first(key, layers) for key in _DEFAULTS}
+    if values["max_size"] is not None:
+        raise NotImplementedError(
+            "max_size is not there yet: it comes with eviction; `hozon clear` removes entries meanwhile"
+        )
+    if values["track_files"]:
+        raise NotImplementedError(
+            "track_files is not there yet: files that a computation reads are no inputs so far; pass "
+            "what the result depends on as an argument (a digest or modification time, say)"
+        )
+    return Options(
+        name=name,
+        folder=_store_folder(values["save_path"], project, from_project="save_path" in layers[3]),
+        ttl=_seconds(values["ttl"]),
+        ignore=_names(values["ignore"]),
+        pin_hozon_lib=_pin("pin_hozon_lib", values["pin_hozon_lib"], PIN_WORDS),
+        pin_sys_libs=_pin("pin_sys_libs", values["pin_sys_libs"], PIN_WORDS),
+        pin_local_libs=_pin("pin_local_libs", values["pin_local_libs"], ("code", *PIN_WORDS)),
+        cache_exceptions=bool(values["cache_exceptions"]),
+        when=_predicate(when),
+    )
+
+
+def _first(key: str, layers: Iterable[dict[str, Any]]) -> Any:
+    for layer in layers:
+        value = layer.get(key, UNSET)
+        if value is not UNSET:
+            return value
+    return _DEFAULTS[key]
+
+
+def _from_environment() -> dict[str, Any]:
+    found = {}
+    for key, read in _READERS.items():
+        text = os.environ.get(f"HOZON_{key.upper()}")
+        if text is not None:
+            found[key] = read(text)
+    return found
+
+
+_headers: dict[str, dict[str, Any]] = {}
+_projects: dict[str, dict[str, Any]] = {}
+
+
+def _from_header(file: str | None) -> dict[str, Any]:
+    """`[tool.hozon]` of the script metadata (PEP 723) at the top of a file."""
+    if file is None:
+        return {}
+    if file not in _headers:
+        _headers[file] = _table(_script_metadata(_read(file)), file)
+    return _headers[file]
+
+
+def _script_metadata(text: str) -> str:
+    lines = iter(text.splitlines())
+    for line in lines:
+        if line.rstrip() == "# /// script":
+            break
+    content = []
+    for line in lines:
+        if line.rstrip() == "# ///":
+            return "\n".join(content)
+        if not line.startswith("#"):
+            break
+        content.append(line[2:])
+    return ""
+
+
+def _from_project(project: str) -> dict[str, Any]:
+    if project not in _projects:
+        file = os.path.join(project, "pyproject.toml")
+        _projects[project] = _table(_read(file), file)
+    return _projects[project]
+
+
+def _read(file: str) -> str:
+    try:
+        with open(file, encoding="utf-8", errors="replace") as opened:
+            return opened.read()
+    except OSError:
+        return ""
+
+
+def _table(text: str, file: str) -> dict[str, Any]:
+    if "tool.hozon" not in text:
+        return {}
+    import tomllib
+
+    try:
+        table = tomllib.loads(text).get("tool", {}).get("hozon", {})
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"[tool.hozon] in {file} cannot be read: {error}") from None
+    unknown = sorted(set(table) - set(_DEFAULTS))
+    if unknown:
+        known = ", ".join(sorted(_DEFAULTS))
+        raise ValueError(f"[tool.hozon] in {file} has `{unknown[0]}`, which is not one of {known}")
+    return dict(table)
+
+
+def project_folder(file: str | None) -> str:
+    """The nearest folder above `file` with a `pyproject.toml` or a `.git`, else the file's own.
+
+    Code without a file (a notebook, a prompt) belongs to the working directory.
+    """
+    start = os.path.dirname(os.path.abspath(file)) if file else os.getcwd()
+    folder = start
+    while True:
+        if any(os.path.exists(os.path.join(folder, mark)) for mark in ("pyproject.toml", ".git")):
+            return folder
+        parent = os.path.dirname(folder)
+        if parent == folder:
+            return start
+        folder = parent
+
+
+def _store_folder(save_path: Any, project: str, *, from_project: bool) -> str:
+    if save_path is None:
+        return os.path.join(project, ".hozon")
+    path = os.path.expanduser(os.fspath(save_path)) if not from_project else os.fspath(save_path)
+    if not path:
+        raise ValueError("save_path is empty; it must name a folder")
+    if not from_project:
+        return os.path.abspath(path)
+    # A project's file must not point the store at other places of the machine.
+    inside = os.path.abspath(os.path.join(project, path))
+    if os.path.commonpath([inside, os.path.abspath(project)]) != os.path.abspath(project):
+        raise ValueError(f"save_path in pyproject.toml must be inside the project: {save_path!r} is not")
+    return inside
+
+
+def _seconds(ttl: Any) -> float | None:
+    """Reads a time to live: seconds, or a number with s, m, h, d or w."""
+    if ttl is None:
+        return None
+    seconds = ttl
+    if isinstance(ttl, str):
+        number, unit = ttl.strip()[:-1], ttl.strip()[-1:]
+        try:
+            seconds = float(ttl) if unit.isdigit() else float(number) * _UNITS[unit]
+        except (ValueError, KeyError):
+            raise ValueError(f"ttl is {ttl!r}; it must be seconds, or a text like '45s', '12h' or '7d'") from None
+    elif hasattr(ttl, "total_seconds"):
+        seconds = ttl.total_seconds()
+    if not isinstance(seconds, (int, float)) or isinstance(seconds, bool) or not seconds > 0:
+        raise ValueError(f"ttl is {ttl!r}; it must be more than 0 seconds")
+    return float(seconds)
+
+
+def _names(ignore: Any) -> tuple[str, ...]:
+    names = (ignore,) if isinstance(ignore, str) else tuple(ignore)
+    for name in names:
+        if not isinstance(name, str):
+            raise TypeError(f"ignore must hold names of parameters, not {name!r}")
+    return names
+
+
+def _pin(parameter: str, value: Any, words: tuple[str | None, ...]) -> str | None:
+    if value not in words:
+        expected = ", ".join(repr(word) for word in words)
+        raise ValueError(f"{parameter} is {value!r}; it must be one of {expected}")
+    return value  # type: ignore[no-any-return]
+
+
+def _predicate(when: Any) -> Any:
+    if when is not None and not callable(when):
+        raise TypeError(f"when is {when!r}; it must be a function of (result, seconds)")
+    return when
+
+
+def data_folder() -> str:
+    """Where the user's seal key is kept: outside every store."""
+    home = os.environ.get("HOZON_HOME")
+    if home:
+        return os.path.abspath(home)
+    if sys.platform == "win32":
+        return os.path.join(os.environ.get("LOCALAPPDATA") or os.path.expanduser("~"), "hozon")
+    if sys.platform == "darwin":
+        return os.path.expanduser("~/Library/Application Support/hozon")
+    return os.path.join(os.environ.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share"), "hozon")

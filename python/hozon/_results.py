@@ -1,0 +1,132 @@
+"""From a computation's results to a store's outputs, and back."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from hozon._errors import StoreError
+from hozon._pickling import dumps, loads
+from hozon._runtime import WAIT_SECONDS, warn_once
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hozon._hozon import Hit, Keyed, Store, Turn
+
+    Output = tuple[str, str, bytes, list[tuple[Any, bool]]]
+
+
+def packed(name: str, codec: str, value: Any) -> Output:
+    """One result as an output. Raises what pickle raises where it cannot be stored."""
+    payload, buffers = dumps(value)
+    return name, codec, payload, [(buffer, _is_read_only(buffer)) for buffer in buffers]
+
+
+def _is_read_only(buffer: Any) -> bool:
+    with buffer.raw() as view:
+        return bool(view.readonly)
+
+
+def unpacked(hit: Hit, namespace: dict[str, Any]) -> dict[str, tuple[str, Any]]:
+    """The outputs of a hit by name, each with its codec."""
+    return {
+        name: (codec, loads(payload, buffers, namespace=namespace))
+        for name, codec, payload, buffers in hit.outputs()
+    }
+
+
+def begin(store: Store, keyed: Keyed, ttl: float | None) -> Hit | Turn:
+    """Looks a key up, or waits for the turn to compute it. What is older than `ttl` is a miss."""
+    begun = store.begin(keyed.key, WAIT_SECONDS)
+    if not is_hit(begun) or not is_too_old(begun, ttl):
+        return begun
+    forget(store, keyed.key)
+    return store.begin(keyed.key, WAIT_SECONDS)
+
+
+def is_hit(begun: Hit | Turn) -> bool:
+    return hasattr(begun, "outputs")
+
+
+def is_too_old(hit: Hit, ttl: float | None) -> bool:
+    return ttl is not None and time.time() - hit.created >= ttl
+
+
+def forget(store: Store, key: bytes) -> None:
+    """Removes an entry that must not be used. A read-only store keeps it: then it is computed anew."""
+    try:
+        store.forget(key)
+    except StoreError as error:
+        warn_once("forget", "", str(error))
+
+
+def restored(store: Store, keyed: Keyed, hit: Hit, name: str, namespace: dict[str, Any]) -> Any:
+    """The outputs of a hit, or None where they cannot be had: warned of, forgotten, a miss."""
+    try:
+        return unpacked(hit, namespace)
+    except Exception as error:
+        why = f"{type(error).__name__}: {error}"
+        warn_once("restore", name, f"the stored result of {name} cannot be restored ({why}); it is computed anew")
+        forget(store, keyed.key)
+        return None
+
+
+def keep(
+    store: Store,
+    keyed: Keyed,
+    *,
+    name: str,
+    kind: str,
+    place: str,
+    seconds: float,
+    pack: Callable[[], list[Output]],
+) -> list[Output] | None:
+    """Stores results; what cannot be stored is warned of once. Gives what was stored.
+
+    A result is stored only if the computation has left its inputs as they were: a hit would not
+    change them again.
+    """
+    changed = keyed.changed_inputs()
+    if changed:
+        names = ", ".join(f"`{changed_name}`" for changed_name in changed)
+        message = f"{name} changes {names} in place, so its result is not stored: a hit would not do that"
+        warn_once("changed input", name, message)
+        return None
+    try:
+        outputs = pack()
+    except Exception as error:
+        why = f"{type(error).__name__}: {error}"
+        warn_once("unstorable", name, f"the result of {name} cannot be stored ({why})")
+        return None
+    try:
+        store.put(keyed.key, keyed.recipe(), name, kind, place, seconds, outputs)
+    except (StoreError, OSError) as error:
+        warn_once("put", name, f"the result of {name} could not be stored: {error}")
+        return None
+    return outputs
+
+
+async def begin_in_task(store: Store, keyed: Keyed, ttl: float | None) -> Hit | Turn:
+    """As `begin`, for a task of an event loop: it pauses instead of blocking the loop."""
+    import asyncio
+
+    task = id(asyncio.current_task())
+    deadline = time.monotonic() + WAIT_SECONDS
+    pause = 0.001
+    try:
+        while True:
+            begun = store.poll(keyed.key, task)
+            if begun is not None and is_hit(begun) and is_too_old(begun, ttl):
+                forget(store, keyed.key)
+                ttl = None
+                continue
+            if begun is not None:
+                return begun
+            if time.monotonic() > deadline:
+                return store.compute_anyway(keyed.key, task)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 0.05)
+    except BaseException:
+        store.stop_waiting(task)
+        raise

@@ -1,0 +1,86 @@
+"""The stores that this process has open, and what it has warned of."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import warnings
+from typing import TYPE_CHECKING
+
+from hozon._config import data_folder
+from hozon._errors import HozonWarning, StoreError
+from hozon._hozon import Store
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+_stores: dict[str, Store | None] = {}
+_warned: set[tuple[str, str]] = set()
+
+# How long a caller waits for another one's result before it computes it itself, in seconds.
+WAIT_SECONDS = 3600.0
+
+
+def store_of(folder: str) -> Store | None:
+    """The store in a folder, opened once; None where it cannot be used, which is warned of once."""
+    try:
+        return _stores[folder]
+    except KeyError:
+        store = _stores[folder] = _open(folder)
+        return store
+
+
+def _open(folder: str) -> Store | None:
+    try:
+        try:
+            store = Store(folder, seal_key_file())
+        except OSError as error:
+            warn_once("seal key", folder, f"{error}; results are kept for this process only")
+            store = Store(folder, None)
+    except StoreError as error:
+        warn_once("store", folder, f"nothing is cached: {error}")
+        return None
+    for notice in store.notices():
+        warn_once("notice", folder, notice)
+    return store
+
+
+def open_store(folder: str) -> Store:
+    """The store in a folder, or its error."""
+    store = store_of(folder)
+    if store is None:
+        raise StoreError(f"the store {folder} cannot be used")
+    return store
+
+
+def seal_key_file() -> str:
+    return os.path.join(data_folder(), "seal.key")
+
+
+def warn_once(kind: str, about: str, message: str) -> None:
+    """Warns of a fault of the cache, once for each thing that it is about."""
+    if (kind, about) in _warned:
+        return
+    _warned.add((kind, about))
+    warnings.warn(message, HozonWarning, stacklevel=_level_outside())
+
+
+def _level_outside() -> int:
+    """How many frames up the first one stands that is not hozon's."""
+    level = 2
+    frame: FrameType | None = sys._getframe(2)
+    here = os.path.dirname(__file__)
+    while frame is not None and frame.f_code.co_filename.startswith(here):
+        level += 1
+        frame = frame.f_back
+    return level
+
+
+def _flush() -> None:
+    for store in _stores.values():
+        if store is not None:
+            store.flush()
+
+
+atexit.register(_flush)

@@ -1,0 +1,228 @@
+"""Finds the source text that running code was compiled from, and says when it cannot be trusted.
+
+The analysis of source is Rust's; what only the interpreter knows (its line cache, its loaders, its
+code objects) is read here.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from types import CodeType, ModuleType
+from typing import Any
+
+# Source texts that came with a pickled function from another process, by file name.
+_shipped: dict[str, str] = {}
+
+# Code objects that a file's present text compiles to, by file name and stamp.
+_compiled: dict[tuple[str, int, int], frozenset[CodeType]] = {}
+
+# A file changed this long before the process started, in seconds, was read as it is now.
+_CLOCK_GRAIN = 0.1
+
+
+def process_start() -> float:
+    """Seconds since the epoch when this process started, or a time before hozon was imported."""
+    try:
+        with open("/proc/self/stat", "rb") as stat, open("/proc/stat", "rb") as machine:
+            ticks = int(stat.read().rpartition(b")")[2].split()[19])
+            boot = next(int(line.split()[1]) for line in machine if line.startswith(b"btime"))
+        return boot + ticks / os.sysconf("SC_CLK_TCK") - 1.0
+    except (OSError, ValueError, StopIteration, IndexError):
+        return _imported_at - 10.0
+
+
+_imported_at = time.time()
+_process_start = process_start()
+
+
+def ship(sources: dict[str, str]) -> None:
+    """Remembers texts that came with a pickled function: a worker may have no source of its own."""
+    _shipped.update(sources)
+
+
+def text_of(filename: str, module_name: str) -> tuple[str, int, int] | None:
+    """The text of a source file as the interpreter knows it, with a stamp (modification time, size).
+
+    None where there is no text: code made by exec, frozen or compiled only.
+    """
+    if filename in _shipped:
+        text = _shipped[filename]
+        return text, 0, len(text)
+    try:
+        status = os.stat(filename)
+        return _read(filename), status.st_mtime_ns, status.st_size
+    except (OSError, ValueError, SyntaxError, UnicodeDecodeError):
+        text = _from_line_cache(filename) or _from_loader(filename, module_name)
+    return None if text is None else (text, 0, len(text))
+
+
+def _read(filename: str) -> str:
+    with open(filename, "rb") as file:
+        content = file.read()
+    try:
+        head = content[:400].split(b"\n", 2)[:2]
+        if not any(b"coding" in line for line in head):
+            return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        pass
+    import tokenize
+
+    with tokenize.open(filename) as decoded:
+        return decoded.read()
+
+
+def _from_line_cache(filename: str) -> str | None:
+    """Cells of notebooks and REPLs have their text only in the line cache."""
+    line_cache = sys.modules.get("linecache")
+    entry = line_cache.cache.get(filename) if line_cache is not None else None
+    if entry is None or len(entry) < 3:
+        return None
+    return "".join(entry[2])
+
+
+def _from_loader(filename: str, module_name: str) -> str | None:
+    """Modules in zip files have their text in their loader."""
+    module = sys.modules.get(module_name)
+    loader = getattr(module, "__loader__", None)
+    get_source = getattr(loader, "get_source", None)
+    if get_source is None or getattr(module, "__file__", None) != filename:
+        return None
+    try:
+        text = get_source(module_name)
+    except (ImportError, OSError, UnicodeDecodeError):
+        return None
+    return text if isinstance(text, str) else None
+
+
+def made_from(code: CodeType, filename: str, text: str, modified_ns: int, size: int) -> bool:
+    """Whether this code object was compiled from this text.
+
+    A file that was last changed before the process started cannot have been read otherwise. One that
+    changed since is compiled again and must give an equal code object.
+    """
+    if modified_ns == 0 or modified_ns / 1e9 < _process_start - _CLOCK_GRAIN:
+        return True
+    stamp = (filename, modified_ns, size)
+    if stamp not in _compiled:
+        _compiled[stamp] = _code_objects(text, filename)
+    return code in _compiled[stamp]
+
+
+def _code_objects(text: str, filename: str) -> frozenset[CodeType]:
+    try:
+        todo = [compile(text, filename, "exec", dont_inherit=True)]
+    except (SyntaxError, ValueError):
+        return frozenset()
+    found = set()
+    while todo:
+        code = todo.pop()
+        found.add(code)
+        todo.extend(constant for constant in code.co_consts if isinstance(constant, CodeType))
+    return frozenset(found)
+
+
+def first_position(code: CodeType) -> tuple[int, int] | None:
+    """Line and column (bytes of UTF-8) of the first part of a code object's body that has an extent."""
+    for line, end_line, column, end_column in code.co_positions():
+        if line is None or column is None or end_column is None:
+            continue
+        if (line, column) != (end_line, end_column):
+            return line, column
+    return None
+
+
+def bytecode_parts(code: CodeType) -> tuple[Any, ...]:
+    """What a code object does, as a value: for code that has no source."""
+    constants = tuple(
+        bytecode_parts(constant) if isinstance(constant, CodeType) else (type(constant).__name__, constant)
+        for constant in code.co_consts
+    )
+    return (
+        sys.version_info[:2],
+        code.co_name,
+        code.co_code,
+        constants,
+        code.co_names,
+        code.co_varnames,
+        code.co_freevars,
+        code.co_cellvars,
+        code.co_flags,
+        (code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount),
+        code.co_exceptiontable,
+    )
+
+
+def bytecode_reads(code: CodeType) -> list[list[str]]:
+    """The global names that a code object reads, each with the attributes read from it at once."""
+    import dis
+
+    found: set[tuple[str, ...]] = set()
+    path: list[str] = []
+    for instruction in dis.get_instructions(code):
+        if instruction.opname in {"LOAD_ATTR", "LOAD_METHOD"} and path:
+            path.append(str(instruction.argval))
+            continue
+        found.add(tuple(path))
+        starts = instruction.opname in {"LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF", "LOAD_CLASSDEREF"}
+        path = [str(instruction.argval)] if starts else []
+    found.add(tuple(path))
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            found.update(tuple(read) for read in bytecode_reads(constant))
+    return [list(read) for read in sorted(found) if read]
+
+
+def imported(name: str) -> ModuleType | None:
+    """The module of this name, imported now if need be; None where it cannot be."""
+    import importlib
+
+    try:
+        return importlib.import_module(name)
+    except Exception:
+        return None
+
+
+def origin_of(name: str) -> str | None:
+    """The file of a module that may not have been imported yet, found without importing it."""
+    module = sys.modules.get(name)
+    if module is not None:
+        return getattr(module, "__file__", None) or ""
+    from importlib.util import find_spec
+
+    try:
+        spec = find_spec(name.partition(".")[0])
+    except (ImportError, ValueError, AttributeError):
+        return None
+    return None if spec is None else (spec.origin or "")
+
+
+def files_of_module(name: str) -> list[str]:
+    """The files that may hold a module's source: its own, or the cells of a notebook, newest first."""
+    module = sys.modules.get(name)
+    file = getattr(module, "__file__", None)
+    if isinstance(file, str):
+        return [file]
+    line_cache = sys.modules.get("linecache")
+    cells = list(line_cache.cache) if line_cache is not None and name == "__main__" else []
+    return [cell for cell in reversed(cells) if "ipykernel" in cell or cell.startswith("<ipython")]
+
+
+# A longer text is not sent along with a pickled function.
+_MOST_SHIPPED_BYTES = 1 << 20
+
+
+def to_ship(function: Any) -> dict[str, str]:
+    """The texts that a function pickled by value needs with it: its file's, and a notebook's cells."""
+    code = getattr(function, "__code__", None)
+    files = [code.co_filename] if code is not None else []
+    main = sys.modules.get("__main__")
+    if getattr(function, "__module__", None) == "__main__" and not hasattr(main, "__file__"):
+        files += files_of_module("__main__")
+    found = {file: text_of(file, getattr(function, "__module__", "") or "") for file in files}
+    return {
+        file: text[0]
+        for file, text in found.items()
+        if text is not None and len(text[0]) <= _MOST_SHIPPED_BYTES
+    }
