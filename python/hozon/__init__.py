@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hozon._blocks import cached_context
 from hozon._digests import register_digest
 from hozon._errors import (
     BlockError,
@@ -23,6 +24,7 @@ __all__ = [
     "StoreError",
     "UndigestibleError",
     "__version__",
+    "cached_context",
     "load",
     "persistent_cache",
     "register_digest",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 from hozon import _config
@@ -16,10 +17,11 @@ if TYPE_CHECKING:
 class PersistentCache:
     """What `persistent_cache(...)` gives: call it with a function, or enter it as a block."""
 
-    def __init__(self, name: str | None, given: dict[str, Any], when: Any) -> None:
+    def __init__(self, name: str | None, given: dict[str, Any], when: Any, made: Any) -> None:
         self._name = name
         self._given = given
         self._when = when
+        self._made = made
         self._blocks: list[Any] = []
 
     def __call__(self, function: Callable[..., Any]) -> Any:
@@ -31,6 +33,7 @@ class PersistentCache:
         from hozon._blocks import CachedBlock
 
         block = CachedBlock(self._name, self._given, self._when)
+        block._made = self._made
         self._blocks.append(block)
         try:
             return block.enter(levels=2)
@@ -115,5 +118,6 @@ def persistent_cache(
         "track_files": track_files,
         "cache_exceptions": cache_exceptions,
     }
-    cache = PersistentCache(name, given, when)
+    caller = sys._getframe(1)
+    cache = PersistentCache(name, given, when, (caller.f_code, caller.f_lasti))
     return cache if function is None else cache(function)

@@ -76,6 +76,12 @@ impl BlockSite {
         (start.line, start.column, end.line, end.column)
     }
 
+    /// How many managers of the statement are entered after this one.
+    #[getter]
+    fn managers_after(&self) -> usize {
+        self.block.managers_after
+    }
+
     /// The kind of scope: "module", "function" or "class".
     #[getter]
     fn scope(&self) -> &'static str {
