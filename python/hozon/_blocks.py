@@ -252,9 +252,12 @@ def _is_defined_inside(value: Any, frame: FrameType, extent: tuple[int, int, int
     if isinstance(value, type):
         functions = [member for member in vars(value).values() if isinstance(member, FunctionType)]
         if not functions:
-            return value.__module__ == frame.f_globals.get("__name__") and value.__firstlineno__ in range(
-                extent[0], extent[2] + 1
-            ) if hasattr(value, "__firstlineno__") else False
+            return (
+                value.__module__ == frame.f_globals.get("__name__")
+                and value.__firstlineno__ in range(extent[0], extent[2] + 1)
+                if hasattr(value, "__firstlineno__")
+                else False
+            )
     return any(
         function.__code__.co_filename == frame.f_code.co_filename
         and extent[0] <= function.__code__.co_firstlineno <= extent[2]

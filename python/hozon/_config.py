@@ -225,7 +225,9 @@ def _seconds(ttl: Any) -> float | None:
         try:
             seconds = float(ttl) if unit.isdigit() else float(number) * _UNITS[unit]
         except (ValueError, KeyError):
-            raise ValueError(f"ttl is {ttl!r}; it must be seconds, or a text like '45s', '12h' or '7d'") from None
+            raise ValueError(
+                f"ttl is {ttl!r}; it must be seconds, or a text like '45s', '12h' or '7d'"
+            ) from None
     elif hasattr(ttl, "total_seconds"):
         seconds = ttl.total_seconds()
     if not isinstance(seconds, (int, float)) or isinstance(seconds, bool) or not seconds > 0:

@@ -67,7 +67,9 @@ def restored(store: Store, keyed: Keyed, hit: Hit, name: str, namespace: dict[st
         return unpacked(hit, namespace)
     except Exception as error:
         why = f"{type(error).__name__}: {error}"
-        warn_once("restore", name, f"the stored result of {name} cannot be restored ({why}); it is computed anew")
+        warn_once(
+            "restore", name, f"the stored result of {name} cannot be restored ({why}); it is computed anew"
+        )
         forget(store, keyed.key)
         return None
 

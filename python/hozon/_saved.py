@@ -89,10 +89,14 @@ def load(name: str, *, save_path: Any = UNSET) -> Any:
     store = open_store(options.folder)
     key = store.root(name)
     if key is None:
-        raise NotSavedError(f"nothing is saved as {name!r} in {options.folder}; hozon.save(function, {name!r}) does it")
+        raise NotSavedError(
+            f"nothing is saved as {name!r} in {options.folder}; hozon.save(function, {name!r}) does it"
+        )
     hit = store.get(key)
     if hit is None:
-        raise NotSavedError(f"the result saved as {name!r} in {options.folder} is gone or damaged; save it again")
+        raise NotSavedError(
+            f"the result saved as {name!r} in {options.folder} is gone or damaged; save it again"
+        )
     outputs = _results.unpacked(hit, caller.f_globals)
     store.record_hit(key, name, hit.seconds)
     return outputs[""][1]

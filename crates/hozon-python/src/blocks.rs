@@ -43,7 +43,11 @@ pub(crate) fn block_site(
         return Ok(None);
     }
     let known = (file.to_owned(), source.module.whole().digest, Position { line, column });
-    let found = FOUND.lock().unwrap_or_else(PoisonError::into_inner).as_ref().and_then(|all| all.get(&known).cloned());
+    let found = FOUND
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .as_ref()
+        .and_then(|all| all.get(&known).cloned());
     let block = match found {
         Some(block) => block,
         None => match py.detach(|| source.module.block_at(line, Some(column))) {

@@ -205,8 +205,9 @@ pub(crate) fn of_class(class: &Bound<'_, PyType>) -> PyResult<Option<CodeFacts>>
             .map(|code| code.getattr("co_firstlineno").and_then(|line| line.extract()))
             .collect::<PyResult<_>>()?;
         let candidates = source.module.class_candidates(&qualified_name);
-        let holds_a_method =
-            |class: &&&Definition| lines.iter().any(|line| (class.first_line..=class.last_line).contains(line));
+        let holds_a_method = |class: &&&Definition| {
+            lines.iter().any(|line| (class.first_line..=class.last_line).contains(line))
+        };
         let mut chosen: Vec<&Definition> = candidates.iter().filter(holds_a_method).copied().collect();
         if chosen.is_empty() {
             chosen = candidates;

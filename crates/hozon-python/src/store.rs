@@ -252,8 +252,9 @@ fn store_error(py: Python<'_>, error: &hozon_store::StoreError) -> PyErr {
 
 fn seal_key_of(system: &Os, file: Option<PathBuf>) -> PyResult<SealKey> {
     match file {
-        Some(file) => load_or_create_seal_key(system, &file)
-            .map_err(|error| PyOSError::new_err(format!("the seal key {} cannot be had: {error}", file.display()))),
+        Some(file) => load_or_create_seal_key(system, &file).map_err(|error| {
+            PyOSError::new_err(format!("the seal key {} cannot be had: {error}", file.display()))
+        }),
         None => {
             let mut bytes = [0; 32];
             system.fill_random(&mut bytes)?;
@@ -355,7 +356,10 @@ impl Hit {
     }
 
     /// The outputs: name, codec, payload, buffers. A damaged blob raises `StoreError`.
-    fn outputs<'py>(&self, py: Python<'py>) -> PyResult<Vec<(String, &'static str, Bound<'py, PyAny>, Bound<'py, PyList>)>> {
+    fn outputs<'py>(
+        &self,
+        py: Python<'py>,
+    ) -> PyResult<Vec<(String, &'static str, Bound<'py, PyAny>, Bound<'py, PyList>)>> {
         self.entry
             .outputs
             .iter()
