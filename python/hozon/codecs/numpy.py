@@ -6,8 +6,8 @@ import pickle
 import sys
 
 import numpy as np
-from hozon._hozon import PiecedBuffer, RawBuffer
 
+from hozon._hozon import PiecedBuffer, RawBuffer
 from hozon.codecs import for_subclass, state_of
 
 TYPE_CHECKING = False

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from hozon._hozon import PiecedBuffer
 from pandas.api.extensions import ExtensionDtype
 from pandas.tseries.offsets import BaseOffset
 
+from hozon._hozon import PiecedBuffer
 from hozon.codecs import for_subclass
 
 TYPE_CHECKING = False
