@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 # What frames, series and indexes keep for themselves in their ``__dict__``.
 _OWN_STATE = frozenset(
     {"_mgr", "_attrs", "_flags", "_item_cache", "_name", "_cache", "_data", "_id", "_names", "_references"}
-    | {"_is_copy", "_no_setting_name", "_engine", "_range", "_levels", "_codes", "_reset_identity"}
+    | {"_is_copy", "_no_setting_name", "_engine", "_range", "_levels", "_codes", "_reset_identity", "_typ"}
 )
 
 _PIECE_ROWS = 1 << 20
