@@ -7,6 +7,7 @@ import pickle
 import struct
 
 import polars as pl
+
 from hozon._hozon import PiecedBuffer
 
 TYPE_CHECKING = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 import pyarrow.compute as pc
+
 from hozon._hozon import PiecedBuffer, RawBuffer
 
 TYPE_CHECKING = False
