@@ -37,7 +37,8 @@ class UndigestibleError(HozonError, TypeError):
         outs = [
             "close over it: a global goes by the code that made it",
             f"leave it out with ignore=[{name.split('[')[0]!r}], if it cannot matter",
-            f"give its type a digest: hozon.register_digest({type_name}, function), or a method __hozon_digest__",
+            f"give its type a digest: hozon.register_digest({type_name}, function), or "
+            "a method __hozon_digest__",
         ]
         if kind == "variable":
             outs[0] = "make it at the top level of a module, so that it goes by the code that made it"

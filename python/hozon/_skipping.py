@@ -104,7 +104,7 @@ def _exception_table(code: CodeType) -> list[tuple[int, int, int, int]]:
             value = value << 6 | byte & 63
         return value
 
-    entries = []
+    entries: list[tuple[int, int, int, int]] = []
     while True:
         try:
             start = number() * 2

@@ -16,7 +16,9 @@ use crate::reach_build::{Builder, Scope};
 use crate::walk::{Walked, Walker};
 
 /// Blocks that were found, by file, text and position: finding one parses the text again.
-static FOUND: Mutex<Option<HashMap<(String, hozon_format::Digest, Position), Arc<Block>>>> = Mutex::new(None);
+static FOUND: Mutex<Option<Blocks>> = Mutex::new(None);
+
+type Blocks = HashMap<(String, hozon_format::Digest, Position), Arc<Block>>;
 
 /// A `with` statement whose body may be skipped.
 #[pyclass(frozen, module = "hozon._hozon")]

@@ -194,10 +194,10 @@ pub(crate) fn of_class(class: &Bound<'_, PyType>) -> PyResult<Option<CodeFacts>>
     let qualified_name = names::text_attribute(class, "__qualname__");
     for file in files {
         let Some(source) = source_of(py, &file, &module_name)? else { continue };
-        if let Some(code) = codes.first() {
-            if !source.is_source_of(code)? {
-                return Ok(None);
-            }
+        if let Some(code) = codes.first()
+            && !source.is_source_of(code)?
+        {
+            return Ok(None);
         }
         let lines: Vec<u32> = codes
             .iter()

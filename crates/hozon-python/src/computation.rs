@@ -120,10 +120,10 @@ impl Computation {
     fn reached(&self, walker: &mut Walker<'_>) -> Walked<Arc<Reached>> {
         let function = self.function.bind(walker.python());
         let kept = self.reached.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(kept) = kept {
-            if kept.guards_hold(function)? {
-                return Ok(kept);
-            }
+        if let Some(kept) = kept
+            && kept.guards_hold(function)?
+        {
+            return Ok(kept);
         }
         walker.in_progress.push(function.as_ptr() as usize);
         let analysed = reach::analyse(walker, &function.clone());

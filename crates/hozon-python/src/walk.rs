@@ -407,7 +407,9 @@ impl<'py> Walker<'py> {
             self.writer.end();
             return Ok(());
         }
-        if buffers::write_buffer(&mut self.writer, part)? {
+        if buffers::write_buffer(&mut self.writer, part)
+            .map_err(|error| Refusal::from_value_code(part, error))?
+        {
             return Ok(());
         }
         self.write(part)

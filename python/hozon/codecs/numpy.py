@@ -90,13 +90,15 @@ def elements_part(array: Array) -> Any:
 
 def _bytes_of(array: Array) -> Array:
     """Views the bytes of a C-contiguous array, of any dtype without objects."""
-    return array.reshape(-1).view(np.uint8)
+    viewed: Array = array.reshape(-1).view(np.uint8)
+    return viewed
 
 
 def _in_c_order(array: Array) -> Array:
     """Copies an array into C order, by tiles: five times as fast as NumPy's own order of copying."""
     if array.ndim < 2 or array.nbytes < _TILED_BYTES:
-        return np.ascontiguousarray(array)
+        contiguous: Array = np.ascontiguousarray(array)
+        return contiguous
     copy = np.empty(array.shape, array.dtype)
     for start in range(0, array.shape[-1], _TILE_COLUMNS):
         copy[..., start : start + _TILE_COLUMNS] = array[..., start : start + _TILE_COLUMNS]
