@@ -67,8 +67,16 @@ _DEFAULTS: dict[str, Any] = {
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 
 
+# `os.environ.get` encodes and decodes, which is most of the time of a small hit: a missing name, the
+# usual case, is seen in the mapping beneath it.
+_raw_environment: Any = getattr(os.environ, "_data", {"HOZON_DISABLE": ""})
+_disable_key: Any = getattr(os.environ, "encodekey", str)("HOZON_DISABLE")
+
+
 def disabled() -> bool:
     """Whether `HOZON_DISABLE` turns every cache off."""
+    if _disable_key not in _raw_environment:
+        return False
     value = os.environ.get("HOZON_DISABLE")
     return value is not None and _truth("HOZON_DISABLE", value)
 

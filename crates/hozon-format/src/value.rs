@@ -7,6 +7,8 @@
 //!
 //! The page `docs/format.md#values` has the whole table, with test vectors; `tests` below hold them.
 
+use std::sync::LazyLock;
+
 use crate::digest::{Digest, Hasher};
 
 /// Texts, bytes and buffers longer than this are written as their length and digest.
@@ -244,7 +246,8 @@ impl ValueWriter {
 
     /// Returns the digest of the one value written since `start` bytes were held, and drops its bytes.
     pub fn take_digest(&mut self, start: usize) -> Digest {
-        let digest = Hasher::in_domain(DOMAIN).update(&self.bytes[start..]).finish();
+        static START: LazyLock<Hasher> = LazyLock::new(|| Hasher::in_domain(DOMAIN));
+        let digest = START.digest_in_domain(&self.bytes[start..]);
         self.bytes.truncate(start);
         digest
     }

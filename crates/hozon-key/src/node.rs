@@ -1,5 +1,7 @@
 //! The tree of a recipe and its Merkle digest.
 
+use std::sync::LazyLock;
+
 use hozon_format::{Digest, Hasher, Key, Writer};
 
 /// One part of a recipe.
@@ -214,7 +216,8 @@ pub fn node_digest(kind: NodeKind, label: &str, own: Option<&Digest>, children: 
     children.iter().for_each(|child| {
         fields.raw(child.as_bytes());
     });
-    Hasher::in_domain(NODE_DOMAIN).update(&fields.finish()).finish()
+    static START: LazyLock<Hasher> = LazyLock::new(|| Hasher::in_domain(NODE_DOMAIN));
+    START.digest_in_domain(&fields.finish())
 }
 
 /// Returns the key of the recipe with this root.

@@ -28,8 +28,8 @@ pub(crate) struct Bound<'py> {
     /// The parameter, or where in `*args` or `**kwargs` it stands: `x`, `args[0]`, `kwargs[name]`.
     pub(crate) label: String,
     pub(crate) value: pyo3::Bound<'py, PyAny>,
-    /// It is the parameter's default, the very object.
-    pub(crate) is_default: bool,
+    /// Which parameter it is, of those that may have a default.
+    parameter: Option<usize>,
 }
 
 impl Bound<'_> {
@@ -79,6 +79,17 @@ impl Binding {
         })
     }
 
+    /// Tells whether an argument is its parameter's default, the very object.
+    pub(crate) fn is_default<'py>(
+        &self,
+        function: &pyo3::Bound<'py, PyAny>,
+        argument: &Bound<'py>,
+    ) -> PyResult<bool> {
+        let (Some(parameters), Some(index)) = (&self.0, argument.parameter) else { return Ok(false) };
+        let default = parameters.default(function, index)?;
+        Ok(default.is_some_and(|default| default.is(&argument.value)))
+    }
+
     /// Binds arguments in the order of the parameters; None where they do not fit, so that the call
     /// itself raises Python's own error.
     pub(crate) fn bind<'py>(
@@ -117,7 +128,6 @@ impl Parameters {
             };
             let by_position =
                 if index < given.min(self.positional) { Some(args.get_item(index)?) } else { None };
-            let default = self.default(function, index)?;
             let value = match (by_position, by_keyword) {
                 (Some(_), Some(_)) => return Ok(None),
                 (Some(value), None) => value,
@@ -125,13 +135,12 @@ impl Parameters {
                     used += 1;
                     value
                 }
-                (None, None) => match &default {
-                    Some(default) => default.clone(),
+                (None, None) => match self.default(function, index)? {
+                    Some(default) => default,
                     None => return Ok(None),
                 },
             };
-            let is_default = default.is_some_and(|default| default.is(&value));
-            bound.push(Bound { label: name.to_string_lossy().into_owned(), value, is_default });
+            bound.push(Bound { label: name.to_string_lossy().into_owned(), value, parameter: Some(index) });
         }
         self.bind_rest(args, &mut bound)?;
         if used < kwargs.len() && !self.bind_keywords(py, kwargs, &mut bound)? {
@@ -143,7 +152,7 @@ impl Parameters {
     fn bind_rest<'py>(&self, args: &pyo3::Bound<'py, PyTuple>, bound: &mut Vec<Bound<'py>>) -> PyResult<()> {
         let Some(rest) = &self.rest else { return Ok(()) };
         for (index, value) in args.iter().skip(self.positional).enumerate() {
-            bound.push(Bound { label: format!("{rest}[{index}]"), value, is_default: false });
+            bound.push(Bound { label: format!("{rest}[{index}]"), value, parameter: None });
         }
         Ok(())
     }
@@ -167,12 +176,12 @@ impl Parameters {
         }
         extra.sort_by(|left, right| left.0.cmp(&right.0));
         for (name, value) in extra {
-            bound.push(Bound { label: format!("{keywords}[{name}]"), value, is_default: false });
+            bound.push(Bound { label: format!("{keywords}[{name}]"), value, parameter: None });
         }
         Ok(true)
     }
 
-    /// The default of a parameter, read only where the call may need it.
+    /// The default of a parameter.
     fn default<'py>(
         &self,
         function: &pyo3::Bound<'py, PyAny>,
@@ -198,7 +207,7 @@ fn bind_unknown<'py>(
     let mut bound: Vec<Bound<'py>> = args
         .iter()
         .enumerate()
-        .map(|(index, value)| Bound { label: format!("args[{index}]"), value, is_default: false })
+        .map(|(index, value)| Bound { label: format!("args[{index}]"), value, parameter: None })
         .collect();
     let mut named: Vec<(String, pyo3::Bound<'py, PyAny>)> =
         kwargs.iter().map(|(name, value)| Ok((name.extract()?, value))).collect::<PyResult<_>>()?;
@@ -206,7 +215,7 @@ fn bind_unknown<'py>(
     bound.extend(named.into_iter().map(|(name, value)| Bound {
         label: format!("kwargs[{name}]"),
         value,
-        is_default: false,
+        parameter: None,
     }));
     Ok(bound)
 }

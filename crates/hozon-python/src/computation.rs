@@ -1,7 +1,7 @@
 //! One cached function: how its arguments bind, what it reaches, and the key of each call.
 
-use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use hozon_format::{Digest, Key};
 use hozon_key::pins::Pin;
@@ -96,7 +96,8 @@ impl Computation {
             if self.ignored.contains(argument.owner()) {
                 continue;
             }
-            let digest = argument_digest(&mut walker, &argument)
+            let digest = self
+                .argument_digest(&mut walker, &argument)
                 .map_err(|refusal| errors::undigestible(py, refusal, errors::Input::Argument, &place()))?;
             arguments.push(Input { label: argument.label, object: argument.value.unbind(), digest });
         }
@@ -117,6 +118,23 @@ impl Computation {
 }
 
 impl Computation {
+    /// A sentinel that is a parameter's default has no digest, and needs none: the code says which it is.
+    fn argument_digest<'py>(
+        &self,
+        walker: &mut Walker<'py>,
+        argument: &BoundArgument<'py>,
+    ) -> Walked<Digest> {
+        let refusal = match walker.digest(&argument.value) {
+            Ok(digest) => return Ok(digest),
+            Err(refusal) => refusal,
+        };
+        let function = self.function.bind(walker.python());
+        if matches!(refusal, Refusal::Undigestible { .. }) && self.binding.is_default(function, argument)? {
+            return Ok(Digest::of(b"the parameter's default"));
+        }
+        Err(refusal.named(&argument.label))
+    }
+
     fn reached(&self, walker: &mut Walker<'_>) -> Walked<Arc<Reached>> {
         let function = self.function.bind(walker.python());
         let kept = self.reached.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -132,17 +150,6 @@ impl Computation {
         let before = self.reached.lock().unwrap_or_else(PoisonError::into_inner).replace(reached.clone());
         drop(before);
         Ok(reached)
-    }
-}
-
-/// A sentinel that is a parameter's default has no digest, and needs none: the code says which it is.
-fn argument_digest<'py>(walker: &mut Walker<'py>, argument: &BoundArgument<'py>) -> Walked<Digest> {
-    match walker.digest(&argument.value) {
-        Err(Refusal::Undigestible { .. }) if argument.is_default => {
-            Ok(Digest::of(b"the parameter's default"))
-        }
-        Err(refusal) => Err(refusal.named(&argument.label)),
-        Ok(digest) => Ok(digest),
     }
 }
 
@@ -195,11 +202,19 @@ impl Keyed {
             .iter()
             .map(|input| node_digest(NodeKind::Argument, &input.label, Some(&input.digest), &[]))
             .collect();
-        let mut parts: Vec<Digest> = self.fixed_nodes().iter().map(Node::digest).collect();
+        let mut parts: Vec<Digest> = Vec::with_capacity(6);
+        if self.name.is_none() {
+            static OF_PINS: LazyLock<Mutex<HashMap<Pin, Vec<Digest>>>> = LazyLock::new(Mutex::default);
+            let mut of_pins = OF_PINS.lock().unwrap_or_else(PoisonError::into_inner);
+            let fixed = || self.fixed_nodes().iter().map(Node::digest).collect();
+            parts.extend_from_slice(of_pins.entry(self.pins.hozon).or_insert_with(fixed));
+        } else {
+            parts.extend(self.fixed_nodes().iter().map(Node::digest));
+        }
         parts.push(self.reached.code);
         parts.push(self.reached.values_digest(&self.value_digests));
         parts.push(node_digest(NodeKind::Group, ARGUMENTS, None, &arguments));
-        parts.push(distributions::node(py, &self.packages, self.pins.system)?.digest());
+        parts.push(distributions::digest(py, &self.packages, self.pins.system)?);
         Ok(key_from_parts(NodeKind::Computation, "", None, &parts))
     }
 

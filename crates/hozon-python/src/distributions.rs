@@ -40,6 +40,25 @@ pub(crate) fn node(py: Python<'_>, packages: &BTreeSet<String>, pin: Pin) -> PyR
     Ok(group)
 }
 
+/// Returns the digest of [`node`], which is made once for each set of packages.
+pub(crate) fn digest(py: Python<'_>, packages: &BTreeSet<String>, pin: Pin) -> PyResult<Digest> {
+    let known = {
+        let digests = DIGESTS.lock().unwrap_or_else(PoisonError::into_inner);
+        digests.as_ref().and_then(|digests| digests.get(&pin)?.get(packages).copied())
+    };
+    if let Some(known) = known {
+        return Ok(known);
+    }
+    let digest = node(py, packages, pin)?.digest();
+    let mut digests = DIGESTS.lock().unwrap_or_else(PoisonError::into_inner);
+    digests.get_or_insert_default().entry(pin).or_default().insert(packages.clone(), digest);
+    Ok(digest)
+}
+
+type DigestsByPackages = HashMap<Pin, HashMap<BTreeSet<String>, Digest>>;
+
+static DIGESTS: Mutex<Option<DigestsByPackages>> = Mutex::new(None);
+
 fn distribution(py: Python<'_>, package: &str) -> PyResult<Option<(String, String)>> {
     let known = FOUND
         .lock()

@@ -128,9 +128,9 @@ impl<'py> Walker<'py> {
         if self.write_leaf(value)? {
             return Ok(());
         }
-        if self.ancestors.len() >= MAX_DEPTH {
-            let why = format!("it is nested more than {MAX_DEPTH} levels deep");
-            return Err(Refusal::of(value, why));
+        if self.ancestors.len() >= MAX_DEPTH || stack_is_short() {
+            let depth = self.ancestors.len();
+            return Err(Refusal::of(value, format!("it is nested more than {depth} levels deep")));
         }
         // A node that stands in several places, or in itself, is held by its parent, by another
         // holder and by this walk. Nodes with one holder need neither memo nor check.
@@ -460,6 +460,12 @@ impl<'py> Walker<'py> {
         self.writer.end();
         Ok(())
     }
+}
+
+/// Tells whether this thread's stack could not take a few more levels and the Python code in them.
+fn stack_is_short() -> bool {
+    const NEEDED: usize = 160 * 1024;
+    stacker::remaining_stack().is_some_and(|left| left < NEEDED)
 }
 
 fn references(value: &Bound<'_, PyAny>) -> isize {
