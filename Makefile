@@ -28,7 +28,7 @@ $(VENV)/installed: requirements-dev.txt
 
 # cargo finds out by itself what has to be built again; the Python files are used where they stand.
 setup: $(VENV)/installed
-	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --quiet --locked --profile $(PROFILE) --skip-install-deps
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --quiet --locked --profile $(PROFILE)
 
 demo: setup
 	$(BIN)/python examples/demo.py
@@ -53,7 +53,7 @@ lint: setup
 	$(BIN)/mypy
 
 bench: $(VENV)/installed
-	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --quiet --locked --release --skip-install-deps
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --quiet --locked --release
 	$(BIN)/python benches/compare.py
 
 clean:

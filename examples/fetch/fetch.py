@@ -1,10 +1,11 @@
 """Asynchronous work: pages of a slow server, fetched at the same time, each one once.
 
 The server runs in this same script, on a free port of this machine, and takes its time over each page.
-`fetch` is asked for every page three times at once: one task fetches it, the others wait for its result. On the
-second run the server is not asked at all. Its address does not enter the keys (`ignore`), since it changes
-with every run, and hozon cannot see whether a server would give another answer by now: `ttl` says for
-how long an answer is good.
+`fetch` is asked for every page three times at once: one task fetches it, the others wait for its result.
+
+On the second run the server is not asked at all. Its address does not enter the keys (`ignore`), since it
+changes with every run. hozon cannot see whether a server would give another answer by now: `ttl` says
+for how long an answer is good.
 
     python examples/fetch/fetch.py
 """

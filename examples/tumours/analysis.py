@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 FOLDS = 5
 DEPTHS = (2, 4, 8)
-TREES = (50, 150)
+TREES = (40, 80)
 
 
 @hozon.persistent_cache
