@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from hozon import _config, _results
 from hozon._config import UNSET
-from hozon._errors import BlockError
+from hozon._errors import BlockError, SourceChanged
 from hozon._hozon import BlockSite, Hit, block_site
 from hozon._runtime import WAIT_SECONDS, store_of, warn_once
 from hozon._skipping import Exit, Skip, SkipBody, bind, find_exit, has_positions, position_at
@@ -74,7 +74,13 @@ class CachedBlock:
         frame = sys._getframe(levels)
         self._frame = frame
         self._options = _config.resolve(_file_of(frame), self._given, name=self.name, when=self._when)
-        self._site = site = self._find(frame)
+        try:
+            self._site = site = self._find(frame)
+        except SourceChanged as changed:
+            where = f"{self.name}: its file has changed since it was loaded ({changed})"
+            warn_once("source", self.name, f"{where}; the block runs, and nothing is stored")
+            self._frame = None
+            return self
         self._refuse_escapes(site)
         self._leave_at = self._exit_of(site, frame)
         pins = (self._options.pin_hozon_lib, self._options.pin_sys_libs, self._options.pin_local_libs)
@@ -129,8 +135,8 @@ class CachedBlock:
             if site:
                 return site
         raise BlockError(
-            f"block {self.name!r} cannot be cached: its source is not to be had, has changed since it was "
-            f"loaded, or has no `with` statement at {code.co_filename}:{frame.f_lineno} (made by exec, or "
+            f"block {self.name!r} cannot be cached: its source is not to be had, or "
+            f"has no `with` statement at {code.co_filename}:{frame.f_lineno} (made by exec, or "
             "entered by hand or through an ExitStack). Write it as a `with` statement in a file or a cell"
         )
 

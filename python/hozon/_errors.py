@@ -22,6 +22,10 @@ class BlockError(HozonError):
     """A `with` block cannot be cached where it stands."""
 
 
+class SourceChanged(HozonError):
+    """Code that runs was loaded from a text that its file does not hold any more."""
+
+
 class UndigestibleError(HozonError, TypeError):
     """An input of a computation has no digest, so that no key can be made.
 

@@ -43,7 +43,10 @@ def ship(sources: dict[str, str]) -> None:
 
 
 def text_of(filename: str, module_name: str) -> tuple[str, int, int] | None:
-    """The text of a source file as the interpreter knows it, with a stamp (modification time, size).
+    """The text of a source file as the interpreter knows it, with a stamp (time of change, size).
+
+    The time is that of the last change of the file or of its inode, so that a file put back with an
+    old time is seen; 0 where the text cannot change under its name.
 
     None where there is no text: code made by exec, frozen or compiled only.
     """
@@ -52,7 +55,7 @@ def text_of(filename: str, module_name: str) -> tuple[str, int, int] | None:
         return text, 0, len(text)
     try:
         status = os.stat(filename)
-        return _read(filename), status.st_mtime_ns, status.st_size
+        return _read(filename), max(status.st_mtime_ns, status.st_ctime_ns), status.st_size
     except (OSError, ValueError, SyntaxError, UnicodeDecodeError):
         known = _from_line_cache(filename) or _from_loader(filename, module_name)
     return None if known is None else (known, 0, len(known))
@@ -96,15 +99,23 @@ def _from_loader(filename: str, module_name: str) -> str | None:
     return text if isinstance(text, str) else None
 
 
-def made_from(code: CodeType, filename: str, text: str, modified_ns: int, size: int) -> bool:
-    """Whether this code object was compiled from this text.
+def is_settled(filename: str, changed_ns: int) -> bool:
+    """Whether all code that was loaded from a file was loaded from its present text.
 
-    A file that was last changed before the process started cannot have been read otherwise. One that
-    changed since is compiled again and must give an equal code object.
+    A file that was last changed before the process started cannot have been read otherwise. A text
+    that came from another process may be of another time than the code that came with it.
     """
-    if modified_ns == 0 or modified_ns / 1e9 < _process_start - _CLOCK_GRAIN:
+    if filename in _shipped:
+        return False
+    return changed_ns == 0 or changed_ns / 1e9 < _process_start - _CLOCK_GRAIN
+
+
+def made_from(code: CodeType, filename: str, text: str, changed_ns: int, size: int) -> bool:
+    """Whether this code object was compiled from this text: what is not settled is compiled again and
+    must give an equal code object."""
+    if is_settled(filename, changed_ns):
         return True
-    stamp = (filename, modified_ns, size)
+    stamp = (filename, changed_ns, hash(text) if filename in _shipped else size)
     if stamp not in _compiled:
         _compiled[stamp] = _code_objects(text, filename)
     return code in _compiled[stamp]

@@ -30,7 +30,8 @@ pub(crate) struct BlockSite {
 }
 
 /// Finds the block that a context manager at a position belongs to; None where the source is not to be
-/// had or has no `with` statement there.
+/// had or has no `with` statement there. Raises `SourceChanged` where the code that runs is of an
+/// earlier text.
 #[pyfunction]
 pub(crate) fn block_site(
     py: Python<'_>,
@@ -42,7 +43,7 @@ pub(crate) fn block_site(
 ) -> PyResult<Option<BlockSite>> {
     let Some(source) = code::source_of(py, file, module_name)? else { return Ok(None) };
     if !source.is_source_of(code)? {
-        return Ok(None);
+        return Err(errors::raise(py, "SourceChanged", (source.place(line),)));
     }
     let known = (file.to_owned(), source.module.whole().digest, Position { line, column });
     let found = FOUND

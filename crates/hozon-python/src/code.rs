@@ -1,10 +1,11 @@
 //! From a running function or class to its definition in source, or to its bytecode where there is none.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use hozon_format::{Digest, Hasher};
 use hozon_syntax::{Definition, Dialect, Fragment, Import, Module, Position, Read, analyse};
+use hozon_sys::{Os, System};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
@@ -160,6 +161,31 @@ impl Source {
     }
 }
 
+/// Tells results of unsettled sources of this process from those of any other.
+static PROCESS_SALT: OnceLock<[u8; 16]> = OnceLock::new();
+
+impl Source {
+    /// The digest of something whose loaded state no code object proves. If the file has changed since
+    /// the process started, what was loaded may have been another text: then the digest holds in this
+    /// process only.
+    pub(crate) fn unproved(&self, py: Python<'_>, digest: Digest) -> PyResult<Digest> {
+        let arguments = (self.file.as_str(), self.stamp.0);
+        if py.import("hozon._sources")?.call_method1("is_settled", arguments)?.extract()? {
+            return Ok(digest);
+        }
+        let salt = PROCESS_SALT.get_or_init(|| {
+            let mut bytes = [0; 16];
+            // Without randomness the number of the process and the time must do.
+            if Os.fill_random(&mut bytes).is_err() {
+                bytes[..8].copy_from_slice(&Os.now_ms().to_le_bytes());
+                bytes[8..12].copy_from_slice(&Os.process_id().to_le_bytes());
+            }
+            bytes
+        });
+        Ok(Hasher::in_domain("hozon 2026 code 1: unsettled source").update(digest.as_bytes()).update(salt).finish())
+    }
+}
+
 fn from_bytecode<'py>(walker: &mut Walker<'py>, code: &Bound<'py, PyAny>) -> Walked<CodeFacts> {
     let sources = code.py().import("hozon._sources")?;
     let parts = sources.call_method1("bytecode_parts", (code,))?;
@@ -212,7 +238,10 @@ pub(crate) fn of_class(class: &Bound<'_, PyType>) -> PyResult<Option<CodeFacts>>
         if chosen.is_empty() {
             chosen = candidates;
         }
-        if let Some(facts) = merged(&source, &chosen) {
+        if let Some(mut facts) = merged(&source, &chosen) {
+            if codes.is_empty() {
+                facts.digest = source.unproved(py, facts.digest)?;
+            }
             return Ok(Some(facts));
         }
     }

@@ -229,6 +229,12 @@ fn foreign(place: Place) -> Option<String> {
     }
 }
 
+/// Tells whether this is a function or class of local code.
+pub(crate) fn is_local_definition(value: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let is_code = matches!(definition_kind(value), Some(NodeKind::Helper | NodeKind::Class));
+    Ok(is_code && foreign_package(value)?.is_none())
+}
+
 /// Tells what kind of definition an object is, None where it is a value.
 pub(crate) fn definition_kind(object: &Bound<'_, PyAny>) -> Option<NodeKind> {
     if object.is_instance_of::<PyType>() {

@@ -308,9 +308,25 @@ impl<'walk, 'py> Builder<'walk, 'py> {
                 let owner = (scope.globals.as_ptr() as usize, Some(scope.globals.clone()));
                 self.follow(&found, path, Some(owner), edges)
             }
+            None => self.builtin_edge(name, path, edges),
+        }
+    }
+
+    fn builtin_edge(&mut self, name: &str, path: &[String], edges: &mut Vec<Edge>) -> Walked<()> {
+        let builtins = self.py.import("builtins")?;
+        match builtins.dict().get_item(name)? {
+            // Someone has put a function of their own among the built-ins.
+            Some(found) if reach::is_local_definition(&found)? => {
+                let owner = (builtins.as_ptr() as usize, Some(builtins.dict()));
+                self.reached.guards.push(Guard::slot(&builtins.dict(), name, Some(&found)));
+                self.follow(&found, path, Some(owner), edges)
+            }
+            Some(_) => {
+                edges.push(named(path.join("."), "built-in"));
+                Ok(())
+            }
             None => {
-                let builtin = self.py.import("builtins")?.hasattr(name.as_str())?;
-                edges.push(named(path.join("."), if builtin { "built-in" } else { "unbound" }));
+                edges.push(named(path.join("."), "unbound"));
                 Ok(())
             }
         }
@@ -571,7 +587,7 @@ impl<'walk, 'py> Builder<'walk, 'py> {
         let file = names::text_attribute(module, "__file__");
         self.reached.definitions[number].label = names::text_attribute(module, "__name__");
         if let Some(source) = code::source_of(self.py, &file, &name)? {
-            self.reached.definitions[number].own = source.module.whole().digest;
+            self.reached.definitions[number].own = source.unproved(self.py, source.module.whole().digest)?;
             self.reached.definitions[number].place = Some(source.place(1));
         }
         let namespace =

@@ -38,7 +38,7 @@ pub(crate) fn path_definition<'py>(
     let mut scope = Scope::of_globals(namespace.clone());
     scope.skipped = statements.iter().flat_map(|statement| statement.binds.iter().cloned()).collect();
     let number = builder.add_definition(NodeKind::Path, label.to_owned());
-    builder.reached.definitions[number].own = hasher.finish();
+    builder.reached.definitions[number].own = source.unproved(py, hasher.finish())?;
     builder.reached.definitions[number].place = statements.first().map(|first| source.place(first.line));
     let mut edges = Vec::new();
     for statement in &statements {
