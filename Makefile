@@ -1,0 +1,60 @@
+# make demo    sets everything up and shows hozon at work
+# make test    sets everything up and runs every test, Rust and Python
+# make lint    formats, lints and types, checked
+# make bench   measures, beside joblib and diskcache (an optimized build)
+# make setup   the virtual environment in .venv, with hozon built and installed in it
+#
+# Needs Rust, Python 3.11 or later with pip, and make. PYTHON names the Python to use.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Wheel, tests and lint share one profile, so that every crate is compiled once.
+PROFILE := fast
+export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
+export CARGO_TERM_PROGRESS_WHEN := never
+
+.PHONY: setup demo test test-rust test-python lint bench clean
+.DEFAULT_GOAL := help
+
+help:
+	@sed -n 's/^# \{0,1\}//p' Makefile | sed -n '1,/^$$/p'
+
+$(VENV)/installed: requirements-dev.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
+	touch $@
+
+# cargo finds out by itself what has to be built again; the Python files are used where they stand.
+setup: $(VENV)/installed
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --quiet --locked --profile $(PROFILE)
+
+demo: setup
+	$(BIN)/python examples/demo.py
+
+test: test-rust test-python
+
+test-rust: $(VENV)/installed
+	@if cargo nextest --version >/dev/null 2>&1; then \
+		set -x; cargo nextest run --locked --workspace --cargo-profile $(PROFILE); \
+	else \
+		set -x; cargo test --locked --workspace --profile $(PROFILE) --quiet; \
+	fi
+
+test-python: setup
+	$(BIN)/python -m pytest -n 2
+
+lint: setup
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets --profile $(PROFILE) -- -D warnings
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/installed
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --quiet --locked --release
+	$(BIN)/python benches/compare.py
+
+clean:
+	rm -rf $(VENV) target .hozon .pytest_cache .ruff_cache .mypy_cache
