@@ -69,6 +69,11 @@ impl Guard {
             }
             Self::Function { function, parts, keyword_defaults } => {
                 let function = function.as_ref().map_or(root, |function| function.bind(py));
+                if let Some(holds) = direct::has_parts(function, parts) {
+                    if !holds || keyword_defaults.is_empty() {
+                        return Ok(holds);
+                    }
+                }
                 let now = function_parts(function)?;
                 if !now.iter().zip(parts).all(|(now, then)| now.is(then)) {
                     return Ok(false);
@@ -221,6 +226,28 @@ mod direct {
         }))
     }
 
+    /// Tells whether a function has these very parts, without taking references; None where it is no
+    /// function.
+    #[inline]
+    pub(super) fn has_parts(function: &Bound<'_, PyAny>, parts: &[Py<PyAny>; 3]) -> Option<bool> {
+        if !function.is_exact_instance_of::<PyFunction>() {
+            return None;
+        }
+        // SAFETY: it is a function; what the readers give, null for None, is only compared.
+        #[expect(unsafe_code, reason = "see above")]
+        unsafe {
+            let function = function.as_ptr();
+            let is = |now: *mut ffi::PyObject, then: &Py<PyAny>| {
+                now == then.as_ptr() || (now.is_null() && then.as_ptr() == ffi::Py_None())
+            };
+            Some(
+                is(PyFunction_GetCode(function), &parts[0])
+                    && is(PyFunction_GetDefaults(function), &parts[1])
+                    && is(PyFunction_GetKwDefaults(function), &parts[2]),
+            )
+        }
+    }
+
     /// None where it is no cell; inside it, None where the cell is empty.
     #[expect(clippy::option_option, reason = "two questions, two answers")]
     pub(super) fn cell_contents<'py>(cell: &Bound<'py, PyAny>) -> Option<Option<Bound<'py, PyAny>>> {
@@ -241,6 +268,10 @@ mod direct {
     use pyo3::prelude::*;
 
     pub(super) fn function_parts<'py>(_: &Bound<'py, PyAny>) -> Option<[Bound<'py, PyAny>; 3]> {
+        None
+    }
+
+    pub(super) fn has_parts(_: &Bound<'_, PyAny>, _: &[Py<PyAny>; 3]) -> Option<bool> {
         None
     }
 

@@ -37,10 +37,9 @@ const NAMES: u8 = 7;
 /// Begins a key.
 #[inline]
 pub(crate) fn begin(tag: &StateTag, form: Form) -> KeyBytes {
-    let mut key = KeyBytes::new();
-    key.extend_from_slice(tag);
-    key.push(form as u8);
-    key
+    let mut head = [form as u8; 17];
+    head[..16].copy_from_slice(tag);
+    KeyBytes::from_slice(&head)
 }
 
 /// Adds an argument; tells whether it is plain.
@@ -87,8 +86,9 @@ unsafe fn push_int(key: &mut KeyBytes, value: *mut ffi::PyObject) -> bool {
     let mut overflow: c_int = 0;
     // SAFETY: an exact int runs no code of the user's, and overflow sets no exception.
     let number: c_longlong = unsafe { ffi::PyLong_AsLongLongAndOverflow(value, &raw mut overflow) };
-    key.push(INT);
-    key.extend_from_slice(&number.to_le_bytes());
+    let mut written = [INT; 9];
+    written[1..].copy_from_slice(&number.to_le_bytes());
+    key.extend_from_slice(&written);
     overflow == 0
 }
 
