@@ -13,6 +13,7 @@ from hozon._errors import (
     UndigestibleError,
 )
 from hozon._hozon import __version__
+from hozon._memory import cache, lru_cache
 from hozon._persistent import persistent_cache
 from hozon._saved import load, save
 
@@ -24,8 +25,10 @@ __all__ = [
     "StoreError",
     "UndigestibleError",
     "__version__",
+    "cache",
     "cached_context",
     "load",
+    "lru_cache",
     "persistent_cache",
     "register_digest",
     "save",

@@ -16,7 +16,7 @@ use crate::table::{Caller, Claim, Table};
 #[derive(Debug, Clone)]
 pub struct Flights {
     store: Store,
-    table: Arc<Brief<Table>>,
+    table: Arc<Brief<Table<Key>>>,
 }
 
 /// How a computation begins.
@@ -158,7 +158,7 @@ impl Flights {
         }
     }
 
-    fn with_table<T>(&self, with: impl FnOnce(&mut Table) -> T) -> Option<T> {
+    fn with_table<T>(&self, with: impl FnOnce(&mut Table<Key>) -> T) -> Option<T> {
         self.table.with(self.store.system().process_id(), with)
     }
 }

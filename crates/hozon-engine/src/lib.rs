@@ -7,4 +7,4 @@ mod table;
 
 pub use events::{Event, EventKind, EventLog, Totals};
 pub use flight::{Begin, Flights, Poll, Turn};
-pub use table::Caller;
+pub use table::{Caller, Claim, Table};

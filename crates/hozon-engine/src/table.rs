@@ -1,9 +1,8 @@
 //! Who computes what, and who waits for it, in this process.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::atomic::{AtomicU64, Ordering};
-
-use hozon_format::Key;
 
 /// Someone who computes and waits as one: a thread, or a task of an event loop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -13,8 +12,8 @@ pub struct Caller {
 }
 
 /// The keys that callers of this process are computing, and those that they wait for.
-#[derive(Debug, Default)]
-pub(crate) struct Table {
+#[derive(Debug)]
+pub struct Table<Key> {
     holders: HashMap<Key, Holder>,
     waiting: HashMap<Caller, Key>,
     last_claim: u64,
@@ -28,7 +27,7 @@ struct Holder {
 
 /// What the table says to a caller who wants to compute a key.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Claim {
+pub enum Claim {
     /// The key is the caller's, until it gives back this number.
     Granted(u64),
     /// The caller must not wait: it holds the key itself, or its holder waits for the caller.
@@ -53,44 +52,56 @@ impl Caller {
     }
 }
 
-impl Table {
+impl<Key> Default for Table<Key> {
+    fn default() -> Self {
+        Self { holders: HashMap::new(), waiting: HashMap::new(), last_claim: 0 }
+    }
+}
+
+impl<Key: Clone + Eq + Hash> Table<Key> {
     /// Gives a free key to `caller`; otherwise notes that it waits, unless that could never end.
-    pub(crate) fn claim(&mut self, key: &Key, caller: Caller) -> Claim {
+    pub fn claim(&mut self, key: &Key, caller: Caller) -> Claim {
         self.waiting.remove(&caller);
         if self.leads_to(key, caller) {
             return Claim::WouldDeadlock;
         }
         if self.holders.contains_key(key) {
-            self.waiting.insert(caller, *key);
+            self.waiting.insert(caller, key.clone());
             return Claim::Held;
         }
         self.last_claim += 1;
-        self.holders.insert(*key, Holder { caller, claim: self.last_claim });
+        self.holders.insert(key.clone(), Holder { caller, claim: self.last_claim });
         Claim::Granted(self.last_claim)
     }
 
     /// Frees a key, if the claim still stands.
-    pub(crate) fn release(&mut self, key: &Key, claim: u64) {
+    pub fn release(&mut self, key: &Key, claim: u64) {
         if self.holders.get(key).is_some_and(|holder| holder.claim == claim) {
             self.holders.remove(key);
         }
     }
 
-    pub(crate) fn stop_waiting(&mut self, caller: Caller) {
+    /// Tells whether someone computes `key`.
+    pub fn is_held(&self, key: &Key) -> bool {
+        self.holders.contains_key(key)
+    }
+
+    /// Notes that a caller has given up.
+    pub fn stop_waiting(&mut self, caller: Caller) {
         self.waiting.remove(&caller);
     }
 
     /// Tells whether whoever holds `key` is `caller`, or waits for someone who does, and so on.
     fn leads_to(&self, key: &Key, caller: Caller) -> bool {
-        let mut key = *key;
+        let mut key = key;
         // A chain without `caller` in it may have a loop of its own: no longer than all who wait.
         for _ in 0..=self.waiting.len() {
-            let Some(holder) = self.holders.get(&key) else { return false };
+            let Some(holder) = self.holders.get(key) else { return false };
             if holder.caller == caller {
                 return true;
             }
             let Some(next) = self.waiting.get(&holder.caller) else { return false };
-            key = *next;
+            key = next;
         }
         false
     }
@@ -99,7 +110,7 @@ impl Table {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hozon_format::Digest;
+    use hozon_format::{Digest, Key};
 
     fn key(number: u8) -> Key {
         Key::from_digest(Digest::of(&[number]))

@@ -90,6 +90,13 @@ impl Binding {
         Ok(default.is_some_and(|default| default.is(&argument.value)))
     }
 
+    /// The number of parameters, if each can be passed by its position and there are no others.
+    pub(crate) fn positional_count(&self) -> Option<usize> {
+        let parameters = self.0.as_ref()?;
+        let others = parameters.rest.is_some() || parameters.keywords.is_some();
+        (!others && parameters.names.len() == parameters.positional).then_some(parameters.positional)
+    }
+
     /// Binds arguments in the order of the parameters; None where they do not fit, so that the call
     /// itself raises Python's own error.
     pub(crate) fn bind<'py>(

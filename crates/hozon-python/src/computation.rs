@@ -1,13 +1,13 @@
 //! One cached function: how its arguments bind, what it reaches, and the key of each call.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use hozon_format::{Digest, Key};
 use hozon_key::pins::Pin;
 use hozon_key::{Node, NodeKind, encode, key_from_parts, node_digest};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyTuple};
+use pyo3::types::{PyBytes, PyDict, PyFunction, PyTuple, PyType};
 
 use crate::binding::{Binding, Bound as BoundArgument};
 use crate::distributions;
@@ -77,7 +77,7 @@ impl Computation {
     }
 
     /// The key of one call, with what explains it; None where the arguments do not fit the function.
-    fn keyed(
+    pub(crate) fn keyed(
         &self,
         py: Python<'_>,
         args: &Bound<'_, PyTuple>,
@@ -91,16 +91,7 @@ impl Computation {
             .reached(&mut walker)
             .map_err(|refusal| errors::undigestible(py, refusal, errors::Input::Variable, &place()))?;
         walker.touched.extend(reached.packages.iter().cloned());
-        let mut arguments = Vec::with_capacity(bound.len());
-        for argument in bound {
-            if self.ignored.contains(argument.owner()) {
-                continue;
-            }
-            let digest = self
-                .argument_digest(&mut walker, &argument)
-                .map_err(|refusal| errors::undigestible(py, refusal, errors::Input::Argument, &place()))?;
-            arguments.push(Input { label: argument.label, object: argument.value.unbind(), digest });
-        }
+        let arguments = self.inputs(&mut walker, bound)?;
         Keyed::new(py, walker, reached, arguments, self.name.clone(), self.pins)
             .map_err(|refusal| errors::undigestible(py, refusal, errors::Input::Variable, &place()))
             .map(Some)
@@ -135,7 +126,61 @@ impl Computation {
         Err(refusal.named(&argument.label))
     }
 
-    fn reached(&self, walker: &mut Walker<'_>) -> Walked<Arc<Reached>> {
+    /// A computation that keeps every argument in its key.
+    pub(crate) fn of(function: &Bound<'_, PyAny>, pins: Pins) -> PyResult<Self> {
+        Ok(Self {
+            binding: Binding::of(function)?,
+            ignored: BTreeSet::new(),
+            pins,
+            name: None,
+            reached: Mutex::new(None),
+            function: function.clone().unbind(),
+        })
+    }
+
+    pub(crate) fn function(&self) -> &Py<PyAny> {
+        &self.function
+    }
+
+    pub(crate) fn binding(&self) -> &Binding {
+        &self.binding
+    }
+
+    pub(crate) fn walker<'py>(&self, py: Python<'py>) -> Walker<'py> {
+        Walker::new(py, self.pins.local)
+    }
+
+    /// Makes an exception of a refusal.
+    pub(crate) fn refused(&self, py: Python<'_>, refusal: Refusal, input: errors::Input) -> PyErr {
+        let place = names::text_attribute(self.function.bind(py), "__qualname__");
+        errors::undigestible(py, refusal, input, &place)
+    }
+
+    /// The arguments that enter the key, digested.
+    pub(crate) fn inputs<'py>(
+        &self,
+        walker: &mut Walker<'py>,
+        bound: Vec<BoundArgument<'py>>,
+    ) -> PyResult<Vec<Input>> {
+        let mut inputs = Vec::with_capacity(bound.len());
+        for argument in bound {
+            if self.ignored.contains(argument.owner()) {
+                continue;
+            }
+            let digest = self
+                .argument_digest(walker, &argument)
+                .map_err(|refusal| self.refused(walker.python(), refusal, errors::Input::Argument))?;
+            inputs.push(Input { label: argument.label, object: argument.value.unbind(), digest });
+        }
+        Ok(inputs)
+    }
+
+    /// The last analysis, for the garbage collector; None while it is being replaced.
+    pub(crate) fn last_reached(&self) -> Option<MutexGuard<'_, Option<Arc<Reached>>>> {
+        self.reached.try_lock().ok()
+    }
+
+    pub(crate) fn reached(&self, walker: &mut Walker<'_>) -> Walked<Arc<Reached>> {
         let function = self.function.bind(walker.python());
         let kept = self.reached.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(kept) = kept
@@ -143,8 +188,9 @@ impl Computation {
         {
             return Ok(kept);
         }
+        let is_code = function.is_instance_of::<PyFunction>() || function.is_instance_of::<PyType>();
         walker.in_progress.push(function.as_ptr() as usize);
-        let analysed = reach::analyse(walker, &function.clone());
+        let analysed = if is_code { reach::analyse(walker, function) } else { reach::of_callable(walker, function) };
         walker.in_progress.pop();
         let reached = Arc::new(analysed?);
         let before = self.reached.lock().unwrap_or_else(PoisonError::into_inner).replace(reached.clone());
@@ -158,6 +204,24 @@ pub(crate) struct Input {
     pub(crate) label: String,
     pub(crate) object: Py<PyAny>,
     pub(crate) digest: Digest,
+}
+
+impl Input {
+    /// Tells whether the computation has changed it in place.
+    pub(crate) fn has_changed<'py>(&self, walker: &mut Walker<'py>) -> PyResult<bool> {
+        let object = self.object.bind(walker.python());
+        Ok(!reach::is_immutable(object) && differs(walker, object, self.digest)?)
+    }
+}
+
+/// Arguments as a recipe's node.
+pub(crate) fn arguments_node(py: Python<'_>, inputs: &[Input]) -> Node {
+    let mut arguments = Node::new(NodeKind::Group, ARGUMENTS);
+    for input in inputs {
+        let node = Node::leaf(NodeKind::Argument, input.label.as_str(), input.digest);
+        arguments.children.push(node.with_shown(names::shown(input.object.bind(py)).as_str()));
+    }
+    arguments
 }
 
 /// The key of one call or block, and the recipe behind it.
@@ -233,20 +297,25 @@ impl Keyed {
         nodes
     }
 
-    fn tree(&self, py: Python<'_>) -> PyResult<Node> {
-        let mut root = Node::new(NodeKind::Computation, "");
-        root.children = self.fixed_nodes();
-        root.children.push(self.reached.code_node());
-        root.children.push(self.reached.values_node(py, &self.value_digests));
-        let mut arguments = Node::new(NodeKind::Group, ARGUMENTS);
-        for input in &self.arguments {
-            let node = Node::leaf(NodeKind::Argument, input.label.as_str(), input.digest);
-            arguments.children.push(node.with_shown(names::shown(input.object.bind(py)).as_str()));
-        }
-        root.children.push(arguments);
-        root.children.push(distributions::node(py, &self.packages, self.pins.system)?);
+    pub(crate) fn tree(&self, py: Python<'_>) -> PyResult<Node> {
+        let code = self.reached.code_node();
+        let values = self.reached.values_node(py, &self.value_digests);
+        let root = self.tree_of(py, code, values, arguments_node(py, &self.arguments))?;
         debug_assert_eq!(hozon_key::key(&root), self.key);
         Ok(root)
+    }
+
+    /// The recipe of a call with other code, values and arguments.
+    pub(crate) fn tree_of(&self, py: Python<'_>, code: Node, values: Node, arguments: Node) -> PyResult<Node> {
+        let mut root = Node::new(NodeKind::Computation, "");
+        root.children = self.fixed_nodes();
+        root.children.extend([code, values, arguments]);
+        root.children.push(distributions::node(py, &self.packages, self.pins.system)?);
+        Ok(root)
+    }
+
+    pub(crate) fn key_text(&self) -> String {
+        self.key.to_string()
     }
 }
 
@@ -277,8 +346,7 @@ impl Keyed {
         let mut walker = Walker::new(py, self.pins.local);
         let mut changed = Vec::new();
         for input in &self.arguments {
-            let object = input.object.bind(py);
-            if !reach::is_immutable(object) && differs(&mut walker, object, input.digest)? {
+            if input.has_changed(&mut walker)? {
                 changed.push(input.label.clone());
             }
         }
@@ -291,7 +359,7 @@ impl Keyed {
     }
 }
 
-fn differs<'py>(walker: &mut Walker<'py>, object: &Bound<'py, PyAny>, before: Digest) -> PyResult<bool> {
+pub(crate) fn differs<'py>(walker: &mut Walker<'py>, object: &Bound<'py, PyAny>, before: Digest) -> PyResult<bool> {
     match walker.digest(object) {
         Ok(now) => Ok(now != before),
         Err(Refusal::Raised(error)) => Err(error),

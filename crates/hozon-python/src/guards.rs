@@ -13,7 +13,12 @@ pub(crate) enum Guard {
     /// What a closed-over variable holds.
     Cell { cell: Py<PyAny>, expected: Option<Py<PyAny>> },
     /// The code and the defaults of a function (None: of the root itself, which is not held).
-    Function { function: Option<Py<PyAny>>, parts: [Py<PyAny>; 3] },
+    Function {
+        function: Option<Py<PyAny>>,
+        parts: [Py<PyAny>; 3],
+        /// The defaults of keyword-only parameters: their dict can change in place.
+        keyword_defaults: Vec<(Py<PyAny>, Py<PyAny>)>,
+    },
     /// The attributes and bases of a class (None: of the root itself).
     Class { class: Option<Py<PyAny>>, bases: Py<PyAny>, items: Vec<(Py<PyString>, Py<PyAny>)> },
 }
@@ -32,8 +37,13 @@ impl Guard {
     }
 
     pub(crate) fn function(function: &Bound<'_, PyAny>, is_root: bool) -> PyResult<Self> {
-        let parts = function_parts(function)?.map(Bound::unbind);
-        Ok(Self::Function { function: (!is_root).then(|| function.clone().unbind()), parts })
+        let parts = function_parts(function)?;
+        let keyword_defaults = match parts[2].cast::<PyDict>() {
+            Ok(defaults) => defaults.iter().map(|(name, value)| (name.unbind(), value.unbind())).collect(),
+            Err(_) => Vec::new(),
+        };
+        let function = (!is_root).then(|| function.clone().unbind());
+        Ok(Self::Function { function, parts: parts.map(Bound::unbind), keyword_defaults })
     }
 
     pub(crate) fn class(class: &Bound<'_, PyType>, is_root: bool) -> PyResult<Self> {
@@ -57,14 +67,59 @@ impl Guard {
                 let found = cell_contents(cell.bind(py));
                 Ok(is_same(found.as_ref(), expected.as_ref()))
             }
-            Self::Function { function, parts } => {
+            Self::Function { function, parts, keyword_defaults } => {
                 let function = function.as_ref().map_or(root, |function| function.bind(py));
+                if let Some(holds) = direct::has_parts(function, parts) {
+                    if !holds || keyword_defaults.is_empty() {
+                        return Ok(holds);
+                    }
+                }
                 let now = function_parts(function)?;
-                Ok(now.iter().zip(parts).all(|(now, then)| now.is(then)))
+                if !now.iter().zip(parts).all(|(now, then)| now.is(then)) {
+                    return Ok(false);
+                }
+                let Ok(defaults) = now[2].cast::<PyDict>() else { return Ok(true) };
+                Ok(defaults.len() == keyword_defaults.len()
+                    && defaults
+                        .iter()
+                        .zip(keyword_defaults)
+                        .all(|(now, then)| now.0.is(&then.0) && now.1.is(&then.1)))
             }
             Self::Class { class, bases, items } => {
                 let class = class.as_ref().map_or(root, |class| class.bind(py));
                 class_is_unchanged(class, bases, items)
+            }
+        }
+    }
+}
+
+impl Guard {
+    /// Calls `visit` for each reference that the guard holds.
+    pub(crate) fn visit(&self, visit: &mut dyn FnMut(*mut pyo3::ffi::PyObject)) {
+        match self {
+            Self::Slot { namespace, name, expected } => {
+                visit(namespace.as_ptr());
+                visit(name.as_ptr());
+                expected.iter().for_each(|object| visit(object.as_ptr()));
+            }
+            Self::Cell { cell, expected } => {
+                visit(cell.as_ptr());
+                expected.iter().for_each(|object| visit(object.as_ptr()));
+            }
+            Self::Function { function, parts, keyword_defaults } => {
+                function.iter().chain(parts).for_each(|object| visit(object.as_ptr()));
+                for (name, value) in keyword_defaults {
+                    visit(name.as_ptr());
+                    visit(value.as_ptr());
+                }
+            }
+            Self::Class { class, bases, items } => {
+                class.iter().for_each(|object| visit(object.as_ptr()));
+                visit(bases.as_ptr());
+                for (name, value) in items {
+                    visit(name.as_ptr());
+                    visit(value.as_ptr());
+                }
             }
         }
     }
@@ -78,8 +133,12 @@ fn is_same(found: Option<&Bound<'_, PyAny>>, expected: Option<&Py<PyAny>>) -> bo
     }
 }
 
+/// Returns the code, the defaults and the keyword defaults of a function.
 fn function_parts<'py>(function: &Bound<'py, PyAny>) -> PyResult<[Bound<'py, PyAny>; 3]> {
     let py = function.py();
+    if let Some(parts) = direct::function_parts(function) {
+        return Ok(parts);
+    }
     Ok([
         function.getattr(intern!(py, "__code__"))?,
         function.getattr(intern!(py, "__defaults__"))?,
@@ -89,6 +148,9 @@ fn function_parts<'py>(function: &Bound<'py, PyAny>) -> PyResult<[Bound<'py, PyA
 
 /// Returns what a cell holds, or None where the variable is unbound.
 pub(crate) fn cell_contents<'py>(cell: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
+    if let Some(contents) = direct::cell_contents(cell) {
+        return contents;
+    }
     cell.getattr(intern!(cell.py(), "cell_contents")).ok()
 }
 
@@ -123,4 +185,98 @@ fn class_is_unchanged(
         .into_iter()
         .all(|((name, value), (old_name, old_value))| value.is(old_value) && name.is(old_name));
     Ok(now.len() == items.len() && unchanged)
+}
+
+/// Reads functions and cells without attribute look-ups, which would cost a hit in memory more than all
+/// the rest.
+///
+/// CPython exports these functions in every release from 3.11 on; only its headers for extensions that
+/// serve several releases leave them out, and so does the library that those link with on Windows.
+#[cfg(not(windows))]
+mod direct {
+    use pyo3::ffi;
+    use pyo3::prelude::*;
+    use pyo3::types::PyFunction;
+
+    #[expect(unsafe_code, reason = "functions of the interpreter that its limited headers leave out")]
+    // SAFETY: the signatures are those of CPython's headers, unchanged since before 3.11.
+    unsafe extern "C" {
+        fn PyFunction_GetCode(function: *mut ffi::PyObject) -> *mut ffi::PyObject;
+        fn PyFunction_GetDefaults(function: *mut ffi::PyObject) -> *mut ffi::PyObject;
+        fn PyFunction_GetKwDefaults(function: *mut ffi::PyObject) -> *mut ffi::PyObject;
+        fn PyCell_Get(cell: *mut ffi::PyObject) -> *mut ffi::PyObject;
+        static mut PyCell_Type: ffi::PyTypeObject;
+    }
+
+    /// None where it is no function.
+    pub(super) fn function_parts<'py>(function: &Bound<'py, PyAny>) -> Option<[Bound<'py, PyAny>; 3]> {
+        if !function.is_exact_instance_of::<PyFunction>() {
+            return None;
+        }
+        let py = function.py();
+        let readers: [unsafe extern "C" fn(*mut ffi::PyObject) -> *mut ffi::PyObject; 3] =
+            [PyFunction_GetCode, PyFunction_GetDefaults, PyFunction_GetKwDefaults];
+        Some(readers.map(|read| {
+            // SAFETY: it is a function, and the readers give borrowed references, or null for None.
+            #[expect(unsafe_code, reason = "see above")]
+            unsafe {
+                Bound::from_borrowed_ptr_or_opt(py, read(function.as_ptr()))
+            }
+            .unwrap_or_else(|| py.None().into_bound(py))
+        }))
+    }
+
+    /// Tells whether a function has these very parts, without taking references; None where it is no
+    /// function.
+    #[inline]
+    pub(super) fn has_parts(function: &Bound<'_, PyAny>, parts: &[Py<PyAny>; 3]) -> Option<bool> {
+        if !function.is_exact_instance_of::<PyFunction>() {
+            return None;
+        }
+        // SAFETY: it is a function; what the readers give, null for None, is only compared.
+        #[expect(unsafe_code, reason = "see above")]
+        unsafe {
+            let function = function.as_ptr();
+            let is = |now: *mut ffi::PyObject, then: &Py<PyAny>| {
+                now == then.as_ptr() || (now.is_null() && then.as_ptr() == ffi::Py_None())
+            };
+            Some(
+                is(PyFunction_GetCode(function), &parts[0])
+                    && is(PyFunction_GetDefaults(function), &parts[1])
+                    && is(PyFunction_GetKwDefaults(function), &parts[2]),
+            )
+        }
+    }
+
+    /// None where it is no cell; inside it, None where the cell is empty.
+    #[expect(clippy::option_option, reason = "two questions, two answers")]
+    pub(super) fn cell_contents<'py>(cell: &Bound<'py, PyAny>) -> Option<Option<Bound<'py, PyAny>>> {
+        // SAFETY: the type is checked before the cell is read; the reader gives a new reference or null,
+        // and sets no exception for a cell.
+        #[expect(unsafe_code, reason = "see above")]
+        unsafe {
+            if ffi::Py_TYPE(cell.as_ptr()) != &raw mut PyCell_Type {
+                return None;
+            }
+            Some(Bound::from_owned_ptr_or_opt(cell.py(), PyCell_Get(cell.as_ptr())))
+        }
+    }
+}
+
+#[cfg(windows)]
+mod direct {
+    use pyo3::prelude::*;
+
+    pub(super) fn function_parts<'py>(_: &Bound<'py, PyAny>) -> Option<[Bound<'py, PyAny>; 3]> {
+        None
+    }
+
+    pub(super) fn has_parts(_: &Bound<'_, PyAny>, _: &[Py<PyAny>; 3]) -> Option<bool> {
+        None
+    }
+
+    #[expect(clippy::option_option, reason = "two questions, two answers")]
+    pub(super) fn cell_contents<'py>(_: &Bound<'py, PyAny>) -> Option<Option<Bound<'py, PyAny>>> {
+        None
+    }
 }

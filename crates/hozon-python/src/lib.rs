@@ -14,6 +14,11 @@ mod errors;
 mod guards;
 mod hooks;
 mod mapped;
+mod memory;
+mod memory_call;
+mod memory_key;
+mod memory_methods;
+mod memory_table;
 mod names;
 mod places;
 mod reach;
@@ -40,11 +45,14 @@ mod _hozon {
     #[pymodule_export]
     use crate::mapped::RestoredBuffer;
     #[pymodule_export]
+    use crate::memory::memory_of;
+    #[pymodule_export]
     use crate::store::{Hit, OpenTurn, Store};
 
     #[pymodule_init]
     fn init(module: &pyo3::Bound<'_, pyo3::types::PyModule>) -> pyo3::PyResult<()> {
         use pyo3::types::PyModuleMethods;
+        module.add("Memory", crate::memory::memory_type(module.py())?)?;
         module.add("__version__", crate::computation::HOZON_VERSION)
     }
 }

@@ -95,6 +95,13 @@ impl Reached {
         Node { children, ..Node::new(NodeKind::Group, VALUES) }
     }
 
+    /// Calls `visit` for each reference that is held here.
+    pub(crate) fn visit(&self, visit: &mut dyn FnMut(*mut pyo3::ffi::PyObject)) {
+        self.values.iter().for_each(|slot| visit(slot.object.as_ptr()));
+        self.guards.iter().for_each(|guard| guard.visit(visit));
+    }
+
+    /// Tells whether the guards hold for `root`, the object that the analysis started from.
     pub(crate) fn guards_hold(&self, root: &Bound<'_, PyAny>) -> PyResult<bool> {
         for guard in &self.guards {
             if !guard.holds(root)? {
@@ -165,6 +172,23 @@ fn digest_of_reached<'py>(walker: &mut Walker<'py>, value: &Bound<'py, PyAny>) -
     let digests = reached.value_digests(walker)?;
     let parts = [reached.code, reached.values_digest(&digests)];
     Ok(node_digest(NodeKind::Code, "value", None, &parts))
+}
+
+/// What a callable that is neither function nor class reaches: itself, a value like any other.
+pub(crate) fn of_callable<'py>(walker: &mut Walker<'py>, callable: &Bound<'py, PyAny>) -> Walked<Reached> {
+    let outer_touched = std::mem::take(&mut walker.touched);
+    let digest = walker.digest(callable);
+    let packages = std::mem::replace(&mut walker.touched, outer_touched);
+    let slot = ValueSlot {
+        label: names::type_name(&callable.get_type()),
+        place: None,
+        object: callable.clone().unbind(),
+        kind: NodeKind::Value,
+        digest: digest.map_err(|refusal| refusal.named("the function"))?,
+        settled: false,
+    };
+    let code = node_digest(NodeKind::Group, CODE, None, &[]);
+    Ok(Reached { values: vec![slot], packages, code, ..Reached::empty() })
 }
 
 /// Analyses what `root` reaches, from scratch.
