@@ -104,7 +104,9 @@ class _Unpickler(pickle.Unpickler):
             found = _find(namespace, name)
             if found is not None:
                 return found
-        raise AttributeError(f"the program that loads a result does not define {name}, which the result needs")
+        raise AttributeError(
+            f"the program that loads a result does not define {name}, which the result needs"
+        )
 
 
 def here(name: str) -> Any:

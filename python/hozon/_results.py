@@ -105,3 +105,28 @@ def keep(
         warn_once("put", name, f"the result of {name} could not be stored: {error}")
         return None
     return outputs
+
+
+async def begin_in_task(store: Store, keyed: Keyed, ttl: float | None) -> Hit | Turn:
+    """As `begin`, for a task of an event loop: it pauses instead of blocking the loop."""
+    import asyncio
+
+    task = id(asyncio.current_task())
+    deadline = time.monotonic() + WAIT_SECONDS
+    pause = 0.001
+    try:
+        while True:
+            begun = store.poll(keyed.key, task)
+            if begun is not None and is_hit(begun) and is_too_old(begun, ttl):
+                forget(store, keyed.key)
+                ttl = None
+                continue
+            if begun is not None:
+                return begun
+            if time.monotonic() > deadline:
+                return store.compute_anyway(keyed.key, task)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 0.05)
+    except BaseException:
+        store.stop_waiting(task)
+        raise

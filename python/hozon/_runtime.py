@@ -19,7 +19,7 @@ _stores: dict[str, Store | None] = {}
 _warned: set[tuple[str, str]] = set()
 
 # How long a caller waits for another one's result before it computes it itself, in seconds.
-WAIT_SECONDS = 3600.0
+WAIT_SECONDS = 900.0
 
 
 def store_of(folder: str) -> Store | None:

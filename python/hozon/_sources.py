@@ -207,3 +207,22 @@ def files_of_module(name: str) -> list[str]:
     line_cache = sys.modules.get("linecache")
     cells = list(line_cache.cache) if line_cache is not None and name == "__main__" else []
     return [cell for cell in reversed(cells) if "ipykernel" in cell or cell.startswith("<ipython")]
+
+
+# A longer text is not sent along with a pickled function.
+_MOST_SHIPPED_BYTES = 1 << 20
+
+
+def to_ship(function: Any) -> dict[str, str]:
+    """The texts that a function pickled by value needs with it: its file's, and a notebook's cells."""
+    code = getattr(function, "__code__", None)
+    files = [code.co_filename] if code is not None else []
+    main = sys.modules.get("__main__")
+    if getattr(function, "__module__", None) == "__main__" and not hasattr(main, "__file__"):
+        files += files_of_module("__main__")
+    found = {file: text_of(file, getattr(function, "__module__", "") or "") for file in files}
+    return {
+        file: text[0]
+        for file, text in found.items()
+        if text is not None and len(text[0]) <= _MOST_SHIPPED_BYTES
+    }

@@ -46,7 +46,8 @@ pub fn run(arguments: Vec<OsString>, mut context: Context<'_>) -> u8 {
 
 /// Help and the version go to standard output, complaints to standard error.
 fn not_run(error: &clap::Error) -> Report {
-    let text = error.render().to_string();
+    let text: String =
+        error.render().to_string().lines().map(|line| format!("{}\n", visible(line))).collect();
     let asked_for = !error.use_stderr();
     let (out, notes) =
         if asked_for { (text, vec![]) } else { (String::new(), vec![text.trim_end().to_owned()]) };

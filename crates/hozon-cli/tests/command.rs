@@ -10,7 +10,7 @@ use fixture::{FOLDER, Machine, Refusing, captured, context, features, put_into, 
 use hozon_cli::{Context, EXIT_DONE, EXIT_MISSING, EXIT_UNUSABLE, EXIT_USAGE, run};
 use hozon_format::SealKey;
 use hozon_key::{Node, NodeKind, Shown};
-use hozon_store::Store;
+use hozon_store::{NewEntry, Store};
 use hozon_sys::{Fault, FileKind, Os, System};
 use insta::assert_snapshot;
 
@@ -33,6 +33,32 @@ fn each_verb_in_json() {
         assert_eq!(ran.code, EXIT_DONE);
         ran.json();
         assert_snapshot!(format!("json_{}", arguments[0]), ran.snapshot());
+    }
+}
+
+#[test]
+fn every_json_field_is_documented() {
+    let machine = Machine::with_three_entries();
+    for arguments in VERBS {
+        let mut names = Vec::new();
+        field_names(&machine.run(&[arguments, &["--json"]].concat()).json(), &mut names);
+        for name in names {
+            let quoted = [format!("`{name}`"), format!("\"{name}\"")];
+            assert!(quoted.iter().any(|name| DOCUMENT.contains(name)), "{arguments:?}: {name}");
+        }
+    }
+}
+
+const DOCUMENT: &str = include_str!("../../../docs/command.md");
+
+fn field_names(value: &serde_json::Value, names: &mut Vec<String>) {
+    match value {
+        serde_json::Value::Object(fields) => fields.iter().for_each(|(name, field)| {
+            names.push(name.clone());
+            field_names(field, names);
+        }),
+        serde_json::Value::Array(items) => items.iter().for_each(|item| field_names(item, names)),
+        _ => {}
     }
 }
 
@@ -248,6 +274,32 @@ fn names_of_any_characters_keep_the_table_and_the_terminal_whole() {
             assert!(!(ran.out + &ran.err).contains(['\u{1b}', '\u{202e}']));
         }
     }
+}
+
+#[test]
+fn wrong_usage_cannot_command_the_terminal() {
+    let ran = Machine::default().run(&["\u{1b}[2J\u{202e}\u{9b}x"]);
+    assert!(!ran.err.contains(['\u{1b}', '\u{202e}', '\u{9b}']), "{:?}", ran.err);
+    assert!(ran.err.contains(r"\u{202e}"), "{:?}", ran.err);
+}
+
+#[test]
+fn an_expired_entry_is_shown_as_such() {
+    let machine = Machine::default();
+    let recipe = features("0.5", "");
+    let key = machine.put("features", &recipe);
+    let mut entry = *machine.store().entry_for_explaining(&key).unwrap();
+    entry.facts.expires_ms = Some(machine.system.now_ms() + 60_000);
+    let key = entry.key;
+    let new = NewEntry { key, facts: entry.facts, recipe: entry.recipe, outputs: vec![] };
+    machine.store().put(new).unwrap();
+    let expiry = |seconds| {
+        machine.later(seconds);
+        let ran = machine.run(&["show", "features"]);
+        ran.out.lines().find_map(|line| line.strip_prefix("expires  ").map(str::to_owned)).unwrap()
+    };
+    assert_eq!(expiry(59), "2026-01-01 00:01:00 UTC");
+    assert_eq!(expiry(1), "2026-01-01 00:01:00 UTC: over, so it is not used any more");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The BLAKE3 digest of some bytes. Shown as 64 hex digits; `short()` gives the first 12.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -35,7 +36,7 @@ impl Digest {
     /// Returns the digest of `bytes`, with all idle cores where the length makes that pay.
     pub fn of_large(bytes: &[u8]) -> Self {
         const PAYS_FROM: usize = 256 * 1024;
-        if bytes.len() < PAYS_FROM {
+        if bytes.len() < PAYS_FROM || !has_thread_pool() {
             return Self::of(bytes);
         }
         Self(*blake3::Hasher::new().update_rayon(bytes).finalize().as_bytes())
@@ -123,6 +124,18 @@ impl FromStr for Key {
     }
 }
 
+/// Tells whether the pool of threads has its threads: a child that was forked after the pool was made
+/// has none of them, and would wait for ever.
+fn has_thread_pool() -> bool {
+    /// The first process that came here: it, or a child of it, made the pool.
+    static FIRST: AtomicU32 = AtomicU32::new(0);
+    let this = std::process::id();
+    match FIRST.compare_exchange(0, this, Ordering::Relaxed, Ordering::Relaxed) {
+        Ok(_) => true,
+        Err(first) => first == this,
+    }
+}
+
 /// The value of a lower-case hex digit: one digest has one spelling, so file names are unique.
 fn hex_value(digit: u8) -> Option<u8> {
     match digit {
@@ -155,7 +168,11 @@ impl Hasher {
 
     /// Adds many bytes, with all idle cores.
     pub fn update_large(&mut self, bytes: &[u8]) -> &mut Self {
-        self.0.update_rayon(bytes);
+        if has_thread_pool() {
+            self.0.update_rayon(bytes);
+        } else {
+            self.0.update(bytes);
+        }
         self
     }
 

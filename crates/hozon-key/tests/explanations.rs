@@ -53,6 +53,7 @@ fn each_sort_of_part_has_its_words() {
         leaf(Distribution, "numpy", "2.1"),
         leaf(Module, "local", "1.0"),
         leaf(Pin, "pin_sys_libs", "major"),
+        leaf(Pin, "hozon", "hozon 0.1.0"),
         leaf(Name, "", "one"),
     ];
     let after = [
@@ -65,6 +66,7 @@ fn each_sort_of_part_has_its_words() {
         leaf(Distribution, "numpy", "2.2"),
         leaf(Module, "local", "1.1"),
         leaf(Pin, "pin_sys_libs", "minor"),
+        leaf(Pin, "hozon", "hozon 0.2.0"),
         leaf(Name, "", "two"),
         Node::leaf(Path, "connection", Digest::of(b"b")),
     ];
@@ -79,6 +81,7 @@ fn each_sort_of_part_has_its_words() {
         "numpy 2.1 → 2.2",
         "module local: 1.0 → 1.1",
         "pin_sys_libs: major → minor",
+        "hozon: 0.1.0 → 0.2.0",
         "name: one → two",
         "connection, known by how it was made, added",
     ];
@@ -154,6 +157,47 @@ fn a_helper_that_is_reached_another_way_is_told_only_if_it_changed() {
     assert_eq!(because(&now("s"), &before("s")).to_string(), "helper a() changed (u.py:5)\nV added");
     let both = because(&now("t"), &before("s")).to_string();
     assert_eq!(both, "helper a() changed (u.py:5)\nhelper shared() changed (u.py:1)\nV added");
+}
+
+/// Label, code, and the references to others, each with an index and a label.
+type Definition<'a> = (&'a str, &'a str, &'a [(u64, &'a str)]);
+
+/// The shape in which definitions stand side by side and reach each other by index.
+fn graph<const N: usize>(definitions: [Definition<'_>; N]) -> Node {
+    let group = definitions.map(|(label, code, references)| {
+        let children = references.iter().map(|(index, label)| Node::reference(*index, *label)).collect();
+        Node { children, ..helper(label, code, "u.py:1") }
+    });
+    features([Node { children: group.into(), ..Node::new(NodeKind::Group, "code") }])
+}
+
+#[test]
+fn references_that_only_shifted_are_not_told() {
+    let before = graph([("f", "f", &[(1, "g"), (2, "h")]), ("g", "g", &[(2, "h")]), ("h", "h", &[])]);
+    let one_more = graph([
+        ("f", "f2", &[(1, "a"), (2, "g"), (3, "h")]),
+        ("a", "a", &[]),
+        ("g", "g", &[(3, "h")]),
+        ("h", "h", &[]),
+    ]);
+    let told = because(&one_more, &before).to_string();
+    assert_eq!(told, "helper f() changed (u.py:1)\nhelper a() added (u.py:1)");
+    let swapped = graph([("f", "f2", &[(1, "h"), (2, "g")]), ("h", "h", &[]), ("g", "g", &[(1, "h")])]);
+    assert_eq!(because(&swapped, &before).to_string(), "helper f() changed (u.py:1)");
+}
+
+#[test]
+fn a_name_that_refers_to_something_else_is_told_also_beside_other_changes() {
+    let before = graph([("f", "f", &[(7, "sin")]), ("g", "g", &[])]);
+    let alias = graph([("f", "f", &[(8, "sin")]), ("g", "g", &[])]);
+    assert_eq!(because(&alias, &before).to_string(), "what sin refers to changed");
+    let both = graph([("f", "f", &[(8, "sin")]), ("g", "g2", &[])]);
+    assert_eq!(
+        because(&both, &before).to_string(),
+        "what sin refers to changed\nhelper g() changed (u.py:1)"
+    );
+    let more_calls = graph([("f", "f2", &[(7, "sin"), (1, "g")]), ("g", "g", &[])]);
+    assert_eq!(because(&more_calls, &before).to_string(), "helper f() changed (u.py:1)");
 }
 
 #[test]

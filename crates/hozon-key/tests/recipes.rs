@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use hozon_format::Digest;
-use hozon_key::{Node, NodeKind, Shown, decode, encode, key, key_from_parts, node_digest};
+use hozon_key::{Node, NodeKind, Shown, decode, encode, explain, key, key_from_parts, node_digest};
 use proptest::prelude::*;
 
 /// Trees from few words, so that many pairs differ only in where a boundary lies.
@@ -120,6 +120,15 @@ proptest! {
         for other in neighbours(&bare) {
             let first = seen.entry(key(&other)).or_insert_with(|| other.clone());
             prop_assert_eq!(&*first, &other);
+        }
+    }
+
+    #[test]
+    fn recipes_have_a_difference_exactly_if_their_keys_differ(now in any_tree(), before in any_tree()) {
+        for (one, other) in neighbours(&now).iter().zip(std::iter::repeat(&now)).chain([(&now, &before)]) {
+            let explanation = explain(one, &[(other, ())]);
+            prop_assert_eq!(explanation.changes.is_empty(), key(one) == key(other));
+            prop_assert_eq!(explanation.to_string() == "nothing changed", key(one) == key(other));
         }
     }
 

@@ -44,6 +44,8 @@ pub(crate) struct Computation {
     binding: Binding,
     ignored: BTreeSet<String>,
     pins: Pins,
+    /// A name that is part of the key.
+    name: Option<String>,
     /// What the function reached when it was last analysed. The lock is only held with the interpreter
     /// attached and never while Python code runs.
     reached: Mutex<Option<Arc<Reached>>>,
@@ -52,13 +54,14 @@ pub(crate) struct Computation {
 #[pymethods]
 impl Computation {
     #[new]
-    #[pyo3(signature = (function, ignore, pin_hozon_lib, pin_sys_libs, pin_local_libs))]
+    #[pyo3(signature = (function, ignore, pin_hozon_lib, pin_sys_libs, pin_local_libs, name))]
     fn new(
         function: Bound<'_, PyAny>,
         ignore: Vec<String>,
         pin_hozon_lib: Option<&str>,
         pin_sys_libs: Option<&str>,
         pin_local_libs: Option<&str>,
+        name: Option<String>,
     ) -> PyResult<Self> {
         let binding = Binding::of(&function)?;
         let ignored: BTreeSet<String> = ignore.into_iter().collect();
@@ -67,6 +70,7 @@ impl Computation {
             binding,
             ignored,
             pins: Pins::parse(pin_hozon_lib, pin_sys_libs, pin_local_libs)?,
+            name,
             reached: Mutex::new(None),
             function: function.unbind(),
         })
@@ -96,7 +100,7 @@ impl Computation {
                 .map_err(|refusal| errors::undigestible(py, refusal, errors::Input::Argument, &place()))?;
             arguments.push(Input { label: argument.label, object: argument.value.unbind(), digest });
         }
-        Keyed::new(py, walker, reached, arguments, None, self.pins)
+        Keyed::new(py, walker, reached, arguments, self.name.clone(), self.pins)
             .map_err(|refusal| errors::undigestible(py, refusal, errors::Input::Variable, &place()))
             .map(Some)
     }

@@ -4,6 +4,7 @@
 //! at, `computation` makes keys, `store` hands the store over; the Python front puts them together.
 
 mod binding;
+mod blocks;
 mod buffers;
 mod code;
 mod command;
@@ -26,6 +27,8 @@ mod walk;
 /// hozon's native part. Its names are private: import them from `hozon`.
 #[pyo3::pymodule]
 mod _hozon {
+    #[pymodule_export]
+    use crate::blocks::{BlockSite, block_site};
     #[pymodule_export]
     use crate::buffers::{PiecedBuffer, RawBuffer};
     #[pymodule_export]

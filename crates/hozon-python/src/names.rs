@@ -2,7 +2,7 @@
 
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyFloat, PyInt, PyModule, PyString, PyType};
+use pyo3::types::{PyBool, PyFloat, PyFunction, PyInt, PyModule, PyString, PyType};
 
 /// The most characters of a value that are shown.
 const SHOWN_CHARACTERS: usize = 40;
@@ -71,10 +71,19 @@ pub(crate) fn unwrapped<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, P
     Ok(value)
 }
 
-/// Tells whether this is a function that hozon made around another.
+/// Tells whether this is a function that hozon made around another: by where its own code stands. An
+/// attribute would not do, since `functools.wraps` copies attributes to other people's wrappers.
 fn is_hozon_wrapper(value: &Bound<'_, PyAny>) -> bool {
-    value.getattr_opt(intern!(value.py(), "__hozon_wrapper__")).ok().flatten().is_some()
+    if !value.is_instance_of::<PyFunction>() {
+        return false;
+    }
+    let Ok(code) = value.getattr(intern!(value.py(), "__code__")) else { return false };
+    let file = text_attribute(&code, "co_filename");
+    file.replace('\\', "/").ends_with(WRAPPERS_FILE) && text_attribute(&code, "co_name") == "wrapper"
 }
+
+/// Where the code of hozon's wrappers stands, on any machine.
+const WRAPPERS_FILE: &str = "/hozon/_functions.py";
 
 /// Tells whether this belongs to hozon itself: its module, functions and classes.
 pub(crate) fn is_of_hozon(value: &Bound<'_, PyAny>) -> bool {

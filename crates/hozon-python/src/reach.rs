@@ -177,9 +177,14 @@ pub(crate) fn analyse<'py>(walker: &mut Walker<'py>, root: &Bound<'py, PyAny>) -
     walker.touched = outer_touched;
     walker.touched.extend(reached.packages.iter().cloned());
     result?;
+    seal_code(&mut reached);
+    Ok(reached)
+}
+
+/// Takes the Merkle digest of a graph that is complete.
+pub(crate) fn seal_code(reached: &mut Reached) {
     let nodes: Vec<Digest> = reached.definitions.iter().map(|definition| definition.node().digest()).collect();
     reached.code = node_digest(NodeKind::Group, CODE, None, &nodes);
-    Ok(reached)
 }
 
 impl Reached {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use hozon_format::{Digest, Hasher};
 use hozon_key::NodeKind;
-use hozon_syntax::{Fragment, Import};
+use hozon_syntax::{Fragment, Import, Read};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyCFunction, PyDict, PyFunction, PyModule, PyTuple, PyType};
@@ -94,7 +94,8 @@ impl<'walk, 'py> Builder<'walk, 'py> {
 
     pub(crate) fn run(&mut self) -> Walked<()> {
         let root = self.root.clone();
-        self.number_of(&root);
+        let number = self.number_of(&root);
+        self.reached.definitions[number].kind = NodeKind::Computation;
         self.run_pending()
     }
 
@@ -195,16 +196,7 @@ impl<'walk, 'py> Builder<'walk, 'py> {
     }
 
     fn code_edges(&mut self, facts: &CodeFacts, scope: &Scope<'py>, edges: &mut Vec<Edge>) -> Walked<()> {
-        for read in &facts.reads {
-            self.read_edge(scope, &read.path, edges)?;
-        }
-        for import in &facts.imports {
-            self.import_edge(scope, import, edges)?;
-        }
-        if facts.uses_dynamic_names {
-            self.whole_module_edge(scope, edges)?;
-        }
-        Ok(())
+        self.reading_edges(&facts.reads, &facts.imports, facts.uses_dynamic_names, scope, edges)
     }
 
     pub(crate) fn fragment_edges(
@@ -213,11 +205,26 @@ impl<'walk, 'py> Builder<'walk, 'py> {
         scope: &Scope<'py>,
         edges: &mut Vec<Edge>,
     ) -> Walked<()> {
-        for read in &fragment.reads {
+        self.reading_edges(&fragment.reads, &fragment.imports, fragment.uses_dynamic_names, scope, edges)
+    }
+
+    /// Edges to all that a piece of code reads and imports.
+    pub(crate) fn reading_edges(
+        &mut self,
+        reads: &[Read],
+        imports: &[Import],
+        uses_dynamic_names: bool,
+        scope: &Scope<'py>,
+        edges: &mut Vec<Edge>,
+    ) -> Walked<()> {
+        for read in reads {
             self.read_edge(scope, &read.path, edges)?;
         }
-        for import in &fragment.imports {
+        for import in imports {
             self.import_edge(scope, import, edges)?;
+        }
+        if uses_dynamic_names {
+            self.whole_module_edge(scope, edges)?;
         }
         Ok(())
     }
@@ -640,21 +647,29 @@ fn class_scope<'py>(
     items: &[(Bound<'py, pyo3::types::PyString>, Bound<'py, PyAny>)],
 ) -> PyResult<Scope<'py>> {
     let py = class.py();
+    let mut scope = Scope::of_globals(module_globals(class)?);
     let module_name = names::text_attribute(class, "__module__");
-    let module = py.import("sys")?.getattr("modules")?.cast_into::<PyDict>()?.get_item(module_name)?;
-    let globals = match module {
-        Some(module) => module.getattr("__dict__")?.cast_into::<PyDict>()?,
-        None => PyDict::new(py),
-    };
-    let mut scope = Scope::of_globals(globals);
     for (_, value) in items {
         for function in reach_class::functions_of(value)? {
+            // A class that came to a worker by value has its namespace with its methods.
+            if names::text_attribute(&function, "__module__") == module_name {
+                scope.globals = function.getattr(intern!(py, "__globals__"))?.cast_into()?;
+            }
             scope.add_cells(&function)?;
         }
     }
     // The cell of `super()` and `__class__` holds the class itself.
     scope.cells.remove("__class__");
     Ok(scope)
+}
+
+fn module_globals<'py>(class: &Bound<'py, PyType>) -> PyResult<Bound<'py, PyDict>> {
+    let py = class.py();
+    let modules = py.import("sys")?.getattr("modules")?.cast_into::<PyDict>()?;
+    match modules.get_item(names::text_attribute(class, "__module__"))? {
+        Some(module) => Ok(module.getattr("__dict__")?.cast_into()?),
+        None => Ok(PyDict::new(py)),
+    }
 }
 
 /// The names and values of a function's defaults, positional ones first.

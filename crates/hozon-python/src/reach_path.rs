@@ -2,11 +2,11 @@
 
 use hozon_format::Hasher;
 use hozon_key::NodeKind;
+use hozon_syntax::Import;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::code;
-use crate::names;
 use crate::reach_build::{Builder, Scope};
 use crate::walk::Walked;
 
@@ -41,11 +41,19 @@ pub(crate) fn path_definition<'py>(
     builder.reached.definitions[number].place = statements.first().map(|first| source.place(first.line));
     let mut edges = Vec::new();
     for statement in &statements {
-        for read in &statement.reads {
-            builder.read_edge(&scope, &read.path, &mut edges)?;
-        }
+        builder.reading_edges(
+            &statement.reads,
+            &whole_modules(&statement.imports),
+            statement.uses_dynamic_names,
+            &scope,
+            &mut edges,
+        )?;
     }
     builder.reached.definitions[number].edges = edges;
-    let _ = names::top_level(name);
     Ok(Some(number))
+}
+
+/// A value without a digest that is imported was made by the module that it comes from: all of it counts.
+fn whole_modules(imports: &[Import]) -> Vec<Import> {
+    imports.iter().map(|import| Import { name: None, ..import.clone() }).collect()
 }

@@ -17,16 +17,20 @@ pub enum Lookup {
 }
 
 /// Why there is no entry.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Miss {
     /// Nothing is stored under this key.
+    #[error("nothing is stored")]
     Absent,
     /// Another user's key sealed it.
+    #[error("another user stored it")]
     Foreign,
     /// Another version of hozon wrote it.
+    #[error("another version of hozon stored it")]
     UnknownVersion,
     /// It was damaged or not what its name says, and has been moved to `path`, if that could be done.
+    #[error("the stored entry was refused, {why}; it is now at {path}")]
     Quarantined {
         /// Where the bad file is.
         path: PathBuf,
@@ -34,6 +38,7 @@ pub enum Miss {
         why: EnvelopeError,
     },
     /// The system cannot read it.
+    #[error("{path}: {error}")]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -41,6 +46,7 @@ pub enum Miss {
         error: io::Error,
     },
     /// Its time is over.
+    #[error("it has expired")]
     Expired {
         /// Since when, in Unix milliseconds.
         since_ms: u64,

@@ -92,8 +92,10 @@ pub enum BlockError {
         /// The line that was asked for.
         line: u32,
     },
-    /// Several managers stand on that line, and the column was not told.
-    #[error("line {line}: several context managers stand here; the column tells them apart")]
+    /// Several managers fit: the column was not told, or is that of a statement with several.
+    #[error(
+        "line {line}: several context managers fit; the place of the call that makes one tells them apart"
+    )]
     Ambiguous {
         /// The line that was asked for.
         line: u32,
@@ -129,14 +131,17 @@ struct Finder<'a, 'n> {
 }
 
 impl Finder<'_, '_> {
-    fn covers(&self, manager: &Expr) -> bool {
-        let (start, end) = (self.lines.position(manager.start()), self.lines.position(manager.end()));
+    /// CPython 3.11 gives the start of the statement as the place where any of its managers is entered.
+    fn covers(&self, with: &StmtWith, manager: &Expr) -> bool {
+        let position = |offset| self.lines.position(offset);
+        let (statement, start, end) =
+            (position(with.start()), position(manager.start()), position(manager.end()));
         match self.column {
             Some(column) => {
-                let position = Position { line: self.line, column };
-                start <= position && position < end
+                let wanted = Position { line: self.line, column };
+                wanted == statement || (start <= wanted && wanted < end)
             }
-            None => start.line <= self.line && self.line <= end.line,
+            None => self.line == statement.line || (start.line <= self.line && self.line <= end.line),
         }
     }
 }
@@ -144,9 +149,11 @@ impl Finder<'_, '_> {
 impl<'a> Visitor<'a> for Finder<'a, '_> {
     fn visit_stmt(&mut self, statement: &'a Stmt) {
         if let Stmt::With(with) = statement {
-            let covered = with.items.iter().enumerate().filter(|(_, item)| self.covers(&item.context_expr));
-            let covered: Vec<_> = covered.map(|(index, _)| (with, index)).collect();
-            self.managers.extend(covered);
+            for (index, item) in with.items.iter().enumerate() {
+                if self.covers(with, &item.context_expr) {
+                    self.managers.push((with, index));
+                }
+            }
         }
         visitor::walk_stmt(self, statement);
     }

@@ -103,11 +103,14 @@ impl Module {
         only_one_kind(&candidates)
     }
 
-    /// Returns the `with` statement one of whose managers covers a position: in CPython, the position of
-    /// the instruction that enters it. `column` is in UTF-8 bytes. Parses the text again.
+    /// Returns the `with` statement one of whose managers covers a position. `column` is in UTF-8 bytes.
+    ///
+    /// The position is that of the call that makes the manager, or of the instruction that enters it; for
+    /// the latter CPython 3.11 gives the start of the statement, which fits all its managers. Parses the
+    /// text again.
     ///
     /// # Errors
-    /// No manager stands there, or several do and no column was told.
+    /// No manager stands there, or the position fits several.
     pub fn block_at(&self, line: u32, column: Option<u32>) -> Result<Block, BlockError> {
         with_tree(&self.source, self.dialect, |tree, lines| {
             block::block_at(&tree.body, lines, &self.source, line, column)

@@ -165,6 +165,8 @@ fn one_manager_of_several() {
     assert_eq!(two.block_at(1, None), Err(BlockError::Ambiguous { line: 1 }));
     assert_eq!(two.block_at(4, None).unwrap().managers_before, 1);
     assert_eq!(two.block_at(7, None).unwrap().managers_after, 0);
+    assert_eq!(two.block_at(2, Some(0)), Err(BlockError::Ambiguous { line: 2 }));
+    assert_eq!(two.block_at(6, Some(0)).unwrap().managers_after, 0);
     assert_eq!(two.block_at(5, None), Err(BlockError::NotFound { line: 5 }));
     assert_eq!(two.block_at(1, Some(6)), Err(BlockError::NotFound { line: 1 }));
 }

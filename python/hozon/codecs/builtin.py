@@ -6,6 +6,7 @@ import sys
 from copyreg import dispatch_table
 
 from hozon._hozon import PiecedBuffer, RawBuffer
+
 from hozon.codecs import for_subclass
 
 TYPE_CHECKING = False
@@ -27,7 +28,7 @@ def shape_for(base: type, cls: type) -> ShapeFunction | None:
         return for_subclass(_set, base, cls)
     if name in _REFUSED:
         return _refusal(_REFUSED[name])
-    function = _SHAPES.get(name)
+    function = _path if _is_path_class(base) else _SHAPES.get(name)
     if function is not None:
         return for_subclass(function, base, cls)
     if base is cls and cls in dispatch_table:
@@ -49,9 +50,13 @@ def _set(value: Any) -> tuple[Any, ...]:
     return ("set", frozenset(value))
 
 
+def _is_path_class(cls: type) -> bool:
+    return cls.__module__ in ("pathlib", "pathlib._local") and cls.__name__ in _PATH_CLASSES
+
+
 def _path(value: Any) -> tuple[Any, ...]:
     """The module and the reduction of a path differ between Pythons."""
-    kind = next(cls.__name__ for cls in type(value).__mro__ if cls.__module__.startswith("pathlib"))
+    kind = next(cls.__name__ for cls in type(value).__mro__ if _is_path_class(cls))
     return ("pathlib", kind, str(value))
 
 
@@ -105,6 +110,12 @@ def _values(value: Any) -> tuple[Any, ...]:
 
 def _items(value: Any) -> tuple[Any, ...]:
     return ("dict_items", list(value))
+
+
+def _range_iterator(value: Any) -> tuple[Any, ...]:
+    """What is left of a range; Pythons differ in whether it is spelled as a range or as a position."""
+    _, (whole,), position = value.__reduce__()
+    return ("range_iterator", whole[position or 0 :])
 
 
 def _memory_view(value: Any) -> tuple[Any, ...]:
@@ -167,9 +178,9 @@ def _refusal(why: str) -> ShapeFunction:
     return refuse
 
 
+_PATH_CLASSES = ("PurePath", "PurePosixPath", "PureWindowsPath", "Path", "PosixPath", "WindowsPath")
+
 _SHAPES: dict[str, ShapeFunction] = {
-    "pathlib.PurePath": _path,
-    "pathlib._local.PurePath": _path,
     "functools.partial": _partial,
     "functools._lru_cache_wrapper": _lru_cache,
     "functools.cached_property": _cached_property,
@@ -186,6 +197,7 @@ _SHAPES: dict[str, ShapeFunction] = {
     "builtins.odict_keys": _keys,
     "builtins.odict_values": _values,
     "builtins.odict_items": _items,
+    "builtins.range_iterator": _range_iterator,
     "builtins.memoryview": _memory_view,
     "array.array": _array,
     "re.Pattern": _pattern,

@@ -6,8 +6,8 @@ import pickle
 import sys
 
 import numpy as np
-
 from hozon._hozon import PiecedBuffer, RawBuffer
+
 from hozon.codecs import for_subclass, state_of
 
 TYPE_CHECKING = False
@@ -36,7 +36,9 @@ def shape_for(base: type, cls: type) -> ShapeFunction | None:
     if base is np.ndarray:
         return for_subclass(_array_shape, np.ndarray, cls)
     if base in (np.memmap, np.matrix, np.recarray):
-        return for_subclass(_own_subclass(base), base, cls, frozenset({"_mmap", "filename", "offset", "mode"}))
+        return for_subclass(
+            _own_subclass(base), base, cls, frozenset({"_mmap", "filename", "offset", "mode"})
+        )
     if base is np.ma.MaskedArray:
         return for_subclass(_masked_shape, base, cls, _MASKED_STATE)
     if base.__module__ == "numpy" and base.__name__ == "_ArrayFunctionDispatcher":

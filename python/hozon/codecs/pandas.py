@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from pandas.api.extensions import ExtensionArray, ExtensionDtype
+from hozon._hozon import PiecedBuffer
+from pandas.api.extensions import ExtensionDtype
 from pandas.tseries.offsets import BaseOffset
 
-from hozon._hozon import PiecedBuffer, RawBuffer
 from hozon.codecs import for_subclass
 
 TYPE_CHECKING = False
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    from hozon.codecs import Reducer, ShapeFunction
+    from hozon.codecs import ShapeFunction
 
 # What frames, series and indexes keep for themselves in their ``__dict__``.
 _OWN_STATE = frozenset(
@@ -110,7 +110,9 @@ def _interval_array_shape(values: Any) -> tuple[Any, ...]:
 
 def _sparse_array_shape(values: Any) -> tuple[Any, ...]:
     positions = (
-        values.sp_index.indices if hasattr(values.sp_index, "indices") else values.sp_index.to_int_index().indices
+        values.sp_index.indices
+        if hasattr(values.sp_index, "indices")
+        else values.sp_index.to_int_index().indices
     )
     return ("pandas.SparseArray", len(values), values.fill_value, positions, values.sp_values)
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from PIL import Image, ImagePalette
-
 from hozon._hozon import PiecedBuffer, RawBuffer
+from PIL import Image, ImagePalette
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

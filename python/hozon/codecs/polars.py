@@ -7,7 +7,6 @@ import pickle
 import struct
 
 import polars as pl
-
 from hozon._hozon import PiecedBuffer
 
 TYPE_CHECKING = False
@@ -21,9 +20,24 @@ _PIECE_ROWS = 1 << 20
 
 # How many bytes a value takes in Arrow, by the name of its type.
 _WIDTHS = {
-    **{"Int8": 1, "UInt8": 1, "Int16": 2, "UInt16": 2, "Float16": 2, "Int32": 4, "UInt32": 4, "Float32": 4},
-    **{"Int64": 8, "UInt64": 8, "Float64": 8, "Int128": 16, "UInt128": 16, "Decimal": 16},
-    **{"Date": 4, "Datetime": 8, "Duration": 8, "Time": 8},
+    "Int8": 1,
+    "UInt8": 1,
+    "Int16": 2,
+    "UInt16": 2,
+    "Float16": 2,
+    "Int32": 4,
+    "UInt32": 4,
+    "Float32": 4,
+    "Int64": 8,
+    "UInt64": 8,
+    "Float64": 8,
+    "Int128": 16,
+    "UInt128": 16,
+    "Decimal": 16,
+    "Date": 4,
+    "Datetime": 8,
+    "Duration": 8,
+    "Time": 8,
 }
 
 
@@ -115,7 +129,9 @@ def _words(series: Any, width: int) -> memoryview:
     """Returns the bytes of values of one width, none of them null, as Arrow's stream format spells them."""
     file = io.BytesIO()
     compatible = pl.CompatLevel.oldest()
-    series.rechunk().alias("").to_frame().write_ipc_stream(file, compression="uncompressed", compat_level=compatible)
+    series.rechunk().alias("").to_frame().write_ipc_stream(
+        file, compression="uncompressed", compat_level=compatible
+    )
     stream = file.getbuffer()
     body = 0
     for _message in ("schema", "batch"):

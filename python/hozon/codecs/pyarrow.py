@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pyarrow as pa
 import pyarrow.compute as pc
-
 from hozon._hozon import PiecedBuffer, RawBuffer
 
 TYPE_CHECKING = False
@@ -75,7 +74,9 @@ def _schema_shape(schema: Any) -> tuple[Any, ...]:
 def type_part(data_type: Any) -> Any:
     """Returns an Arrow type as a part of a shape, with the names, nullability and metadata inside it."""
     if isinstance(data_type, pa.BaseExtensionType):
-        serialized = data_type.__arrow_ext_serialize__() if hasattr(data_type, "__arrow_ext_serialize__") else None
+        serialized = (
+            data_type.__arrow_ext_serialize__() if hasattr(data_type, "__arrow_ext_serialize__") else None
+        )
         return ("extension", data_type.extension_name, serialized, type_part(data_type.storage_type))
     if pa.types.is_dictionary(data_type):
         return ("dictionary", str(data_type.index_type), type_part(data_type.value_type), data_type.ordered)
@@ -126,23 +127,17 @@ def _validity_part(chunks: Chunks, length: int) -> PiecedBuffer | None:
 
 def _value_parts(chunks: Chunks, data_type: Any, length: int) -> tuple[Any, ...]:
     kinds = pa.types
-    if kinds.is_string_view(data_type) or kinds.is_binary_view(data_type):
-        return _text_parts(chunks, length, pa.large_binary())
-    if kinds.is_large_string(data_type) or kinds.is_large_binary(data_type):
-        return _text_parts(chunks, length, None)
-    if kinds.is_string(data_type) or (kinds.is_binary(data_type) and not kinds.is_fixed_size_binary(data_type)):
-        return _text_parts(chunks, length, None)
+    if _is_text(data_type):
+        return _text_parts(chunks, length)
     if kinds.is_struct(data_type):
-        flat = [chunk.flatten() for chunk in chunks]
-        fields = range(data_type.num_fields)
-        return tuple(_column_parts([f[position] for f in flat], data_type.field(position).type) for position in fields)
+        return _struct_parts(chunks, data_type)
     if kinds.is_map(data_type):
         return _map_parts(chunks, data_type, length)
     if kinds.is_nested(data_type):
-        values = [chunk.flatten() for chunk in chunks]
-        return (_lengths_part(chunks, length), _column_parts(values, data_type.value_type))
+        return _list_parts(chunks, data_type, length)
     if kinds.is_boolean(data_type):
-        return (PiecedBuffer(length, (_primitive_bytes(_zeroed(p.cast(pa.uint8())), 1) for p in _pieces(chunks))),)
+        pieces = (_primitive_bytes(_zeroed(piece.cast(pa.uint8())), 1) for piece in _pieces(chunks))
+        return (PiecedBuffer(length, pieces),)
     width = data_type.bit_width // 8
     return (PiecedBuffer(length * width, (_fixed_bytes(piece, width) for piece in _pieces(chunks))),)
 
@@ -175,47 +170,68 @@ def _primitive_bytes(array: Any, width: int) -> memoryview:
     return memoryview(memory)[array.offset * width : (array.offset + len(array)) * width]
 
 
-def _text_parts(chunks: Chunks, length: int, cast_to: Any) -> tuple[Any, ...]:
+def _is_text(data_type: Any) -> bool:
+    names = ("string", "large_string", "string_view", "binary", "large_binary", "binary_view")
+    return str(data_type) in names
+
+
+def _text_parts(chunks: Chunks, length: int) -> tuple[Any, ...]:
     """Returns the lengths of texts, then their bytes one after another."""
-    size = sum(pc.sum(pc.binary_length(piece)).as_py() or 0 for piece in _pieces(chunks))
-    return (_lengths_part(chunks, length), PiecedBuffer(size, _texts(chunks, cast_to)))
+    size = sum(pc.sum(pc.binary_length(piece)).as_py() or 0 for piece in _text_pieces(chunks))
+    lengths = (_lengths(piece, pc.binary_length) for piece in _text_pieces(chunks))
+    texts = (_text_bytes(piece) for piece in _text_pieces(chunks))
+    return (PiecedBuffer(8 * length, lengths), PiecedBuffer(size, texts))
 
 
-def _texts(chunks: Chunks, cast_to: Any) -> Iterator[memoryview]:
+def _text_pieces(chunks: Chunks) -> Iterator[Any]:
     for piece in _pieces(chunks):
-        if cast_to is not None:
-            piece = piece.cast(cast_to)
-        if piece.null_count:
-            piece = piece.fill_null(b"" if "binary" in str(piece.type) else "")
-        _, offsets, content = piece.buffers()
-        if content is None or not len(piece):
-            continue
-        plain = memoryview(offsets).cast("B")
-        ends = plain.cast("q") if str(piece.type).startswith("large") else plain.cast("i")
-        yield memoryview(content)[ends[piece.offset] : ends[piece.offset + len(piece)]]
+        yield piece.cast(pa.large_binary()) if str(piece.type).endswith("_view") else piece
 
 
-def _lengths_part(chunks: Chunks, length: int) -> PiecedBuffer:
-    return PiecedBuffer(8 * length, (_lengths(piece) for piece in _pieces(chunks)))
+def _text_bytes(array: Any) -> memoryview:
+    if array.null_count:
+        array = array.fill_null(b"" if "binary" in str(array.type) else "")
+    _, offsets, content = array.buffers()
+    if content is None:
+        return memoryview(b"")
+    plain = memoryview(offsets).cast("B")
+    ends = plain.cast("q") if str(array.type).startswith("large") else plain.cast("i")
+    return memoryview(content)[ends[array.offset] : ends[array.offset + len(array)]]
 
 
-def _lengths(array: Any) -> memoryview:
-    measure = pc.list_value_length if pa.types.is_nested(array.type) else pc.binary_length
+def _lengths(array: Any, measure: Any) -> memoryview:
     return _primitive_bytes(_zeroed(measure(array)).cast(pa.int64()), 8)
+
+
+def _list_parts(chunks: Chunks, data_type: Any, length: int) -> tuple[Any, ...]:
+    """Returns the lengths of lists, then their items one after another."""
+    lengths = (_lengths(piece, pc.list_value_length) for piece in _pieces(chunks))
+    items = [chunk.flatten() for chunk in chunks]
+    return (PiecedBuffer(8 * length, lengths), _column_parts(items, data_type.value_type))
+
+
+def _struct_parts(chunks: Chunks, data_type: Any) -> tuple[Any, ...]:
+    columns = [chunk.flatten() for chunk in chunks]
+    fields = [data_type.field(position) for position in range(data_type.num_fields)]
+    return tuple(
+        _column_parts([column[position] for column in columns], field.type)
+        for position, field in enumerate(fields)
+    )
 
 
 def _map_parts(chunks: Chunks, data_type: Any, length: int) -> tuple[Any, ...]:
     """A map is a list of its entries."""
-    entries = pa.list_(pa.struct([data_type.key_field.with_name("key"), data_type.item_field.with_name("value")]))
+    entries = pa.list_(
+        pa.struct([data_type.key_field.with_name("key"), data_type.item_field.with_name("value")])
+    )
     lists = [chunk.cast(entries) for chunk in chunks]
-    return _value_parts(lists, entries, length)
+    return _list_parts(lists, entries, length)
 
 
 def _union_parts(chunks: Chunks) -> tuple[Any, ...]:
-    return (
-        [code for chunk in chunks for code in chunk.type_codes.to_pylist()],
-        [chunk.to_pylist() for chunk in chunks],
-    )
+    """The codes tell types apart whose values look alike; a slice gives them only one by one."""
+    scalars = [scalar for chunk in chunks for scalar in chunk]
+    return ([scalar.type_code for scalar in scalars], [scalar.as_py() for scalar in scalars])
 
 
 def _dictionary_parts(chunks: Chunks, data_type: Any) -> tuple[Any, ...]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pickle
 
 import torch
-
 from hozon._hozon import PiecedBuffer, RawBuffer
+
 from hozon.codecs import state_of
 
 TYPE_CHECKING = False
@@ -142,7 +142,9 @@ def _reduce_tensor(tensor: Any) -> Any:
     return restore_tensor, (type(tensor) is torch.nn.Parameter, *parts)
 
 
-def restore_tensor(is_parameter: bool, content: Any, dtype: str, shape: tuple[int, ...], requires_grad: bool) -> Any:
+def restore_tensor(
+    is_parameter: bool, content: Any, dtype: str, shape: tuple[int, ...], requires_grad: bool
+) -> Any:
     """Makes the tensor whose memory is ``content``."""
     tensor = torch.frombuffer(content, dtype=torch.uint8).view(getattr(torch, dtype)).reshape(shape)
     if is_parameter:

@@ -145,7 +145,7 @@ fn lines_of_facts<'a>(
         ("kind", kind_word(known.kind).to_owned()),
         ("place", visible(&known.place).into_owned()),
         ("made", ago(known.created_ms)),
-        ("expires", known.expires_ms.map_or_else(String::new, words::moment)),
+        ("expires", known.expires_ms.map_or_else(String::new, |ms| expiry(ms, now_ms))),
         ("ran", words::duration(known.duration_ns.into())),
         ("used", uses + &last_use.unwrap_or_default()),
         ("saved", words::duration(nanoseconds(summary.seconds_saved))),
@@ -159,6 +159,11 @@ fn lines_of_facts<'a>(
         known.more.iter().map(|(label, text)| ("fact", format!("{}: {}", visible(label), visible(text))));
     lines.extend(more);
     lines
+}
+
+fn expiry(at_ms: u64, now_ms: u64) -> String {
+    let moment = words::moment(at_ms);
+    if at_ms <= now_ms { format!("{moment}: over, so it is not used any more") } else { moment }
 }
 
 fn output_row(output: &Output) -> [String; 3] {

@@ -79,10 +79,7 @@ fn changes(now: &Hashed<'_>, before: &Hashed<'_>) -> Vec<Change> {
     walk.pair_moved();
     walk.report_unpaired();
     let mut changes = walk.changes;
-    // References shift whenever a part comes or goes: they say something only if nothing else does.
-    if changes.iter().any(|change| change.node != NodeKind::Reference) {
-        changes.retain(|change| change.node != NodeKind::Reference);
-    }
+    leave_out_shifted_references(&mut changes, now, before);
     if changes.is_empty() && now.digest != before.digest {
         changes.push(arrangement(Site::root(now)));
     }
@@ -92,6 +89,31 @@ fn changes(now: &Hashed<'_>, before: &Hashed<'_>) -> Vec<Change> {
         told.insert((what, change.before.clone(), change.after.clone()))
     });
     changes
+}
+
+/// Leaves out references that may have changed only because what they refer to has another index now.
+fn leave_out_shifted_references(changes: &mut Vec<Change>, now: &Hashed<'_>, before: &Hashed<'_>) {
+    let is_reference = |change: &Change| change.node == NodeKind::Reference;
+    if changes.iter().all(is_reference) || !changes.iter().any(is_reference) {
+        return;
+    }
+    let may_have_shifted = names(now) != names(before);
+    // A reference that came or went is part of a change of code, which is told already.
+    let tells = |change: &Change| change.kind == ChangeKind::Changed && !may_have_shifted;
+    changes.retain(|change| !is_reference(change) || tells(change));
+}
+
+/// The names of all nodes that references can refer to, in the order that gives them their indices.
+fn names<'a>(node: &Hashed<'a>) -> Vec<(NodeKind, &'a str)> {
+    let mut names = vec![];
+    let mut waiting = vec![node];
+    while let Some(node) = waiting.pop() {
+        if node.node.kind != NodeKind::Reference {
+            names.push(node.name());
+        }
+        waiting.extend(node.children.iter().rev());
+    }
+    names
 }
 
 impl<'t, 'a> Walk<'t, 'a> {
@@ -184,7 +206,10 @@ fn same_children(now: &Hashed<'_>, before: &Hashed<'_>) -> bool {
 
 /// The same parts in another order or in another place.
 fn arrangement(site: Site<'_, '_>) -> Change {
-    let label = format!("the arrangement of the parts of {}", site.named().label);
+    let label = match site.named().label.as_str() {
+        "" => "the arrangement of the parts".to_owned(),
+        label => format!("the arrangement of the parts of {label}"),
+    };
     Change { node: NodeKind::Group, label, place: None, ..about(site, ChangeKind::Changed) }
 }
 

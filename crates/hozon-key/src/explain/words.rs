@@ -61,7 +61,7 @@ impl Change {
             NodeKind::Argument => format!("argument {label}"),
             NodeKind::Code => format!("code {label}"),
             NodeKind::Path => format!("{label}, known by how it was made,"),
-            NodeKind::Reference => format!("the way to {label}"),
+            NodeKind::Reference => format!("what {label} refers to"),
             NodeKind::Name if self.label.is_empty() => "name".to_owned(),
             NodeKind::Name | NodeKind::Pin | NodeKind::Value | NodeKind::Distribution | NodeKind::Group => {
                 label.into_owned()
@@ -69,10 +69,11 @@ impl Change {
         }
     }
 
-    /// `2.3.1` also where a distribution is shown as `pandas 2.3.1`: the subject names it already.
+    /// `2.3.1` also where a version is shown as `pandas 2.3.1`: the subject names it already.
     fn content<'a>(&self, shown: &'a str) -> std::borrow::Cow<'a, str> {
         let rest = shown.strip_prefix(self.label.as_str()).and_then(|rest| rest.strip_prefix(' '));
-        visible(rest.filter(|_| self.node == NodeKind::Distribution).unwrap_or(shown))
+        let is_version = matches!(self.node, NodeKind::Distribution | NodeKind::Module | NodeKind::Pin);
+        visible(rest.filter(|_| is_version).unwrap_or(shown))
     }
 }
 

@@ -181,3 +181,30 @@ fn threads_that_put_get_clear_and_sweep_at_once_never_see_a_wrong_value() {
     put_numbered(&stores[0], 1);
     assert_eq!(value(&stores[1], 1).unwrap(), expected(1, Some(&buffer_of(1))));
 }
+
+#[test]
+#[expect(unsafe_code, reason = "std cannot fork")]
+fn a_child_that_is_forked_from_a_busy_store_puts_and_gets() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    // Large enough that its digest was taken by a pool of threads, which the child does not have.
+    let buffer = large(1).repeat(200);
+    store.put(entry(1, Some(&buffer))).unwrap();
+    // SAFETY: the child leaves by `_exit`, without unwinding into the test's frames.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        // SAFETY: plain calls; the alarm ends a child that hangs.
+        unsafe { libc::alarm(20) };
+        let other = large(2).repeat(200);
+        let put = store.put(entry(2, Some(&other))).is_ok();
+        let right = value(&store, 2) == Some(expected(2, Some(&other)));
+        let right = right && value(&store, 1) == Some(expected(1, Some(&buffer)));
+        // SAFETY: ends the child at once.
+        unsafe { libc::_exit(i32::from(!(put && right))) };
+    }
+    let mut status = -1;
+    // SAFETY: `child` is our child, not waited for yet, and `status` is valid for writes.
+    unsafe { libc::waitpid(child, &raw mut status, 0) };
+    assert_eq!(status, 0);
+    assert_eq!(value(&store, 2).unwrap(), expected(2, Some(&large(2).repeat(200))));
+}

@@ -1,0 +1,156 @@
+//! `with` blocks: what the body takes and gives, and the key of one run of it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use hozon_key::NodeKind;
+use hozon_syntax::{Block, EscapeKind, Position, ScopeKind};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::code;
+use crate::computation::{Keyed, Pins};
+use crate::errors;
+use crate::reach;
+use crate::reach_build::{Builder, Scope};
+use crate::walk::{Walked, Walker};
+
+/// Blocks that were found, by file, text and position: finding one parses the text again.
+static FOUND: Mutex<Option<HashMap<(String, hozon_format::Digest, Position), Arc<Block>>>> = Mutex::new(None);
+
+/// A `with` statement whose body may be skipped.
+#[pyclass(frozen, module = "hozon._hozon")]
+pub(crate) struct BlockSite {
+    block: Arc<Block>,
+    /// `analysis.py:12`.
+    #[pyo3(get)]
+    place: String,
+}
+
+/// Finds the block that a context manager at a position belongs to; None where the source is not to be
+/// had or has no `with` statement there.
+#[pyfunction]
+pub(crate) fn block_site(
+    py: Python<'_>,
+    code: &Bound<'_, PyAny>,
+    file: &str,
+    module_name: &str,
+    line: u32,
+    column: u32,
+) -> PyResult<Option<BlockSite>> {
+    let Some(source) = code::source_of(py, file, module_name)? else { return Ok(None) };
+    if !source.is_source_of(code)? {
+        return Ok(None);
+    }
+    let known = (file.to_owned(), source.module.whole().digest, Position { line, column });
+    let found = FOUND.lock().unwrap_or_else(PoisonError::into_inner).as_ref().and_then(|all| all.get(&known).cloned());
+    let block = match found {
+        Some(block) => block,
+        None => match py.detach(|| source.module.block_at(line, Some(column))) {
+            Ok(block) => Arc::new(block),
+            Err(_) => return Ok(None),
+        },
+    };
+    FOUND.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default().insert(known, block.clone());
+    Ok(Some(BlockSite { place: source.place(line), block }))
+}
+
+#[pymethods]
+impl BlockSite {
+    /// Names that the body may give a value: of the scope around it, `global` ones, `nonlocal` ones.
+    #[getter]
+    fn binds(&self) -> (Vec<String>, Vec<String>, Vec<String>) {
+        (self.block.binds.clone(), self.block.global_binds.clone(), self.block.nonlocal_binds.clone())
+    }
+
+    /// Names that the body may delete.
+    #[getter]
+    fn deletes(&self) -> Vec<String> {
+        self.block.deletes.clone()
+    }
+
+    /// Line and column (bytes of UTF-8) of the start and of the end of the body.
+    #[getter]
+    fn extent(&self) -> (u32, u32, u32, u32) {
+        let (start, end) = (self.block.body_start, self.block.body_end);
+        (start.line, start.column, end.line, end.column)
+    }
+
+    /// How many managers of the statement are entered after this one.
+    #[getter]
+    fn managers_after(&self) -> usize {
+        self.block.managers_after
+    }
+
+    /// The kind of scope: "module", "function" or "class".
+    #[getter]
+    fn scope(&self) -> &'static str {
+        match self.block.scope {
+            ScopeKind::Module => "module",
+            ScopeKind::Function => "function",
+            ScopeKind::Class => "class",
+        }
+    }
+
+    /// Where control may leave the body in a way that a hit cannot follow: word and line.
+    fn escapes(&self) -> Vec<(&'static str, u32)> {
+        let word = |kind| match kind {
+            EscapeKind::Return => Some("return"),
+            EscapeKind::Break => Some("break"),
+            EscapeKind::Continue => Some("continue"),
+            EscapeKind::Yield => Some("yield"),
+            _ => None,
+        };
+        self.block.escapes.iter().filter_map(|escape| Some((word(escape.kind)?, escape.line))).collect()
+    }
+
+    /// The key of one run of the body.
+    #[expect(clippy::too_many_arguments, reason = "one call over the border")]
+    fn keyed<'py>(
+        &self,
+        py: Python<'py>,
+        globals: Bound<'py, PyDict>,
+        locals: Option<Bound<'py, PyAny>>,
+        name: String,
+        pin_hozon_lib: Option<&str>,
+        pin_sys_libs: Option<&str>,
+        pin_local_libs: Option<&str>,
+    ) -> PyResult<Keyed> {
+        let pins = Pins::parse(pin_hozon_lib, pin_sys_libs, pin_local_libs)?;
+        let mut scope = Scope::of_globals(globals);
+        if let Some(locals) = locals {
+            scope.locals = items(&locals)?;
+        }
+        let label = format!("block {name:?}");
+        self.make_key(py, &scope, name, pins)
+            .map_err(|refusal| errors::undigestible(py, refusal, errors::Input::Variable, &label))
+    }
+}
+
+fn items<'py>(mapping: &Bound<'py, PyAny>) -> PyResult<BTreeMap<String, Bound<'py, PyAny>>> {
+    let mut found = BTreeMap::new();
+    for item in mapping.call_method0("items")?.try_iter()? {
+        let (name, value): (String, Bound<'py, PyAny>) = item?.extract()?;
+        found.insert(name, value);
+    }
+    Ok(found)
+}
+
+impl BlockSite {
+    fn make_key<'py>(&self, py: Python<'py>, scope: &Scope<'py>, name: String, pins: Pins) -> Walked<Keyed> {
+        let mut walker = Walker::new(py, pins.local);
+        let root = py.None().into_bound(py);
+        let mut builder = Builder::new(&mut walker, &root);
+        let number = builder.add_definition(NodeKind::Computation, "body".to_owned());
+        builder.reached.definitions[number].own = self.block.body.digest;
+        builder.reached.definitions[number].place = Some(self.place.clone());
+        let mut edges = Vec::new();
+        builder.fragment_edges(&self.block.body, scope, &mut edges)?;
+        builder.reached.definitions[number].edges = edges;
+        builder.run_pending()?;
+        let mut reached = builder.reached;
+        reached.packages = walker.touched.clone();
+        reach::seal_code(&mut reached);
+        Keyed::new(py, walker, Arc::new(reached), Vec::new(), Some(name), pins)
+    }
+}

@@ -1,0 +1,310 @@
+"""Blocks: `with hozon.cached_context("name") as block:`.
+
+On a hit the body does not run, and the names that it binds are bound from the store.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import FunctionType
+from typing import TYPE_CHECKING, Any
+
+from hozon import _config, _results
+from hozon._config import UNSET
+from hozon._errors import BlockError
+from hozon._hozon import BlockSite, block_site
+from hozon._runtime import store_of, warn_once
+from hozon._skipping import Exit, Skip, SkipBody, bind, find_exit, has_positions, position_at
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import CodeType, FrameType, TracebackType
+
+    from hozon._hozon import Hit, Keyed, Store, Turn
+
+# The output that holds the names which a block bound: together, so that what they share stays shared.
+_NAMES = "names"
+
+# Where bodies can be left, by code object and the offset at which their manager was entered.
+_exits: dict[tuple[CodeType, int], Exit | None] = {}
+
+
+class CachedBlock:
+    """One `with` block: what `as` binds.
+
+    Attributes:
+        hit: Whether the body was skipped and its names came from the store.
+        key: The key in 64 hex digits; empty where caching is off.
+        saved_seconds: On a hit, how long the body took when it ran.
+    """
+
+    def __init__(self, name: str | None, given: dict[str, Any], when: Any) -> None:
+        if name is None:
+            raise TypeError("a block needs a name: with hozon.persistent_cache('name'):")
+        self.name = name
+        self.hit = False
+        self.key = ""
+        self.saved_seconds = 0.0
+        self._given = given
+        self._when = when
+        self._frame: FrameType | None = None
+        self._site: BlockSite | None = None
+        self._skip: Skip | None = None
+        self._turn: Turn | None = None
+        self._made: tuple[CodeType, int] | None = None
+
+    def made_at(self, frame: FrameType) -> CachedBlock:
+        """Notes where the manager is made: on 3.11 only that tells managers of one `with` apart."""
+        self._made = frame.f_code, frame.f_lasti
+        return self
+
+    def __enter__(self) -> CachedBlock:
+        return self.enter(levels=2)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        return self.leave(kind, error)
+
+    def enter(self, levels: int) -> CachedBlock:
+        """Looks the block up; `levels` is how many frames up the `with` statement stands."""
+        if _config.disabled():
+            return self
+        frame = sys._getframe(levels)
+        self._frame = frame
+        self._options = _config.resolve(_file_of(frame), self._given, name=self.name, when=self._when)
+        self._site = site = self._find(frame)
+        self._refuse_escapes(site)
+        self._leave_at = self._exit_of(site, frame)
+        pins = (self._options.pin_hozon_lib, self._options.pin_sys_libs, self._options.pin_local_libs)
+        local_names = None if site.scope == "module" else dict(frame.f_locals)
+        self._keyed: Keyed = site.keyed(frame.f_globals, local_names, self.name, *pins)
+        self.key = self._keyed.hex
+        self._store = store_of(self._options.folder)
+        if self._store is not None:
+            self._look_up(self._store, frame)
+        self._started = time.perf_counter()
+        return self
+
+    def _look_up(self, store: Store, frame: FrameType) -> None:
+        begun = _results.begin(store, self._keyed, self._options.ttl)
+        if _results.is_hit(begun):
+            outputs = _results.restored(store, self._keyed, begun, self.name, frame.f_globals)
+            if outputs is not None:
+                self._plan_skip(store, frame, begun, outputs)
+                return
+            begun = store.begin(self._keyed.key, _results.WAIT_SECONDS)
+            if _results.is_hit(begun):
+                return
+        self._turn = begun
+        store.record_miss(self._keyed.key, self.name, begun.why)
+        if begun.fault:
+            warn_once("damage", self.name, f"{self.name} is computed anew: {begun.why}")
+
+    def _plan_skip(
+        self, store: Store, frame: FrameType, hit: Hit, outputs: dict[str, tuple[str, Any]]
+    ) -> None:
+        self._outputs = outputs
+        self._skip = Skip(frame, self._leave_at)
+        self.hit = True
+        self.saved_seconds = hit.seconds
+        store.record_hit(self._keyed.key, self.name, hit.seconds)
+
+    def _find(self, frame: FrameType) -> BlockSite:
+        """The `with` statement that this manager was entered by."""
+        code = frame.f_code
+        if not has_positions(code):
+            raise BlockError(
+                f"block {self.name!r} cannot be cached: Python was told to leave out the columns of code "
+                "(-X no_debug_ranges or PYTHONNODEBUGRANGES), by which a body is skipped exactly"
+            )
+        places = [frame.f_lasti]
+        if self._made is not None and self._made[0] is code:
+            places.insert(0, self._made[1])
+        for offset in places:
+            position = position_at(code, offset)
+            module_name = str(frame.f_globals.get("__name__", ""))
+            site = position and block_site(code, code.co_filename, module_name, *position)
+            if site:
+                return site
+        raise BlockError(
+            f"block {self.name!r} cannot be cached: its source is not to be had, has changed since it was "
+            f"loaded, or has no `with` statement at {code.co_filename}:{frame.f_lineno} (made by exec, or "
+            "entered by hand or through an ExitStack). Write it as a `with` statement in a file or a cell"
+        )
+
+    def _refuse_escapes(self, site: BlockSite) -> None:
+        for word, line in site.escapes():
+            raise BlockError(
+                f"block {self.name!r} cannot be cached: line {line} leaves its body by `{word}`, which a "
+                "hit could not do. Let the body end, and do that after the block"
+            )
+
+    def _exit_of(self, site: BlockSite, frame: FrameType) -> Exit:
+        known = frame.f_code, frame.f_lasti
+        if known not in _exits:
+            _exits[known] = find_exit(*known, site.extent, site.managers_after)
+        leave_at = _exits[known]
+        if leave_at is None:
+            raise BlockError(
+                f"block {self.name!r} cannot be cached: its body begins with `try` behind several managers, "
+                "or behind an `as` that is not a plain name, which Python 3.11 gives no way to skip. Put "
+                "a statement before the `try`, or make this manager the last one"
+            )
+        return leave_at
+
+    def leave(self, kind: type[BaseException] | None, error: BaseException | None) -> bool:
+        """Binds the names on a hit, stores them after a run."""
+        frame, self._frame = self._frame, None
+        if frame is None:
+            return False
+        if self._skip is not None:
+            raised = self._skip.raised
+            self._skip.end()
+            if error is None or error is raised:
+                self._bind(frame)
+            self._outputs = {}
+            return error is raised
+        try:
+            if error is None and self._turn is not None:
+                self._keep(frame, time.perf_counter() - self._started)
+        finally:
+            if self._turn is not None:
+                self._turn.close()
+        return False
+
+    def _bind(self, frame: FrameType) -> None:
+        assert self._site is not None
+        local, of_module, outer = self._site.binds
+        values = self._outputs[_NAMES][1]
+        gone = [name for name, (codec, _) in self._outputs.items() if codec == "deleted"]
+        here: dict[str, Any] = {}
+        if self._leave_at.of_module and self._leave_at.unbound is not None:
+            frame.f_globals[self._leave_at.unbound] = self
+        elif self._leave_at.unbound is not None:
+            here[self._leave_at.unbound] = self
+        for name in of_module:
+            if name in values:
+                frame.f_globals[name] = values[name]
+            elif name in gone:
+                frame.f_globals.pop(name, None)
+        here.update((name, values[name]) for name in (*local, *outer) if name in values)
+        gone = [name for name in gone if name not in of_module]
+        bind(frame, here, gone, is_function=self._site.scope == "function")
+
+    def _keep(self, frame: FrameType, seconds: float) -> None:
+        assert self._site is not None
+        assert self._store is not None
+        values = self._bound_values(frame)
+        if self._options.when is not None and not self._options.when(values, seconds):
+            return
+        gone = [name for name in self._site.deletes if name not in values]
+        _results.keep(
+            self._store,
+            self._keyed,
+            name=self.name,
+            kind="block",
+            place=self._site.place,
+            seconds=seconds,
+            pack=lambda: self._pack(values, gone, frame),
+        )
+
+    def _bound_values(self, frame: FrameType) -> dict[str, Any]:
+        """The names that the body may have bound and that have a value now."""
+        assert self._site is not None
+        local, of_module, outer = self._site.binds
+        found = {name: frame.f_globals[name] for name in of_module if name in frame.f_globals}
+        here = frame.f_locals
+        found.update((name, here[name]) for name in (*local, *outer) if name in here)
+        return found
+
+    def _pack(self, values: dict[str, Any], gone: list[str], frame: FrameType) -> list[_results.Output]:
+        assert self._site is not None
+        for name, value in values.items():
+            if _is_defined_inside(value, frame, self._site.extent):
+                raise TypeError(f"`{name}` is defined in the block: move its definition out of it")
+        packed = [_results.packed(_NAMES, "pickle", values)]
+        return packed + [(name, "deleted", b"", []) for name in gone]
+
+    def explain(self) -> str:
+        """Why the body ran, or "hit"."""
+        if self.hit:
+            return "hit"
+        if not self.key or self._store is None:
+            return "caching is off"
+        return "\n".join(self._store.explain(self._keyed.key, self._keyed.recipe(), self.name))
+
+    def __repr__(self) -> str:
+        return f"<hozon block {self.name!r}, {'hit' if self.hit else 'ran'}, key {self.key[:12]}>"
+
+
+def _file_of(frame: FrameType) -> str | None:
+    import os
+
+    file = frame.f_code.co_filename
+    return file if os.path.isfile(file) else None
+
+
+def _is_defined_inside(value: Any, frame: FrameType, extent: tuple[int, int, int, int]) -> bool:
+    """Whether a function or class was made by the body: a hit, which skips it, could not find it."""
+    functions = [value] if isinstance(value, FunctionType) else []
+    if isinstance(value, type):
+        functions = [member for member in vars(value).values() if isinstance(member, FunctionType)]
+        if not functions:
+            return value.__module__ == frame.f_globals.get("__name__") and value.__firstlineno__ in range(
+                extent[0], extent[2] + 1
+            ) if hasattr(value, "__firstlineno__") else False
+    return any(
+        function.__code__.co_filename == frame.f_code.co_filename
+        and extent[0] <= function.__code__.co_firstlineno <= extent[2]
+        for function in functions
+    )
+
+
+def cached_context(
+    name: str,
+    *,
+    save_path: Any = UNSET,
+    ttl: Any = UNSET,
+    pin_hozon_lib: str | None = UNSET,
+    pin_sys_libs: str | None = UNSET,
+    pin_local_libs: str | None = UNSET,
+    when: Callable[[Any, float], bool] | None = None,
+) -> CachedBlock:
+    """Keeps what a block binds; on a hit its body does not run.
+
+        with hozon.cached_context("expensive") as block:
+            x = expensive_call()
+            y = another_expensive_call(x)
+        block.hit, block.key, block.saved_seconds, block.explain()
+
+    The key is made of the body's code, the code that it reaches, the values that it reads, and the
+    name. The names that the body binds are stored together. At module level, in functions, methods,
+    loops, `if`, `try`; `async with` is not meant.
+
+    Args:
+        name: The label in listings, and part of the key.
+        save_path, ttl, pin_hozon_lib, pin_sys_libs, pin_local_libs, when: As for `persistent_cache`;
+            `when` gets a dict of the names.
+
+    Raises:
+        BlockError: On entry: the body leaves by `return`, `break`, `continue` or `yield`, or its
+            source is not to be had.
+        UndigestibleError: On entry: a local variable that the body reads has no digest.
+    """
+    if not isinstance(name, str):
+        raise TypeError(f"name must be a str, not {name!r}")
+    if not name:
+        raise ValueError("the name is empty; a block needs one")
+    given = {
+        "save_path": save_path,
+        "ttl": ttl,
+        "pin_hozon_lib": pin_hozon_lib,
+        "pin_sys_libs": pin_sys_libs,
+        "pin_local_libs": pin_local_libs,
+    }
+    return CachedBlock(name, given, when).made_at(sys._getframe(1))
+
+
+__all__ = ["CachedBlock", "SkipBody", "cached_context"]

@@ -1,0 +1,446 @@
+"""Functions whose results are kept on disk.
+
+Each wrapper is a plain Python function that closes over one `CachedFunction`, and nothing else: that is
+what pickles, cloudpickles, and is recognised by the analysis of code, which looks through it.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+import time
+from collections import namedtuple
+from typing import TYPE_CHECKING, Any
+
+from hozon import _config, _results, _sources
+from hozon._errors import StoreError
+from hozon._hozon import Computation
+from hozon._runtime import store_of, warn_once
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Generator
+
+    from hozon._hozon import Hit, Keyed, Store
+
+CacheInfo = namedtuple("CacheInfo", ["hits", "misses", "maxsize", "currsize", "time_saved"])
+
+CO_GENERATOR, CO_COROUTINE, CO_ASYNC_GENERATOR = 0x20, 0x80, 0x200
+
+# Types whose values no caller can change: the memory front hands the value itself out again.
+_ATOMS = frozenset({type(None), bool, int, float, complex, str, bytes})
+
+# What the memory front keeps for each function: this many results of at most this many bytes each.
+_FRONT_RESULTS = 1024
+_FRONT_BYTES = 64 * 1024
+
+
+class CachedFunction:
+    """A function and how its results are kept: what a wrapper closes over."""
+
+    def __init__(self, function: Callable[..., Any], options: _config.Options) -> None:
+        self.function = function
+        self.options = options
+        self.name = options.name or getattr(function, "__qualname__", None) or repr(function)
+        self.computation = Computation(
+            function,
+            list(options.ignore),
+            options.pin_hozon_lib,
+            options.pin_sys_libs,
+            options.pin_local_libs,
+            None,
+        )
+        self.namespace: dict[str, Any] = getattr(function, "__globals__", {})
+        # Results of this process's own look-ups, by key: value or payload, whether it is the value
+        # itself, the seconds that it took, and when it was stored.
+        self.front: dict[bytes, tuple[Any, bool, float, float]] = {}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A worker gets the texts that the function's code may stand in: it may have no source."""
+        return _rebuild, (self.function, self.options, _sources.to_ship(self.function))
+
+    def store(self) -> Store | None:
+        return store_of(self.options.folder)
+
+    def place(self) -> str:
+        return self.computation.place() or ""
+
+    # A call from start to end. Each flavour of function has its own course; the parts are shared.
+
+    def call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """A call of a plain function."""
+        if _config.disabled():
+            return self.function(*args, **kwargs)
+        keyed = self.computation.keyed(args, kwargs)
+        if keyed is None:
+            return self.function(*args, **kwargs)
+        found, value = self.from_front(keyed)
+        if found:
+            return value
+        store = self.store()
+        if store is None:
+            return self.function(*args, **kwargs)
+        begun = _results.begin(store, keyed, self.options.ttl)
+        if _results.is_hit(begun):
+            outputs = self.restore(store, keyed, begun)
+            if outputs is not None:
+                return self.answer(outputs)
+            begun = store.begin(keyed.key, _results.WAIT_SECONDS)
+            if _results.is_hit(begun):
+                return self.function(*args, **kwargs)
+        try:
+            return self.compute(store, keyed, begun, args, kwargs)
+        finally:
+            begun.close()
+
+    def compute(
+        self, store: Store, keyed: Keyed, turn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        self.note_miss(store, keyed, turn)
+        started = time.perf_counter()
+        try:
+            value = self.function(*args, **kwargs)
+        except Exception as error:
+            self.keep_exception(store, keyed, error, time.perf_counter() - started)
+            raise
+        self.keep(store, keyed, value, time.perf_counter() - started)
+        return value
+
+    async def call_async(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """A call of a coroutine function: other tasks run while it waits."""
+        if _config.disabled():
+            return await self.function(*args, **kwargs)
+        keyed = self.computation.keyed(args, kwargs)
+        if keyed is None:
+            return await self.function(*args, **kwargs)
+        found, value = self.from_front(keyed)
+        if found:
+            return value
+        store = self.store()
+        if store is None:
+            return await self.function(*args, **kwargs)
+        begun = await _results.begin_in_task(store, keyed, self.options.ttl)
+        if _results.is_hit(begun):
+            outputs = self.restore(store, keyed, begun)
+            if outputs is not None:
+                return self.answer(outputs)
+            begun = await _results.begin_in_task(store, keyed, None)
+            if _results.is_hit(begun):
+                return await self.function(*args, **kwargs)
+        try:
+            self.note_miss(store, keyed, begun)
+            started = time.perf_counter()
+            try:
+                value = await self.function(*args, **kwargs)
+            except Exception as error:
+                self.keep_exception(store, keyed, error, time.perf_counter() - started)
+                raise
+            self.keep(store, keyed, value, time.perf_counter() - started)
+            return value
+        finally:
+            begun.close()
+
+    def generate(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Generator[Any, Any, Any]:
+        """A call of a generator function: a hit replays the items and the return value."""
+        if _config.disabled():
+            return (yield from self.function(*args, **kwargs))
+        keyed = self.computation.keyed(args, kwargs)
+        store = self.store()
+        if keyed is None or store is None:
+            return (yield from self.function(*args, **kwargs))
+        begun = _results.begin(store, keyed, self.options.ttl)
+        if _results.is_hit(begun):
+            outputs = self.restore(store, keyed, begun)
+            if outputs is not None:
+                items, returned = self.answer(outputs)
+                yield from items
+                return returned
+            return (yield from self.function(*args, **kwargs))
+        try:
+            return (yield from self.record(store, keyed, begun, self.function(*args, **kwargs)))
+        finally:
+            begun.close()
+
+    def record(
+        self, store: Store, keyed: Keyed, turn: Any, generator: Generator[Any, Any, Any]
+    ) -> Generator[Any, Any, Any]:
+        """Runs a generator and stores what it gave, if it was run to its end and sent nothing."""
+        self.note_miss(store, keyed, turn)
+        items = _Items(self.name)
+        started = time.perf_counter()
+        sent = None
+        try:
+            while True:
+                try:
+                    item = generator.send(sent) if sent is not None else next(generator)
+                except StopIteration as stop:
+                    if items.hold():
+                        seconds = time.perf_counter() - started
+                        self.keep(store, keyed, (items.items, stop.value), seconds)
+                    return stop.value
+                items.add(item)
+                sent = yield item
+                items.was_sent(sent)
+        finally:
+            generator.close()
+
+    async def generate_async(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> AsyncIterator[Any]:
+        """A call of an asynchronous generator function."""
+        keyed = None if _config.disabled() else self.computation.keyed(args, kwargs)
+        store = self.store() if keyed is not None else None
+        if keyed is None or store is None:
+            async for item in self.function(*args, **kwargs):
+                yield item
+            return
+        begun = await _results.begin_in_task(store, keyed, self.options.ttl)
+        if _results.is_hit(begun):
+            outputs = self.restore(store, keyed, begun)
+            source = self.function(*args, **kwargs) if outputs is None else _replay(self.answer(outputs)[0])
+            async for item in source:
+                yield item
+            return
+        try:
+            self.note_miss(store, keyed, begun)
+            items = _Items(self.name)
+            started = time.perf_counter()
+            async for item in self.function(*args, **kwargs):
+                items.add(item)
+                yield item
+            if items.hold():
+                self.keep(store, keyed, (items.items, None), time.perf_counter() - started)
+        finally:
+            begun.close()
+
+    # Parts.
+
+    def from_front(self, keyed: Keyed) -> tuple[bool, Any]:
+        """The result of an earlier look-up of this process: whether there is one, and the value."""
+        kept = self.front.get(keyed.key)
+        if kept is None:
+            return False, None
+        value, is_value, seconds, created = kept
+        ttl = self.options.ttl
+        if ttl is not None and time.time() - created >= ttl:
+            self.front.pop(keyed.key, None)
+            return False, None
+        store = self.store()
+        if store is not None:
+            store.record_hit(keyed.key, self.name, seconds)
+        if is_value:
+            return True, value
+        return True, _results.loads(value, [], namespace=self.namespace)
+
+    def remember(
+        self, key: bytes, outputs: list[_results.Output], value: Any, seconds: float, created: float
+    ) -> None:
+        """Keeps a small result in memory for the next look-up."""
+        name, codec, payload, buffers = outputs[0]
+        if codec != "pickle" or buffers or len(payload) > _FRONT_BYTES:
+            return
+        if len(self.front) >= _FRONT_RESULTS:
+            self.front.pop(next(iter(self.front)), None)
+        is_atom = type(value) in _ATOMS
+        self.front[key] = (value if is_atom else payload, is_atom, seconds, created)
+
+    def restore(self, store: Store, keyed: Keyed, hit: Hit) -> dict[str, tuple[str, Any]] | None:
+        outputs = _results.restored(store, keyed, hit, self.name, self.namespace)
+        if outputs is None:
+            return None
+        store.record_hit(keyed.key, self.name, hit.seconds)
+        codec, value = outputs[""]
+        if codec == "pickle":
+            name, codec, payload, buffers = hit.outputs()[0]
+            kept = [(name, codec, payload, buffers)] if isinstance(payload, bytes) else []
+            if kept:
+                self.remember(keyed.key, kept, value, hit.seconds, hit.created)
+        return outputs
+
+    def answer(self, outputs: dict[str, tuple[str, Any]]) -> Any:
+        codec, value = outputs[""]
+        if codec == "exception":
+            raise value
+        return value
+
+    def note_miss(self, store: Store, keyed: Keyed, turn: Any) -> None:
+        store.record_miss(keyed.key, self.name, turn.why)
+        if turn.fault:
+            warn_once("damage", self.name, f"{self.name} is computed anew: {turn.why}")
+
+    def keep(self, store: Store, keyed: Keyed, value: Any, seconds: float) -> None:
+        if self.options.when is not None and not self.options.when(value, seconds):
+            return
+        outputs = self.keep_output(store, keyed, "pickle", value, seconds)
+        if outputs is not None:
+            self.remember(keyed.key, outputs, value, seconds, time.time())
+
+    def keep_exception(self, store: Store, keyed: Keyed, error: Exception, seconds: float) -> None:
+        if self.options.cache_exceptions:
+            self.keep_output(store, keyed, "exception", error, seconds)
+
+    def keep_output(
+        self, store: Store, keyed: Keyed, codec: str, value: Any, seconds: float
+    ) -> list[_results.Output] | None:
+        return _results.keep(
+            store,
+            keyed,
+            name=self.name,
+            kind="function",
+            place=self.place(),
+            seconds=seconds,
+            pack=lambda: [_results.packed("", codec, value)],
+        )
+
+    # What the wrapper offers beside the call.
+
+    def info(self) -> CacheInfo:
+        store = self.store()
+        if store is None:
+            return CacheInfo(0, 0, None, 0, 0.0)
+        hits, misses, saved = store.totals_of(self.name)
+        return CacheInfo(hits, misses, None, store.count_of(self.name), saved)
+
+    def clear(self) -> None:
+        self.front.clear()
+        store = self.store()
+        if store is not None:
+            store.forget_name(self.name)
+
+    def key(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+        return self.fitting(args, kwargs).hex
+
+    def explain(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+        keyed = self.fitting(args, kwargs)
+        store = self.store()
+        if store is None:
+            return f"the store {self.options.folder} cannot be used"
+        if store.get(keyed.key) is not None:
+            return "hit"
+        return "\n".join(store.explain(keyed.key, keyed.recipe(), self.name))
+
+    def forget(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+        keyed = self.fitting(args, kwargs)
+        self.front.pop(keyed.key, None)
+        store = self.store()
+        return store is not None and store.forget(keyed.key)
+
+    def fitting(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Keyed:
+        """The key of a call. Raises Python's own error where the arguments do not fit."""
+        keyed = self.computation.keyed(args, kwargs)
+        if keyed is not None:
+            return keyed
+        import inspect
+
+        inspect.signature(self.function).bind(*args, **kwargs)
+        raise TypeError(f"the arguments do not fit {self.name}")
+
+
+class _Items:
+    """What a generator has given: it can be stored if the consumer has changed none of it."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.items: list[Any] = []
+        self.digests: list[bytes | None] = []
+        self.interactive = False
+
+    def add(self, item: Any) -> None:
+        self.items.append(item)
+        self.digests.append(None if type(item) in _ATOMS else _digest(item))
+
+    def was_sent(self, sent: Any) -> None:
+        self.interactive = self.interactive or sent is not None
+
+    def hold(self) -> bool:
+        if self.interactive:
+            warn_once("sent", self.name, f"{self.name} was sent values, so its items are not stored")
+            return False
+        for item, digest in zip(self.items, self.digests, strict=True):
+            if digest is not None and _digest(item) != digest:
+                warn_once("items", self.name, f"items of {self.name} were changed while it ran: not stored")
+                return False
+        return True
+
+
+def _digest(value: Any) -> bytes | None:
+    from hozon._errors import UndigestibleError
+    from hozon._hozon import value_digest
+
+    try:
+        return value_digest(value)
+    except UndigestibleError:
+        return None
+
+
+async def _replay(items: list[Any]) -> AsyncIterator[Any]:
+    for item in items:
+        yield item
+
+
+def _rebuild(
+    function: Callable[..., Any], options: _config.Options, sources: dict[str, str]
+) -> CachedFunction:
+    _sources.ship(sources)
+    return CachedFunction(function, options)
+
+
+def wrap(function: Callable[..., Any], options: _config.Options) -> Any:
+    """A function that looks the results of `function` up before it runs it."""
+    if isinstance(function, (classmethod, staticmethod)):
+        return type(function)(wrap(function.__func__, options))
+    if not callable(function):
+        raise TypeError(f"persistent_cache needs a function, not {function!r}")
+    cached = CachedFunction(function, options)
+    wrapper = _wrapper_of(cached)
+    functools.update_wrapper(wrapper, function)
+    wrapper.cache_info = cached.info
+    wrapper.cache_clear = cached.clear
+    wrapper.cache_key = lambda *args, **kwargs: cached.key(args, kwargs)
+    wrapper.cache_explain = lambda *args, **kwargs: cached.explain(args, kwargs)
+    wrapper.cache_forget = lambda *args, **kwargs: cached.forget(args, kwargs)
+    return wrapper
+
+
+def _wrapper_of(cached: CachedFunction) -> Any:
+    flags = getattr(getattr(cached.function, "__code__", None), "co_flags", 0)
+    if flags & CO_COROUTINE or _is_coroutine_function(cached.function):
+
+        async def wrapper(*args: Any, **kwargs: Any) -> Any:
+            return await cached.call_async(args, kwargs)
+
+    elif flags & CO_ASYNC_GENERATOR:
+
+        async def wrapper(*args: Any, **kwargs: Any) -> Any:
+            async for item in cached.generate_async(args, kwargs):
+                yield item
+
+    elif flags & CO_GENERATOR:
+
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            return (yield from cached.generate(args, kwargs))
+
+    else:
+
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            return cached.call(args, kwargs)
+
+    return wrapper
+
+
+def _is_coroutine_function(function: Any) -> bool:
+    """Wrappers of coroutine functions by others are marked, where they are marked at all."""
+    asyncio = sys.modules.get("asyncio")
+    return asyncio is not None and bool(asyncio.iscoroutinefunction(function))
+
+
+def file_of(function: Any) -> str | None:
+    """The file that a function's code stands in; None for notebooks and prompts."""
+    import os
+
+    code = getattr(function, "__code__", None)
+    file = getattr(code, "co_filename", None)
+    if file is None or not os.path.isfile(file):
+        module = sys.modules.get(getattr(function, "__module__", None) or "")
+        file = getattr(module, "__file__", None)
+    return file if file is not None and os.path.isfile(file) else None
+
+
+__all__ = ["CacheInfo", "CachedFunction", "StoreError", "wrap"]

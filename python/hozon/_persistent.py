@@ -1,0 +1,123 @@
+"""`persistent_cache`: a decorator, and a block."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from hozon import _config
+from hozon._config import UNSET
+from hozon._functions import file_of, wrap
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from types import TracebackType
+
+
+class PersistentCache:
+    """What `persistent_cache(...)` gives: call it with a function, or enter it as a block."""
+
+    def __init__(self, name: str | None, given: dict[str, Any], when: Any, made: Any) -> None:
+        self._name = name
+        self._given = given
+        self._when = when
+        self._made = made
+        self._blocks: list[Any] = []
+
+    def __call__(self, function: Callable[..., Any]) -> Any:
+        inner = getattr(function, "__func__", function)
+        options = _config.resolve(file_of(inner), self._given, name=self._name, when=self._when)
+        return wrap(function, options)
+
+    def __enter__(self) -> Any:
+        from hozon._blocks import CachedBlock
+
+        block = CachedBlock(self._name, self._given, self._when)
+        block._made = self._made
+        self._blocks.append(block)
+        try:
+            return block.enter(levels=2)
+        except BaseException:
+            self._blocks.pop()
+            raise
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        return bool(self._blocks.pop().leave(kind, error))
+
+
+def persistent_cache(
+    function: Any = None,
+    /,
+    *,
+    name: str | None = None,
+    save_path: Any = UNSET,
+    max_size: Any = UNSET,
+    ttl: Any = UNSET,
+    ignore: str | Iterable[str] = UNSET,
+    pin_hozon_lib: str | None = UNSET,
+    pin_sys_libs: str | None = UNSET,
+    pin_local_libs: str | None = UNSET,
+    track_files: bool = UNSET,
+    cache_exceptions: bool = UNSET,
+    when: Callable[[Any, float], bool] | None = None,
+) -> Any:
+    """Keeps the results of a function, or of a block, on disk.
+
+    A result is used again only if the function's code, the code that it reaches, the values that it
+    reads, and its arguments are what they were. What a hit gives is independent of every other hit.
+
+        @hozon.persistent_cache
+        def features(table, window=7): ...
+
+        @hozon.persistent_cache("features", ttl="7d", ignore=["verbose"])
+        def features(table, window=7, verbose=False): ...
+
+        with hozon.persistent_cache("expensive"):
+            x = expensive_call()
+
+    Args:
+        function: The function, or a name.
+        name: The label in listings; for a function the qualified name is the default. It is part of
+            the key only for blocks.
+        save_path: The folder of the store. Default: `.hozon` in the project's folder.
+        max_size: Not there yet: raises NotImplementedError.
+        ttl: How long a result is used: seconds, or a text such as "45s", "12h", "7d".
+        ignore: Names of arguments that do not enter the key.
+        pin_hozon_lib: How much of hozon's version counts: "patch", "minor", "major" or None.
+        pin_sys_libs: How much of the versions of installed distributions counts, of those that the
+            code reaches.
+        pin_local_libs: "code": local code counts as it is written. Or how much of `__version__` of
+            other local modules counts.
+        track_files: Not there yet: True raises NotImplementedError. Files that the function reads are
+            no inputs so far.
+        cache_exceptions: Keep an exception that was raised, and raise it on a hit.
+        when: Called with the result and the seconds it took; if it gives False, nothing is stored.
+
+    Raises:
+        UndigestibleError: When called: an input has no digest.
+        ValueError: A parameter has a value that it cannot have.
+    """
+    if isinstance(function, str):
+        if name is not None:
+            raise TypeError("the name is given twice")
+        function, name = None, function
+    if name is not None and not isinstance(name, str):
+        raise TypeError(f"name must be a str, not {name!r}")
+    if name == "":
+        raise ValueError("the name is empty; leave it out, or give one that listings can show")
+    given = {
+        "save_path": save_path,
+        "max_size": max_size,
+        "ttl": ttl,
+        "ignore": ignore,
+        "pin_hozon_lib": pin_hozon_lib,
+        "pin_sys_libs": pin_sys_libs,
+        "pin_local_libs": pin_local_libs,
+        "track_files": track_files,
+        "cache_exceptions": cache_exceptions,
+    }
+    caller = sys._getframe(1)
+    cache = PersistentCache(name, given, when, (caller.f_code, caller.f_lasti))
+    return cache if function is None else cache(function)

@@ -1,0 +1,123 @@
+"""`save` and `load`: results with a name of their own."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from hozon import _config, _results
+from hozon._config import UNSET
+from hozon._errors import NotSavedError
+from hozon._functions import file_of
+from hozon._hozon import Computation
+from hozon._runtime import open_store, store_of, warn_once
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeVar
+
+    T = TypeVar("T")
+
+
+def save(function: Callable[[], T], name: str, *, save_path: Any = UNSET, ttl: Any = UNSET) -> T:
+    """Computes `function()` once and keeps the result under a name that spares it from eviction.
+
+    The key is made of the function's code and the values it reads, as for `persistent_cache`, and of
+    the name: a later call with nothing changed restores the result.
+
+    Args:
+        function: Called without arguments; a lambda or a function.
+        name: What `hozon.load` finds the result by. Any text that is not empty.
+        save_path: The folder of the store.
+        ttl: How long the result is used: seconds, or a text such as "7d".
+
+    Raises:
+        UndigestibleError: A value that the function reads has no digest.
+        ValueError: The name is empty.
+    """
+    _check(name)
+    if _config.disabled():
+        return function()
+    options = _options(file_of(function), save_path, ttl)
+    pins = (options.pin_hozon_lib, options.pin_sys_libs, options.pin_local_libs)
+    computation = Computation(function, [], *pins, name)
+    keyed = computation.keyed((), {})
+    store = store_of(options.folder)
+    if keyed is None or store is None:
+        return function()
+    namespace = getattr(function, "__globals__", {})
+    begun = _results.begin(store, keyed, options.ttl)
+    if _results.is_hit(begun):
+        outputs = _results.restored(store, keyed, begun, name, namespace)
+        if outputs is None:
+            return function()
+        store.record_hit(keyed.key, name, begun.seconds)
+        _set_root(store, name, keyed.key)
+        value: T = outputs[""][1]
+        return value
+    try:
+        store.record_miss(keyed.key, name, begun.why)
+        started = time.perf_counter()
+        value = function()
+        kept = _results.keep(
+            store,
+            keyed,
+            name=name,
+            kind="saved",
+            place=computation.place() or "",
+            seconds=time.perf_counter() - started,
+            pack=lambda: [_results.packed("", "pickle", value)],
+        )
+        if kept is not None:
+            _set_root(store, name, keyed.key)
+        return value
+    finally:
+        begun.close()
+
+
+def load(name: str, *, save_path: Any = UNSET) -> Any:
+    """The result that was last saved under a name; no code is needed for it.
+
+    Raises:
+        NotSavedError: Nothing is saved under the name, or it is gone or damaged.
+        StoreError: The store cannot be used.
+    """
+    _check(name)
+    caller = sys._getframe(1)
+    options = _options(_existing(caller.f_globals.get("__file__")), save_path, UNSET)
+    store = open_store(options.folder)
+    key = store.root(name)
+    if key is None:
+        raise NotSavedError(f"nothing is saved as {name!r} in {options.folder}; hozon.save(function, {name!r}) does it")
+    hit = store.get(key)
+    if hit is None:
+        raise NotSavedError(f"the result saved as {name!r} in {options.folder} is gone or damaged; save it again")
+    outputs = _results.unpacked(hit, caller.f_globals)
+    store.record_hit(key, name, hit.seconds)
+    return outputs[""][1]
+
+
+def _check(name: Any) -> None:
+    if not isinstance(name, str):
+        raise TypeError(f"the name must be a str, not {name!r}")
+    if not name:
+        raise ValueError("the name is empty; give the result a name to load it by")
+
+
+def _options(file: str | None, save_path: Any, ttl: Any) -> _config.Options:
+    given = {"save_path": save_path, "ttl": ttl}
+    return _config.resolve(file, given, name=None, when=None)
+
+
+def _existing(file: Any) -> str | None:
+    import os
+
+    return file if isinstance(file, str) and os.path.isfile(file) else None
+
+
+def _set_root(store: Any, name: str, key: bytes) -> None:
+    try:
+        store.set_root(name, key)
+    except Exception as error:
+        warn_once("root", name, f"the name {name!r} could not be set: {error}")
