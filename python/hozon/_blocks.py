@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any
 from hozon import _config, _results
 from hozon._config import UNSET
 from hozon._errors import BlockError
-from hozon._hozon import BlockSite, block_site
-from hozon._runtime import store_of, warn_once
+from hozon._hozon import BlockSite, Hit, block_site
+from hozon._runtime import WAIT_SECONDS, store_of, warn_once
 from hozon._skipping import Exit, Skip, SkipBody, bind, find_exit, has_positions, position_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import CodeType, FrameType, TracebackType
 
-    from hozon._hozon import Hit, Keyed, Store, Turn
+    from hozon._hozon import Keyed, Store, Turn
 
 # The output that holds the names which a block bound: together, so that what they share stays shared.
 _NAMES = "names"
@@ -89,13 +89,13 @@ class CachedBlock:
 
     def _look_up(self, store: Store, frame: FrameType) -> None:
         begun = _results.begin(store, self._keyed, self._options.ttl)
-        if _results.is_hit(begun):
+        if isinstance(begun, Hit):
             outputs = _results.restored(store, self._keyed, begun, self.name, frame.f_globals)
             if outputs is not None:
                 self._plan_skip(store, frame, begun, outputs)
                 return
-            begun = store.begin(self._keyed.key, _results.WAIT_SECONDS)
-            if _results.is_hit(begun):
+            begun = store.begin(self._keyed.key, WAIT_SECONDS)
+            if isinstance(begun, Hit):
                 return
         self._turn = begun
         store.record_miss(self._keyed.key, self.name, begun.why)
@@ -224,7 +224,7 @@ class CachedBlock:
         for name, value in values.items():
             if _is_defined_inside(value, frame, self._site.extent):
                 raise TypeError(f"`{name}` is defined in the block: move its definition out of it")
-        packed = [_results.packed(_NAMES, "pickle", values)]
+        packed = [_results.packed(_NAMES, "pickle", values, frame.f_globals)]
         return packed + [(name, "deleted", b"", []) for name in gone]
 
     def explain(self) -> str:
@@ -252,9 +252,12 @@ def _is_defined_inside(value: Any, frame: FrameType, extent: tuple[int, int, int
     if isinstance(value, type):
         functions = [member for member in vars(value).values() if isinstance(member, FunctionType)]
         if not functions:
-            return value.__module__ == frame.f_globals.get("__name__") and value.__firstlineno__ in range(
-                extent[0], extent[2] + 1
-            ) if hasattr(value, "__firstlineno__") else False
+            return (
+                value.__module__ == frame.f_globals.get("__name__")
+                and value.__firstlineno__ in range(extent[0], extent[2] + 1)
+                if hasattr(value, "__firstlineno__")
+                else False
+            )
     return any(
         function.__code__.co_filename == frame.f_code.co_filename
         and extent[0] <= function.__code__.co_firstlineno <= extent[2]

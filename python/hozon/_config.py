@@ -143,7 +143,7 @@ def _script_metadata(text: str) -> str:
     for line in lines:
         if line.rstrip() == "# /// script":
             break
-    content = []
+    content: list[str] = []
     for line in lines:
         if line.rstrip() == "# ///":
             return "\n".join(content)
@@ -203,7 +203,7 @@ def project_folder(file: str | None) -> str:
 def _store_folder(save_path: Any, project: str, *, from_project: bool) -> str:
     if save_path is None:
         return os.path.join(project, ".hozon")
-    path = os.path.expanduser(os.fspath(save_path)) if not from_project else os.fspath(save_path)
+    path: str = os.fspath(save_path) if from_project else os.path.expanduser(os.fspath(save_path))
     if not path:
         raise ValueError("save_path is empty; it must name a folder")
     if not from_project:
@@ -225,7 +225,9 @@ def _seconds(ttl: Any) -> float | None:
         try:
             seconds = float(ttl) if unit.isdigit() else float(number) * _UNITS[unit]
         except (ValueError, KeyError):
-            raise ValueError(f"ttl is {ttl!r}; it must be seconds, or a text like '45s', '12h' or '7d'") from None
+            raise ValueError(
+                f"ttl is {ttl!r}; it must be seconds, or a text like '45s', '12h' or '7d'"
+            ) from None
     elif hasattr(ttl, "total_seconds"):
         seconds = ttl.total_seconds()
     if not isinstance(seconds, (int, float)) or isinstance(seconds, bool) or not seconds > 0:

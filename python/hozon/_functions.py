@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 from hozon import _config, _results, _sources
 from hozon._errors import StoreError
-from hozon._hozon import Computation
-from hozon._runtime import store_of, warn_once
+from hozon._hozon import Computation, Hit
+from hozon._pickling import loads
+from hozon._runtime import WAIT_SECONDS, store_of, warn_once
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Generator
 
-    from hozon._hozon import Hit, Keyed, Store
+    from hozon._hozon import Keyed, Store, Turn
 
 CacheInfo = namedtuple("CacheInfo", ["hits", "misses", "maxsize", "currsize", "time_saved"])
 
@@ -80,12 +81,12 @@ class CachedFunction:
         if store is None:
             return self.function(*args, **kwargs)
         begun = _results.begin(store, keyed, self.options.ttl)
-        if _results.is_hit(begun):
+        if isinstance(begun, Hit):
             outputs = self.restore(store, keyed, begun)
             if outputs is not None:
                 return self.answer(outputs)
-            begun = store.begin(keyed.key, _results.WAIT_SECONDS)
-            if _results.is_hit(begun):
+            begun = store.begin(keyed.key, WAIT_SECONDS)
+            if isinstance(begun, Hit):
                 return self.function(*args, **kwargs)
         try:
             return self.compute(store, keyed, begun, args, kwargs)
@@ -93,7 +94,7 @@ class CachedFunction:
             begun.close()
 
     def compute(
-        self, store: Store, keyed: Keyed, turn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+        self, store: Store, keyed: Keyed, turn: Turn, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         self.note_miss(store, keyed, turn)
         started = time.perf_counter()
@@ -119,12 +120,12 @@ class CachedFunction:
         if store is None:
             return await self.function(*args, **kwargs)
         begun = await _results.begin_in_task(store, keyed, self.options.ttl)
-        if _results.is_hit(begun):
+        if isinstance(begun, Hit):
             outputs = self.restore(store, keyed, begun)
             if outputs is not None:
                 return self.answer(outputs)
             begun = await _results.begin_in_task(store, keyed, None)
-            if _results.is_hit(begun):
+            if isinstance(begun, Hit):
                 return await self.function(*args, **kwargs)
         try:
             self.note_miss(store, keyed, begun)
@@ -148,7 +149,7 @@ class CachedFunction:
         if keyed is None or store is None:
             return (yield from self.function(*args, **kwargs))
         begun = _results.begin(store, keyed, self.options.ttl)
-        if _results.is_hit(begun):
+        if isinstance(begun, Hit):
             outputs = self.restore(store, keyed, begun)
             if outputs is not None:
                 items, returned = self.answer(outputs)
@@ -161,7 +162,7 @@ class CachedFunction:
             begun.close()
 
     def record(
-        self, store: Store, keyed: Keyed, turn: Any, generator: Generator[Any, Any, Any]
+        self, store: Store, keyed: Keyed, turn: Turn, generator: Generator[Any, Any, Any]
     ) -> Generator[Any, Any, Any]:
         """Runs a generator and stores what it gave, if it was run to its end and sent nothing."""
         self.note_miss(store, keyed, turn)
@@ -192,7 +193,7 @@ class CachedFunction:
                 yield item
             return
         begun = await _results.begin_in_task(store, keyed, self.options.ttl)
-        if _results.is_hit(begun):
+        if isinstance(begun, Hit):
             outputs = self.restore(store, keyed, begun)
             source = self.function(*args, **kwargs) if outputs is None else _replay(self.answer(outputs)[0])
             async for item in source:
@@ -227,15 +228,10 @@ class CachedFunction:
             store.record_hit(keyed.key, self.name, seconds)
         if is_value:
             return True, value
-        return True, _results.loads(value, [], namespace=self.namespace)
+        return True, loads(value, [], namespace=self.namespace)
 
-    def remember(
-        self, key: bytes, outputs: list[_results.Output], value: Any, seconds: float, created: float
-    ) -> None:
+    def remember(self, key: bytes, payload: bytes, value: Any, seconds: float, created: float) -> None:
         """Keeps a small result in memory for the next look-up."""
-        name, codec, payload, buffers = outputs[0]
-        if codec != "pickle" or buffers or len(payload) > _FRONT_BYTES:
-            return
         if len(self.front) >= _FRONT_RESULTS:
             self.front.pop(next(iter(self.front)), None)
         is_atom = type(value) in _ATOMS
@@ -246,12 +242,9 @@ class CachedFunction:
         if outputs is None:
             return None
         store.record_hit(keyed.key, self.name, hit.seconds)
-        codec, value = outputs[""]
-        if codec == "pickle":
-            name, codec, payload, buffers = hit.outputs()[0]
-            kept = [(name, codec, payload, buffers)] if isinstance(payload, bytes) else []
-            if kept:
-                self.remember(keyed.key, kept, value, hit.seconds, hit.created)
+        payload = hit.small_payload(_FRONT_BYTES)
+        if payload is not None and outputs[""][0] == "pickle":
+            self.remember(keyed.key, payload, outputs[""][1], hit.seconds, hit.created)
         return outputs
 
     def answer(self, outputs: dict[str, tuple[str, Any]]) -> Any:
@@ -260,7 +253,7 @@ class CachedFunction:
             raise value
         return value
 
-    def note_miss(self, store: Store, keyed: Keyed, turn: Any) -> None:
+    def note_miss(self, store: Store, keyed: Keyed, turn: Turn) -> None:
         store.record_miss(keyed.key, self.name, turn.why)
         if turn.fault:
             warn_once("damage", self.name, f"{self.name} is computed anew: {turn.why}")
@@ -270,7 +263,9 @@ class CachedFunction:
             return
         outputs = self.keep_output(store, keyed, "pickle", value, seconds)
         if outputs is not None:
-            self.remember(keyed.key, outputs, value, seconds, time.time())
+            _name, _codec, payload, buffers = outputs[0]
+            if not buffers and len(payload) <= _FRONT_BYTES:
+                self.remember(keyed.key, payload, value, seconds, time.time())
 
     def keep_exception(self, store: Store, keyed: Keyed, error: Exception, seconds: float) -> None:
         if self.options.cache_exceptions:
@@ -286,7 +281,7 @@ class CachedFunction:
             kind="function",
             place=self.place(),
             seconds=seconds,
-            pack=lambda: [_results.packed("", codec, value)],
+            pack=lambda: [_results.packed("", codec, value, self.namespace)],
         )
 
     # What the wrapper offers beside the call.
@@ -402,25 +397,39 @@ def wrap(function: Callable[..., Any], options: _config.Options) -> Any:
 def _wrapper_of(cached: CachedFunction) -> Any:
     flags = getattr(getattr(cached.function, "__code__", None), "co_flags", 0)
     if flags & CO_COROUTINE or _is_coroutine_function(cached.function):
+        return _coroutine_wrapper(cached)
+    if flags & CO_ASYNC_GENERATOR:
+        return _async_generator_wrapper(cached)
+    if flags & CO_GENERATOR:
+        return _generator_wrapper(cached)
 
-        async def wrapper(*args: Any, **kwargs: Any) -> Any:
-            return await cached.call_async(args, kwargs)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        return cached.call(args, kwargs)
 
-    elif flags & CO_ASYNC_GENERATOR:
+    return wrapper
 
-        async def wrapper(*args: Any, **kwargs: Any) -> Any:
-            async for item in cached.generate_async(args, kwargs):
-                yield item
 
-    elif flags & CO_GENERATOR:
+# The analysis of code knows a wrapper by its file and by its name `wrapper`.
 
-        def wrapper(*args: Any, **kwargs: Any) -> Any:
-            return (yield from cached.generate(args, kwargs))
 
-    else:
+def _coroutine_wrapper(cached: CachedFunction) -> Any:
+    async def wrapper(*args: Any, **kwargs: Any) -> Any:
+        return await cached.call_async(args, kwargs)
 
-        def wrapper(*args: Any, **kwargs: Any) -> Any:
-            return cached.call(args, kwargs)
+    return wrapper
+
+
+def _async_generator_wrapper(cached: CachedFunction) -> Any:
+    async def wrapper(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+        async for item in cached.generate_async(args, kwargs):
+            yield item
+
+    return wrapper
+
+
+def _generator_wrapper(cached: CachedFunction) -> Any:
+    def wrapper(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+        return (yield from cached.generate(args, kwargs))
 
     return wrapper
 

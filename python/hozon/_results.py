@@ -6,20 +6,24 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from hozon._errors import StoreError
+from hozon._hozon import Hit
 from hozon._pickling import dumps, loads
 from hozon._runtime import WAIT_SECONDS, warn_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from hozon._hozon import Hit, Keyed, Store, Turn
+    from hozon._hozon import Keyed, Store, Turn
 
     Output = tuple[str, str, bytes, list[tuple[Any, bool]]]
 
 
-def packed(name: str, codec: str, value: Any) -> Output:
-    """One result as an output. Raises what pickle raises where it cannot be stored."""
-    payload, buffers = dumps(value)
+def packed(name: str, codec: str, value: Any, namespace: dict[str, Any]) -> Output:
+    """One result as an output. Raises what pickle raises where it cannot be stored.
+
+    `namespace` is where the computation's own classes are found again, whatever its module is called.
+    """
+    payload, buffers = dumps(value, namespace=namespace)
     return name, codec, payload, [(buffer, _is_read_only(buffer)) for buffer in buffers]
 
 
@@ -39,14 +43,10 @@ def unpacked(hit: Hit, namespace: dict[str, Any]) -> dict[str, tuple[str, Any]]:
 def begin(store: Store, keyed: Keyed, ttl: float | None) -> Hit | Turn:
     """Looks a key up, or waits for the turn to compute it. What is older than `ttl` is a miss."""
     begun = store.begin(keyed.key, WAIT_SECONDS)
-    if not is_hit(begun) or not is_too_old(begun, ttl):
+    if not isinstance(begun, Hit) or not is_too_old(begun, ttl):
         return begun
     forget(store, keyed.key)
     return store.begin(keyed.key, WAIT_SECONDS)
-
-
-def is_hit(begun: Hit | Turn) -> bool:
-    return hasattr(begun, "outputs")
 
 
 def is_too_old(hit: Hit, ttl: float | None) -> bool:
@@ -61,13 +61,17 @@ def forget(store: Store, key: bytes) -> None:
         warn_once("forget", "", str(error))
 
 
-def restored(store: Store, keyed: Keyed, hit: Hit, name: str, namespace: dict[str, Any]) -> Any:
+def restored(
+    store: Store, keyed: Keyed, hit: Hit, name: str, namespace: dict[str, Any]
+) -> dict[str, tuple[str, Any]] | None:
     """The outputs of a hit, or None where they cannot be had: warned of, forgotten, a miss."""
     try:
         return unpacked(hit, namespace)
     except Exception as error:
         why = f"{type(error).__name__}: {error}"
-        warn_once("restore", name, f"the stored result of {name} cannot be restored ({why}); it is computed anew")
+        warn_once(
+            "restore", name, f"the stored result of {name} cannot be restored ({why}); it is computed anew"
+        )
         forget(store, keyed.key)
         return None
 
@@ -117,7 +121,7 @@ async def begin_in_task(store: Store, keyed: Keyed, ttl: float | None) -> Hit | 
     try:
         while True:
             begun = store.poll(keyed.key, task)
-            if begun is not None and is_hit(begun) and is_too_old(begun, ttl):
+            if begun is not None and isinstance(begun, Hit) and is_too_old(begun, ttl):
                 forget(store, keyed.key)
                 ttl = None
                 continue

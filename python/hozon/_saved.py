@@ -10,7 +10,7 @@ from hozon import _config, _results
 from hozon._config import UNSET
 from hozon._errors import NotSavedError
 from hozon._functions import file_of
-from hozon._hozon import Computation
+from hozon._hozon import Computation, Hit
 from hozon._runtime import open_store, store_of, warn_once
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def save(function: Callable[[], T], name: str, *, save_path: Any = UNSET, ttl: A
         return function()
     namespace = getattr(function, "__globals__", {})
     begun = _results.begin(store, keyed, options.ttl)
-    if _results.is_hit(begun):
+    if isinstance(begun, Hit):
         outputs = _results.restored(store, keyed, begun, name, namespace)
         if outputs is None:
             return function()
@@ -67,7 +67,7 @@ def save(function: Callable[[], T], name: str, *, save_path: Any = UNSET, ttl: A
             kind="saved",
             place=computation.place() or "",
             seconds=time.perf_counter() - started,
-            pack=lambda: [_results.packed("", "pickle", value)],
+            pack=lambda: [_results.packed("", "pickle", value, namespace)],
         )
         if kept is not None:
             _set_root(store, name, keyed.key)
@@ -89,10 +89,14 @@ def load(name: str, *, save_path: Any = UNSET) -> Any:
     store = open_store(options.folder)
     key = store.root(name)
     if key is None:
-        raise NotSavedError(f"nothing is saved as {name!r} in {options.folder}; hozon.save(function, {name!r}) does it")
+        raise NotSavedError(
+            f"nothing is saved as {name!r} in {options.folder}; hozon.save(function, {name!r}) does it"
+        )
     hit = store.get(key)
     if hit is None:
-        raise NotSavedError(f"the result saved as {name!r} in {options.folder} is gone or damaged; save it again")
+        raise NotSavedError(
+            f"the result saved as {name!r} in {options.folder} is gone or damaged; save it again"
+        )
     outputs = _results.unpacked(hit, caller.f_globals)
     store.record_hit(key, name, hit.seconds)
     return outputs[""][1]

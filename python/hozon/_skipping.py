@@ -49,14 +49,20 @@ def find_exit(
     behind = next(instruction for instruction in instructions if instruction.offset > entered)
     if managers_after == 0 and behind.opname == "POP_TOP":
         return Exit(behind.offset)
-    if managers_after == 0 and behind.opname.startswith(("STORE_FAST", "STORE_NAME", "STORE_GLOBAL", "STORE_DEREF")):
+    if managers_after == 0 and behind.opname.startswith(
+        ("STORE_FAST", "STORE_NAME", "STORE_GLOBAL", "STORE_DEREF")
+    ):
         names = behind.argval
         name = str(names[0] if isinstance(names, tuple) else names)
         return Exit(behind.offset, name, behind.opname == "STORE_GLOBAL")
     first = _first_of_body(code, extent)
     stretches = _stretches_of_exits(code, instructions)
     own = min((entry for entry in stretches if entry[0] > entered), default=None)
-    here = max((entry for entry in stretches if entry[0] <= first < entry[1]), key=lambda entry: entry[2], default=None)
+    here = max(
+        (entry for entry in stretches if entry[0] <= first < entry[1]),
+        key=lambda entry: entry[2],
+        default=None,
+    )
     reaches = own is not None and here is not None and here[2] >= own[2]
     return Exit(first) if reaches else None
 
@@ -98,7 +104,7 @@ def _exception_table(code: CodeType) -> list[tuple[int, int, int, int]]:
             value = value << 6 | byte & 63
         return value
 
-    entries = []
+    entries: list[tuple[int, int, int, int]] = []
     while True:
         try:
             start = number() * 2

@@ -54,8 +54,8 @@ def text_of(filename: str, module_name: str) -> tuple[str, int, int] | None:
         status = os.stat(filename)
         return _read(filename), status.st_mtime_ns, status.st_size
     except (OSError, ValueError, SyntaxError, UnicodeDecodeError):
-        text = _from_line_cache(filename) or _from_loader(filename, module_name)
-    return None if text is None else (text, 0, len(text))
+        known = _from_line_cache(filename) or _from_loader(filename, module_name)
+    return None if known is None else (known, 0, len(known))
 
 
 def _read(filename: str) -> str:

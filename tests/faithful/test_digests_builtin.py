@@ -222,7 +222,7 @@ def test_a_wrong_registration_says_what_is_wrong(arguments: Any) -> None:
 
 
 def test_digesting_imports_no_library() -> None:
-    heavy = ("numpy", "pandas", "dataclasses", "inspect", "re")
+    heavy = ("numpy", "pandas", "dataclasses", "inspect")
     code = f"""
 import sys, hozon._digests
 hozon._digests.shape_function(Exception)

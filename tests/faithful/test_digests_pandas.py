@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from .pairs import assert_all_differ, different, equal
+from .storing import there_and_back
 
 np = pytest.importorskip("numpy")
 pd = pytest.importorskip("pandas")
@@ -199,3 +200,25 @@ def test_looking_at_a_frame_does_not_change_its_digest(digest: Any) -> None:
     value, before = frame(), digest(frame())
     repr(value), value.index.is_unique, value["a"].sum(), value.loc[10], value.columns.get_loc("b")
     assert digest(value) == before
+
+
+class Measured(pd.DataFrame):  # type: ignore[misc]
+    _metadata = ["unit"]  # noqa: RUF012
+
+    @property
+    def _constructor(self) -> type:
+        return Measured
+
+
+def measured(unit: str) -> Any:
+    made = Measured({"a": [1]})
+    made.unit = unit
+    return made
+
+
+def test_a_subclass_of_a_frame_is_known_by_its_class_and_attributes(digest: Any) -> None:
+    assert_all_differ([measured("m"), measured("s"), pd.DataFrame({"a": [1]})], digest)
+    restored = there_and_back(measured("m"))
+    assert type(restored) is Measured
+    assert restored.unit == "m"
+    assert digest(restored) == digest(measured("m"))

@@ -299,10 +299,15 @@ def test_a_value_comes_back_inside_others(value: Any, digest: Any) -> None:
     assert restored["a"][0] is restored["a"][1][0] or not isinstance(value, (np.ndarray, pd.DataFrame, list))
 
 
-@cases(ARRAYS)
+IN_BUFFERS = {
+    name: array
+    for name, array in ARRAYS.items()
+    if array.nbytes and not array.dtype.hasobject and array.dtype.kind != "T"
+}
+
+
+@cases(IN_BUFFERS)
 def test_a_restored_array_uses_the_buffers_themselves(value: Any) -> None:
-    if value.dtype.hasobject or value.dtype.kind == "T" or value.nbytes == 0:
-        pytest.skip("its elements lie in band")
     payload, buffers = stored(value)
     memory = [bytearray(buffer) for buffer in buffers]
     restored = loads(payload, memory)

@@ -16,7 +16,9 @@ use crate::reach_build::{Builder, Scope};
 use crate::walk::{Walked, Walker};
 
 /// Blocks that were found, by file, text and position: finding one parses the text again.
-static FOUND: Mutex<Option<HashMap<(String, hozon_format::Digest, Position), Arc<Block>>>> = Mutex::new(None);
+static FOUND: Mutex<Option<Blocks>> = Mutex::new(None);
+
+type Blocks = HashMap<(String, hozon_format::Digest, Position), Arc<Block>>;
 
 /// A `with` statement whose body may be skipped.
 #[pyclass(frozen, module = "hozon._hozon")]
@@ -43,7 +45,11 @@ pub(crate) fn block_site(
         return Ok(None);
     }
     let known = (file.to_owned(), source.module.whole().digest, Position { line, column });
-    let found = FOUND.lock().unwrap_or_else(PoisonError::into_inner).as_ref().and_then(|all| all.get(&known).cloned());
+    let found = FOUND
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .as_ref()
+        .and_then(|all| all.get(&known).cloned());
     let block = match found {
         Some(block) => block,
         None => match py.detach(|| source.module.block_at(line, Some(column))) {

@@ -78,7 +78,10 @@ fn write_pieces(writer: &mut ValueWriter, pieced: &PiecedBuffer, py: Python<'_>)
         }
     }
     if length != pieced.length {
-        return Err(PyBufferError::new_err(format!("pieces of {length} bytes, {} were announced", pieced.length)));
+        return Err(PyBufferError::new_err(format!(
+            "pieces of {length} bytes, {} were announced",
+            pieced.length
+        )));
     }
     if length <= INLINE_BYTES {
         writer.sized(Tag::Buffer, &short);

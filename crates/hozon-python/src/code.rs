@@ -194,10 +194,10 @@ pub(crate) fn of_class(class: &Bound<'_, PyType>) -> PyResult<Option<CodeFacts>>
     let qualified_name = names::text_attribute(class, "__qualname__");
     for file in files {
         let Some(source) = source_of(py, &file, &module_name)? else { continue };
-        if let Some(code) = codes.first() {
-            if !source.is_source_of(code)? {
-                return Ok(None);
-            }
+        if let Some(code) = codes.first()
+            && !source.is_source_of(code)?
+        {
+            return Ok(None);
         }
         let lines: Vec<u32> = codes
             .iter()
@@ -205,8 +205,9 @@ pub(crate) fn of_class(class: &Bound<'_, PyType>) -> PyResult<Option<CodeFacts>>
             .map(|code| code.getattr("co_firstlineno").and_then(|line| line.extract()))
             .collect::<PyResult<_>>()?;
         let candidates = source.module.class_candidates(&qualified_name);
-        let holds_a_method =
-            |class: &&&Definition| lines.iter().any(|line| (class.first_line..=class.last_line).contains(line));
+        let holds_a_method = |class: &&&Definition| {
+            lines.iter().any(|line| (class.first_line..=class.last_line).contains(line))
+        };
         let mut chosen: Vec<&Definition> = candidates.iter().filter(holds_a_method).copied().collect();
         if chosen.is_empty() {
             chosen = candidates;

@@ -12,7 +12,9 @@ use crate::places;
 
 /// Name and version by top-level package. A distribution does not change under a running process that
 /// has imported it.
-static FOUND: Mutex<Option<HashMap<String, Option<(String, String)>>>> = Mutex::new(None);
+static FOUND: Mutex<Option<Versions>> = Mutex::new(None);
+
+type Versions = HashMap<String, Option<(String, String)>>;
 
 /// Returns the recipe's group of distributions: those of the packages, and Python itself.
 pub(crate) fn node(py: Python<'_>, packages: &BTreeSet<String>, pin: Pin) -> PyResult<Node> {

@@ -46,7 +46,11 @@ where
 /// Reads a pin parameter.
 pub(crate) fn pin(parameter: &str, text: Option<&str>) -> PyResult<Pin> {
     let Some(text) = text else { return Ok(Pin::None) };
-    let expected = if parameter == "pin_local_libs" { "\"code\", \"patch\", \"minor\", \"major\" or None" } else { "\"patch\", \"minor\", \"major\" or None" };
+    let expected = if parameter == "pin_local_libs" {
+        "\"code\", \"patch\", \"minor\", \"major\" or None"
+    } else {
+        "\"patch\", \"minor\", \"major\" or None"
+    };
     text.parse()
         .ok()
         .filter(|pin| *pin != Pin::Code || parameter == "pin_local_libs")

@@ -8,7 +8,9 @@ use pyo3::types::PyType;
 
 /// What was found for each type that was asked for. The type is held, so its address stays its own.
 /// The lock is only held with the interpreter attached and never while Python code runs.
-static FOUND: Mutex<Option<HashMap<usize, (Py<PyType>, Option<Py<PyAny>>)>>> = Mutex::new(None);
+static FOUND: Mutex<Option<Found>> = Mutex::new(None);
+
+type Found = HashMap<usize, (Py<PyType>, Option<Py<PyAny>>)>;
 
 /// The most types remembered; beyond it all are looked up anew.
 const MOST_TYPES: usize = 4096;

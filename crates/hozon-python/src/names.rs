@@ -20,7 +20,11 @@ pub(crate) fn text_attribute(object: &Bound<'_, PyAny>, name: &str) -> String {
 pub(crate) fn type_name(class: &Bound<'_, PyType>) -> String {
     let module = text_attribute(class, "__module__");
     let name = text_attribute(class, "__qualname__");
-    if module == "builtins" || module == "__main__" || module.is_empty() { name } else { format!("{module}.{name}") }
+    if module == "builtins" || module == "__main__" || module.is_empty() {
+        name
+    } else {
+        format!("{module}.{name}")
+    }
 }
 
 /// Returns the first part of a dotted name.

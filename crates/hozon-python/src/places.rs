@@ -83,10 +83,10 @@ pub(crate) fn of_module(py: Python<'_>, name: &str) -> PyResult<Place> {
 /// As [`of_module`], where the module is at hand.
 pub(crate) fn of_module_object(module: &Bound<'_, PyAny>, name: &str) -> PyResult<Place> {
     let py = module.py();
-    if let Some(file) = file_of(module)? {
-        if let Some(place) = of_file(py, &file)? {
-            return Ok(place);
-        }
+    if let Some(file) = file_of(module)?
+        && let Some(place) = of_file(py, &file)?
+    {
+        return Ok(place);
     }
     let is_package_without_file = module.hasattr(intern!(py, "__path__"))?;
     if is_package_without_file {

@@ -26,7 +26,8 @@ pub(crate) fn path_definition<'py>(
     let Some(source) = code::source_of(py, &file, &module_name)? else { return Ok(None) };
     let indices = source.module.slice(&[name]);
     let statements: Vec<_> = indices.iter().map(|index| &source.module.statements()[*index]).collect();
-    let binds = |name: &str| statements.iter().any(|statement| statement.binds.iter().any(|bound| bound == name));
+    let binds =
+        |name: &str| statements.iter().any(|statement| statement.binds.iter().any(|bound| bound == name));
     if !binds(name) {
         return Ok(None);
     }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hozon_engine::{Begin, Caller, Event, EventKind, EventLog, Flights, Poll, Turn};
-use hozon_format::{Codec, ComputationKind, Digest, Entry, Facts, Key, SealKey};
+use hozon_format::{Codec, ComputationKind, Digest, Entry, Facts, Key, Output, Part, SealKey};
 use hozon_key::{decode, explain};
 use hozon_store::{Filter, Miss, NewBuffer, NewEntry, NewOutput, load_or_create_seal_key};
 use hozon_sys::{Os, System};
@@ -179,7 +179,7 @@ impl Store {
     fn forget_name(&self, py: Python<'_>, name: String) -> PyResult<u64> {
         let cleared =
             py.detach(|| self.store().clear(&Filter::Name(name))).map_err(|error| store_error(py, &error))?;
-        Ok(cleared.entries as u64)
+        Ok(cleared.entries)
     }
 
     /// The number of entries of a name.
@@ -252,8 +252,9 @@ fn store_error(py: Python<'_>, error: &hozon_store::StoreError) -> PyErr {
 
 fn seal_key_of(system: &Os, file: Option<PathBuf>) -> PyResult<SealKey> {
     match file {
-        Some(file) => load_or_create_seal_key(system, &file)
-            .map_err(|error| PyOSError::new_err(format!("the seal key {} cannot be had: {error}", file.display()))),
+        Some(file) => load_or_create_seal_key(system, &file).map_err(|error| {
+            PyOSError::new_err(format!("the seal key {} cannot be had: {error}", file.display()))
+        }),
         None => {
             let mut bytes = [0; 32];
             system.fill_random(&mut bytes)?;
@@ -275,6 +276,9 @@ fn kind_of(kind: &str) -> PyResult<ComputationKind> {
         _ => Err(PyValueError::new_err(format!("{kind:?} is no kind of computation"))),
     }
 }
+
+/// Name, codec, payload, and buffers.
+type TakenOutput<'py> = (String, &'static str, Bound<'py, PyAny>, Bound<'py, PyList>);
 
 /// Name, codec, payload, and buffers with whether they are read-only.
 type GivenOutput<'py> = (String, String, Bound<'py, PyBytes>, Vec<(Bound<'py, PyAny>, bool)>);
@@ -354,14 +358,26 @@ impl Hit {
         &self.entry.facts.name
     }
 
+    /// The payload of the only output, if it stands in the entry, has no buffers and is small.
+    fn small_payload<'py>(&self, py: Python<'py>, most_bytes: usize) -> Option<Bound<'py, PyBytes>> {
+        match &self.entry.outputs[..] {
+            [Output { payload: Part::Inline(bytes), buffers, .. }]
+                if buffers.is_empty() && bytes.len() <= most_bytes =>
+            {
+                Some(PyBytes::new(py, bytes))
+            }
+            _ => None,
+        }
+    }
+
     /// The outputs: name, codec, payload, buffers. A damaged blob raises `StoreError`.
-    fn outputs<'py>(&self, py: Python<'py>) -> PyResult<Vec<(String, &'static str, Bound<'py, PyAny>, Bound<'py, PyList>)>> {
+    fn outputs<'py>(&self, py: Python<'py>) -> PyResult<Vec<TakenOutput<'py>>> {
         self.entry
             .outputs
             .iter()
             .map(|output| {
                 let payload = match &output.payload {
-                    hozon_format::Part::Inline(bytes) => PyBytes::new(py, bytes).into_any(),
+                    Part::Inline(bytes) => PyBytes::new(py, bytes).into_any(),
                     blob => self.buffer(py, blob, true)?,
                 };
                 let buffers = PyList::empty(py);
@@ -375,12 +391,7 @@ impl Hit {
 }
 
 impl Hit {
-    fn buffer<'py>(
-        &self,
-        py: Python<'py>,
-        part: &hozon_format::Part,
-        read_only: bool,
-    ) -> PyResult<Bound<'py, PyAny>> {
+    fn buffer<'py>(&self, py: Python<'py>, part: &Part, read_only: bool) -> PyResult<Bound<'py, PyAny>> {
         let mapping = py
             .detach(|| self.store.part(part))
             .map_err(|fault| errors::raise(py, "StoreError", (fault.to_string(),)))?;

@@ -6,7 +6,6 @@ import sys
 from copyreg import dispatch_table
 
 from hozon._hozon import PiecedBuffer, RawBuffer
-
 from hozon.codecs import for_subclass
 
 TYPE_CHECKING = False

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from hozon._hozon import PiecedBuffer
 from pandas.api.extensions import ExtensionDtype
 from pandas.tseries.offsets import BaseOffset
 
+from hozon._hozon import PiecedBuffer
 from hozon.codecs import for_subclass
 
 TYPE_CHECKING = False
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 # What frames, series and indexes keep for themselves in their ``__dict__``.
 _OWN_STATE = frozenset(
     {"_mgr", "_attrs", "_flags", "_item_cache", "_name", "_cache", "_data", "_id", "_names", "_references"}
-    | {"_is_copy", "_no_setting_name", "_engine", "_range", "_levels", "_codes", "_reset_identity"}
+    | {"_is_copy", "_no_setting_name", "_engine", "_range", "_levels", "_codes", "_reset_identity", "_typ"}
 )
 
 _PIECE_ROWS = 1 << 20
@@ -41,8 +41,16 @@ def shape_for(base: type, cls: type) -> ShapeFunction | None:
 
 
 def _frame_shape(frame: pd.DataFrame) -> tuple[Any, ...]:
-    columns = tuple(_plain(frame.iloc[:, position].array) for position in range(frame.shape[1]))
-    return ("pandas.DataFrame", frame.columns, frame.index, columns, *_marks(frame))
+    return ("pandas.DataFrame", frame.columns, frame.index, tuple(_columns(frame)), *_marks(frame))
+
+
+def _columns(frame: pd.DataFrame) -> Iterator[Any]:
+    """Yields the arrays of a frame's columns: pandas' own way is ten times as fast as the public one."""
+    if hasattr(frame, "_iter_column_arrays"):
+        yield from map(_plain, frame._iter_column_arrays())
+        return
+    for position in range(frame.shape[1]):
+        yield _plain(frame.iloc[:, position].array)
 
 
 def _series_shape(series: Any) -> tuple[Any, ...]:

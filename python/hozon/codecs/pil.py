@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from hozon._hozon import PiecedBuffer, RawBuffer
 from PIL import Image, ImagePalette
+
+from hozon._hozon import PiecedBuffer, RawBuffer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ import pickle
 import struct
 
 import polars as pl
+
 from hozon._hozon import PiecedBuffer
 
 TYPE_CHECKING = False
@@ -68,11 +69,11 @@ def _type_part(data_type: Any) -> Any:
         return str(data_type)
     name = type(data_type).__name__
     if name == "Enum":
-        return (name, data_type.categories.to_list())  # type: ignore[attr-defined]
+        return (name, data_type.categories.to_list())
     if name == "Struct":
-        return (name, tuple((field.name, _type_part(field.dtype)) for field in data_type.fields))  # type: ignore[attr-defined]
+        return (name, tuple((field.name, _type_part(field.dtype)) for field in data_type.fields))
     if name in ("List", "Array"):
-        return (name, _type_part(data_type.inner), getattr(data_type, "size", None))  # type: ignore[attr-defined]
+        return (name, _type_part(data_type.inner), getattr(data_type, "size", None))
     return repr(data_type)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 import pyarrow.compute as pc
+
 from hozon._hozon import PiecedBuffer, RawBuffer
 
 TYPE_CHECKING = False
@@ -107,7 +108,8 @@ def _column_parts(chunks: Chunks, data_type: Any) -> tuple[Any, ...]:
     if isinstance(data_type, pa.BaseExtensionType):
         return _column_parts([chunk.storage for chunk in chunks], data_type.storage_type)
     if pa.types.is_run_end_encoded(data_type):
-        return _column_parts([pc.run_end_decode(chunk) for chunk in chunks], data_type.value_type)
+        decoded = [pc.run_end_decode(chunk) for chunk in chunks]  # type: ignore[attr-defined, unused-ignore]
+        return _column_parts(decoded, data_type.value_type)
     if pa.types.is_dictionary(data_type):
         return _dictionary_parts(chunks, data_type)
     length = sum(len(chunk) for chunk in chunks)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pickle
 
 import torch
-from hozon._hozon import PiecedBuffer, RawBuffer
 
+from hozon._hozon import PiecedBuffer, RawBuffer
 from hozon.codecs import state_of
 
 TYPE_CHECKING = False
@@ -35,8 +35,8 @@ def _tensor_shape(tensor: Any) -> tuple[Any, ...]:
     if tensor.requires_grad and not tensor.is_leaf:
         raise TypeError("it is a step of a gradient's computation; pass tensor.detach()")
     kind = (type(tensor), str(tensor.dtype), list(tensor.shape), tensor.device.type, tensor.requires_grad)
-    tensor = tensor.detach()
     state = state_of(tensor, torch.Tensor) or None
+    tensor = tensor.detach()
     if tensor.is_quantized:
         raise TypeError("a quantized tensor has no digest; pass tensor.int_repr() and its scale")
     if tensor.layout is not torch.strided:
