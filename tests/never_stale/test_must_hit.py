@@ -42,7 +42,7 @@ LAYOUTS = [
      'y = helper(\n        x,\n        [\n            1,\n            2,\n        ],\n        key="a",\n    )'),
     ("wrapped parameters", "def helper(x, items, *, key):", "def helper(\n    x,\n    items,\n    *,\n    key,\n):"),
     ("line continuation", "z = x + sum(items)", "z = x + \\\n        sum(items)"),
-    ("semicolons", "z = x + sum(items)\n    return z, key", "z = x + sum(items); return z, key"),
+    ("semicolons", 'print("RAN")\n    y = ', 'print("RAN"); y = '),
     ("body in the line of its head", "if z:\n        pass", "if z: pass"),
     ("notation of a number", "[1, 2]", "[0x1, 0b10]"),
     ("empty parentheses of the decorator", "@hozon.persistent_cache\n", "@hozon.persistent_cache()\n"),
@@ -55,7 +55,7 @@ LAYOUTS = [
     ("unrelated statement", "STRANGE = 1", "STRANGE = 1\nfor i in range(3):\n    pass"),
     ("module's docstring", "import hozon", '"""A program."""\nimport hozon'),
     ("form of an import", "import math\n", "import math, string\n"),
-    ("another call elsewhere", "STRANGE = 1", "STRANGE = 1\nstranger()"),
+    ("another call elsewhere", "print(f(", "stranger()\nprint(f("),
     ("ttl", "@hozon.persistent_cache\n", '@hozon.persistent_cache(ttl="7d")\n'),
     ("name", "@hozon.persistent_cache\n", '@hozon.persistent_cache("features")\n'),
     ("when", "@hozon.persistent_cache\n", "@hozon.persistent_cache(when=lambda result, seconds: True)\n"),
@@ -130,7 +130,7 @@ EQUALS = [
     ("numpy texts", NUMPY, "np.array(['a', 'bc'])", "np.array(['a', ''.join(['b', 'c'])])"),
     ("numpy objects", NUMPY, "np.array(['a', 1], object)", "np.array([''.join(['a']), 1], object)"),
     ("numpy scalar", NUMPY, "np.float32(1)", "np.ones(1, 'f4')[0]"),
-    ("numpy mask", NUMPY, "np.ma.array([1, 2], mask=[0, 1])", "np.ma.masked_equal(np.array([1, 2]), 2, copy=True).view()"),
+    ("numpy mask", NUMPY, "np.ma.array([1, 2], mask=[0, 1])", "np.ma.masked_where([False, True], np.array([1, 2]))"),
     ("numpy read-only", NUMPY, "np.zeros(2)", "np.frombuffer(bytes(16))"),
 ]  # fmt: skip
 
@@ -515,7 +515,7 @@ X = {one}
 @hozon.persistent_cache
 def f({parameter}):
     print("RAN")
-    return type(X).__name__, len(X) if hasattr(type(X), "__len__") and getattr(X, "shape", 1) else X
+    return type(X).__name__
 """
     return Case(f"{where}: {name}", main, (f"X = {one}\n", f"X = {other}\n"), call)
 

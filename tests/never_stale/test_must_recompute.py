@@ -598,7 +598,7 @@ PROGRAMS = [
         def f(x):
             print("RAN")
             return even(x)
-        """, ("x != 0 and", "x == 0 and")),
+        """, ("x != 0 and", "x == 0 or")),
     Case("recursive function", """
         @hozon.persistent_cache
         def f(x):
@@ -1099,7 +1099,7 @@ PROGRAMS = [
         def g(y, x):
             print("RAN")
             return x - y
-        f = hozon.persistent_cache(functools.partial(g, 1), "f")
+        f = hozon.persistent_cache(functools.partial(g, 1), name="f")
         """, ("g, 1", "g, 2")),
     Case("code of a bound method", """
         class A:
