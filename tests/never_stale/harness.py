@@ -75,7 +75,7 @@ class Project:
     def __init__(self, folder: Path, files: dict[str, str]) -> None:
         self.folder = folder / "project"
         self.home = folder / "home"
-        self.home.mkdir(parents=True)
+        self.home.mkdir(parents=True, exist_ok=True)
         for name, text in files.items():
             path = self.folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -101,7 +101,7 @@ class Project:
             check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
-        assert done.stderr == ""
+        assert done.stderr == "", done.stderr
         lines = done.stdout.splitlines()
         marks = [line for line in lines if line.startswith("RAN")]
         return Output(marks, [line for line in lines if not line.startswith("RAN")])

@@ -632,10 +632,28 @@ PROGRAMS = [
             import hozon
             def deep(x):
                 return x + 1
-            @hozon.cache
+            @hozon.persistent_cache
             def helper(x):
                 return deep(x)
             """}),
+    Case("helper under hozon.cache", """
+        @hozon.cache
+        def helper(x):
+            return x + 1
+        @hozon.persistent_cache
+        def f(x):
+            print("RAN")
+            return helper(x)
+        """, ("x + 1", "x + 2")),
+    Case("helper under hozon.lru_cache", """
+        @hozon.lru_cache(maxsize=8)
+        def helper(x):
+            return x + 1
+        @hozon.persistent_cache
+        def f(x):
+            print("RAN")
+            return helper(x)
+        """, ("x + 1", "x + 2")),
     Case("helper under functools.lru_cache", """
         import functools
         @functools.lru_cache
