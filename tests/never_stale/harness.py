@@ -88,8 +88,8 @@ class Project:
     def store(self) -> Path:
         return self.folder / ".hozon"
 
-    def run(self, launch: Launch = Launch(), *, disabled: bool = False) -> Output:
-        """Runs the program in a fresh process. It must succeed and say nothing on its error stream."""
+    def run(self, launch: Launch = Launch(), *, disabled: bool = False, says: str = "") -> Output:
+        """Runs the program in a fresh process. It must succeed, and say `says` on its error stream."""
         done = subprocess.run(
             [sys.executable, *launch.arguments],
             cwd=self.folder / launch.folder,
@@ -101,7 +101,7 @@ class Project:
             check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
-        assert done.stderr == "", done.stderr
+        assert says in done.stderr if says else not done.stderr, f"said: {done.stderr!r}"
         lines = done.stdout.splitlines()
         marks = [line for line in lines if line.startswith("RAN")]
         return Output(marks, [line for line in lines if not line.startswith("RAN")])

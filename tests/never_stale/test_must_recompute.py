@@ -11,7 +11,7 @@ from pathlib import Path
 from textwrap import indent
 
 import pytest
-from never_stale.harness import Case, Launch, check_recomputes, project_of
+from never_stale.harness import Case, Launch, Output, check_recomputes, project_of
 
 # name, body before, body after
 BODIES = [
@@ -423,6 +423,34 @@ PROGRAMS = [
         def f(x):
             print("RAN")
             return importlib.import_module("local").helper(x)
+        """, ("x + 1", "x + 2"), modules={"local.py": "def helper(x):\n    return x + 1\n"}),
+    Case("module imported by __import__", """
+        @hozon.persistent_cache
+        def f(x):
+            print("RAN")
+            return __import__("local").helper(x)
+        """, ("x + 1", "x + 2"), modules={"local.py": "def helper(x):\n    return x + 1\n"}),
+    Case("helper by eval", """
+        import local
+        @hozon.persistent_cache
+        def f(x):
+            print("RAN")
+            return eval("local.helper(x)")
+        """, ("x + 1", "x + 2"), modules={"local.py": "def helper(x):\n    return x + 1\n"}),
+    Case("helper by a module's vars()", """
+        import local
+        @hozon.persistent_cache
+        def f(x):
+            print("RAN")
+            return vars(local)["helper"](x)
+        """, ("x + 1", "x + 2"), modules={"local.py": "def helper(x):\n    return x + 1\n"}),
+    Case("helper by attrgetter", """
+        import local, operator
+        get = operator.attrgetter("helper")
+        @hozon.persistent_cache
+        def f(x):
+            print("RAN")
+            return get(local)(x)
         """, ("x + 1", "x + 2"), modules={"local.py": "def helper(x):\n    return x + 1\n"}),
     Case("constant imported in the body", """
         @hozon.persistent_cache
@@ -2055,6 +2083,21 @@ IN_ONE_PROCESS = [
         for y in (1, 2):
             print(f(eval(f"lambda x: x + {y}")))
         """),
+    ("implementation of a single dispatch added", """
+        import functools
+        @functools.singledispatch
+        def helper(x):
+            return x
+        @hozon.persistent_cache
+        def f(x):
+            print("RAN")
+            return helper(x)
+        print(f(1), f(1))
+        @helper.register
+        def _(x: int):
+            return x + 7
+        print(f(1), f(1))
+        """),
     ("module loaded again after an edit", """
         import importlib, os, pathlib
         import local
@@ -2069,6 +2112,18 @@ IN_ONE_PROCESS = [
         print(f(1))
         path.write_text("def helper(x):\\n    return x + 1\\n")
         """),
+]  # fmt: skip
+
+
+# Ways to reach code that no analysis can follow: a warning must name them. name, body, what is named
+UNSEEN = [
+    ("a computed module", "import importlib\nname = 'lo' + 'cal'\nreturn importlib.import_module(name).helper(x)",
+     "import_module"),
+    ("a computed module by __import__", "return __import__('lo' + 'cal').helper(x)", "__import__"),
+    ("exec", "space = {}\nexec('from local import helper', space)\nreturn space['helper'](x)", "exec"),
+    ("runpy", "import runpy\nreturn runpy.run_path('local.py')['helper'](x)", "run_path"),
+    ("sys.modules", "import local, sys\nreturn sys.modules['local'].helper(x)", "sys.modules"),
+    ("a frame", "import local, sys\nreturn sys._getframe().f_locals['local'].helper(x)", "_getframe"),
 ]  # fmt: skip
 
 
@@ -2127,6 +2182,14 @@ CASES = [
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_an_edit_recomputes(case: Case, tmp_path: Path) -> None:
     check_recomputes(case, tmp_path)
+
+
+@pytest.mark.parametrize(("name", "body", "named"), UNSEEN, ids=[row[0] for row in UNSEEN])
+def test_what_cannot_be_seen_is_warned_of(name: str, body: str, named: str, tmp_path: Path) -> None:
+    main = f"@hozon.persistent_cache\ndef f(x):\n    print('RAN')\n{indent(body, '    ')}\n"
+    modules = {"local.py": "def helper(x):\n    return x + 1\n"}
+    output = project_of(Case(name, main, modules=modules), tmp_path).run(says=named)
+    assert output == Output(["RAN"], ["2"])
 
 
 @pytest.mark.parametrize(("name", "program"), IN_ONE_PROCESS, ids=[name for name, _ in IN_ONE_PROCESS])
