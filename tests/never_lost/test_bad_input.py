@@ -15,15 +15,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import hozon
 import pytest
+
+import hozon
 from hozon import _runtime
 from never_lost.blocks import run_block
 from never_stale.harness import Project
 
 NAMES = [
-    "a b", "../../outside", "/outside", "a/b\\c", "C:\\x", "CON", "nul.", ".", "..", "-rf", "*?<>|", "\n\r\t", "\0",
-    "\x1b[31mred", "\u202eright to left", "e\u0301", "\u00e9", "\U0001f600", "\udc80", "x" * 5000, "%s{0}", "'; drop --",
+    "a b", "../../outside", "/outside", "a/b\\c", "C:\\x", "CON", "nul.", ".", "..", "-rf", "*?<>|", "\n\r\t",
+    "\0", "\x1b[31mred", "\u202eright to left", "e\u0301", "\u00e9", "\U0001f600", "\udc80", "x" * 5000,
+    "%s{0}", "'; drop --",
 ]  # fmt: skip
 
 
@@ -122,7 +124,9 @@ def test_a_name_that_was_never_saved_is_an_error_with_the_name_in_it(tmp_path: P
     ],
     ids=str,
 )
-def test_a_bad_parameter_is_an_error_that_names_it(parameters: Any, error: Any, text: str, tmp_path: Path) -> None:
+def test_a_bad_parameter_is_an_error_that_names_it(
+    parameters: Any, error: Any, text: str, tmp_path: Path
+) -> None:
     with pytest.raises(error, match=text):
         hozon.persistent_cache(**{"save_path": tmp_path, **parameters})(lambda x: x)
 
@@ -187,7 +191,7 @@ def test_a_home_that_is_a_file_costs_no_value(tmp_path: Path, monkeypatch: pytes
     assert len(warned) == 1
 
 
-@pytest.mark.parametrize("content", [b"", b"short", bytes(31), bytes(1000)], ids=["empty", "short", "31", "long"])
+@pytest.mark.parametrize("content", [b"", b"short", bytes(31), bytes(1000)], ids=len)
 def test_a_damaged_key_of_the_user_costs_no_value(content: bytes, tmp_path: Path) -> None:
     key = tmp_path / "home" / "seal.key"
     key.parent.mkdir()
@@ -241,7 +245,9 @@ def mounted(folder: Path, *arguments: str) -> Iterator[None]:
         subprocess.run(["umount", str(folder)], check=True)
 
 
-def run_program(folder: Path, text: str, *arguments: str, prepare: Callable[[], None] | None = None) -> list[str]:
+def run_program(
+    folder: Path, text: str, *arguments: str, prepare: Callable[[], None] | None = None
+) -> list[str]:
     it = Project(folder, {"main.py": text})
     done = subprocess.run(
         [sys.executable, "main.py", *arguments],
@@ -338,7 +344,8 @@ def test_an_argument_without_a_digest_names_itself_its_type_and_three_ways_out(t
     assert "argument `x` of" in text
     assert "lock" in text
     assert "body" in text
-    assert all(way in text for way in ("close over it", "ignore=['x']", "hozon.register_digest", "__hozon_digest__"))
+    ways = ("close over it", "ignore=['x']", "hozon.register_digest", "__hozon_digest__")
+    assert all(way in text for way in ways)
     assert raised.value.name == "x"
     assert "lock" in raised.value.type_name
 
@@ -381,7 +388,7 @@ def unstorable() -> Iterator[tuple[str, Callable[[], Any]]]:
         return value
 
     yield "lock", threading.Lock
-    yield "open file", lambda: open(os.devnull, encoding="utf-8")
+    yield "open file", lambda: open(os.devnull, encoding="utf-8")  # noqa: SIM115
     yield "generator", lambda: (x for x in (1, 2))
     yield "frame", lambda: sys._getframe()
     yield "raises", lambda: Refuses(RuntimeError("no"))
@@ -392,7 +399,9 @@ def unstorable() -> Iterator[tuple[str, Callable[[], Any]]]:
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.parametrize("make", [row[1] for row in unstorable()], ids=[row[0] for row in unstorable()])
-def test_a_result_that_cannot_be_stored_is_returned_with_one_warning(make: Callable[[], Any], tmp_path: Path) -> None:
+def test_a_result_that_cannot_be_stored_is_returned_with_one_warning(
+    make: Callable[[], Any], tmp_path: Path
+) -> None:
     made: list[Any] = []
 
     def body(make: Callable[[], Any], made: list[Any]) -> Any:

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from never_stale.harness import Project
 
 CALLERS = 8

@@ -4,6 +4,7 @@ A row of `BODIES` is a cached function's body before and after; one of `VALUES` 
 global and as an argument; one of `PROGRAMS` a whole program with an edit in it.
 """
 
+# ruff: noqa: E501  (a row of a table is one line)
 from __future__ import annotations
 
 import os
@@ -11,6 +12,7 @@ from pathlib import Path
 from textwrap import indent
 
 import pytest
+
 from never_stale.harness import Case, Launch, Output, check_recomputes, project_of
 
 # name, body before, body after
