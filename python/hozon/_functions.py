@@ -223,12 +223,17 @@ class CachedFunction:
         if ttl is not None and time.time() - created >= ttl:
             self.front.pop(keyed.key, None)
             return False, None
+        if not is_value:
+            try:
+                value = loads(value, [], namespace=self.namespace)
+            except Exception:
+                # The store gives the same bytes: its course warns, forgets them and computes.
+                self.front.pop(keyed.key, None)
+                return False, None
         store = self.store()
         if store is not None:
             store.record_hit(keyed.key, self.name, seconds)
-        if is_value:
-            return True, value
-        return True, loads(value, [], namespace=self.namespace)
+        return True, value
 
     def remember(self, key: bytes, payload: bytes, value: Any, seconds: float, created: float) -> None:
         """Keeps a small result in memory for the next look-up."""
@@ -259,13 +264,24 @@ class CachedFunction:
             warn_once("damage", self.name, f"{self.name} is computed anew: {turn.why}")
 
     def keep(self, store: Store, keyed: Keyed, value: Any, seconds: float) -> None:
-        if self.options.when is not None and not self.options.when(value, seconds):
+        if not self.is_wanted(value, seconds):
             return
         outputs = self.keep_output(store, keyed, "pickle", value, seconds)
         if outputs is not None:
             _name, _codec, payload, buffers = outputs[0]
             if not buffers and len(payload) <= _FRONT_BYTES:
                 self.remember(keyed.key, payload, value, seconds, time.time())
+
+    def is_wanted(self, value: Any, seconds: float) -> bool:
+        """What the predicate says. One that raises must not cost the user's value: it wants nothing."""
+        if self.options.when is None:
+            return True
+        try:
+            return bool(self.options.when(value, seconds))
+        except Exception as error:
+            why = f"{type(error).__name__}: {error}"
+            warn_once("when", self.name, f"the result of {self.name} is not stored: its `when` raised {why}")
+            return False
 
     def keep_exception(self, store: Store, keyed: Keyed, error: Exception, seconds: float) -> None:
         if self.options.cache_exceptions:
