@@ -7,14 +7,14 @@ use hozon_format::{Digest, Key};
 use hozon_key::pins::Pin;
 use hozon_key::{Node, NodeKind, encode, key_from_parts, node_digest};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyTuple};
+use pyo3::types::{PyBytes, PyDict, PyFunction, PyTuple};
 
 use crate::binding::{Binding, Bound as BoundArgument};
 use crate::distributions;
 use crate::errors;
 use crate::reach::{self, Reached};
 use crate::walk::{Refusal, Walked, Walker};
-use crate::{names, reach_cache};
+use crate::{local_pins, names, reach_cache};
 
 /// hozon's version, as it enters keys at its pin.
 pub(crate) const HOZON_VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -44,6 +44,8 @@ pub(crate) struct Computation {
     binding: Binding,
     ignored: BTreeSet<String>,
     pins: Pins,
+    /// The module that the function stands in.
+    home: String,
     /// A name that is part of the key.
     name: Option<String>,
     /// What the function reached when it was last analysed. The lock is only held with the interpreter
@@ -70,6 +72,7 @@ impl Computation {
             binding,
             ignored,
             pins: Pins::parse(pin_hozon_lib, pin_sys_libs, pin_local_libs)?,
+            home: local_pins::home_of(&function)?,
             name,
             reached: Mutex::new(None),
             function: function.unbind(),
@@ -85,7 +88,7 @@ impl Computation {
     ) -> PyResult<Option<Keyed>> {
         let function = self.function.bind(py);
         let Some(bound) = self.binding.bind(function, args, kwargs)? else { return Ok(None) };
-        let mut walker = Walker::new(py, self.pins.local);
+        let mut walker = Walker::new(py, self.pins.local, &self.home);
         let place = || names::text_attribute(function, "__qualname__");
         let reached = self
             .reached(&mut walker)
@@ -93,7 +96,7 @@ impl Computation {
         walker.touched.extend(reached.packages.iter().cloned());
         let mut arguments = Vec::with_capacity(bound.len());
         for argument in bound {
-            if self.ignored.contains(argument.owner()) {
+            if argument.is_ignored(&self.ignored) {
                 continue;
             }
             let digest = argument_digest(&mut walker, &argument)
@@ -105,10 +108,26 @@ impl Computation {
             .map(Some)
     }
 
+    /// The names of the function's module that its key depends on.
+    fn module_names(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        let mut walker = Walker::new(py, self.pins.local, &self.home);
+        let reached = match self.reached(&mut walker) {
+            Ok(reached) => reached,
+            Err(Refusal::Raised(error)) => return Err(error),
+            Err(Refusal::Undigestible { .. }) => return Ok(Vec::new()),
+        };
+        let globals = self.function.bind(py).getattr_opt("__globals__")?;
+        Ok(globals.map_or_else(Vec::new, |globals| reached.names_in(&globals)))
+    }
+
     /// The code's place, `utils.py:12`; None without source.
     fn place(&self, py: Python<'_>) -> PyResult<Option<String>> {
-        let mut walker = Walker::new(py, self.pins.local);
-        match crate::code::of_function(&mut walker, self.function.bind(py)) {
+        let function = self.function.bind(py);
+        if !function.is_instance_of::<PyFunction>() {
+            return Ok(None);
+        }
+        let mut walker = Walker::new(py, self.pins.local, &self.home);
+        match crate::code::of_function(&mut walker, function) {
             Ok(facts) => Ok(facts.place.clone()),
             Err(Refusal::Raised(error)) => Err(error),
             Err(Refusal::Undigestible { .. }) => Ok(None),
@@ -163,6 +182,7 @@ pub(crate) struct Keyed {
     value_digests: Vec<Digest>,
     arguments: Vec<Input>,
     packages: BTreeSet<String>,
+    home: String,
     name: Option<String>,
     pins: Pins,
 }
@@ -180,6 +200,7 @@ impl Keyed {
         let mut keyed = Self {
             key: Key::from_digest(Digest::of(&[])),
             packages: walker.touched,
+            home: walker.home,
             reached,
             value_digests,
             arguments,
@@ -259,7 +280,7 @@ impl Keyed {
     /// The names of inputs whose digest is no longer what it was when the key was made: the computation
     /// changed them in place.
     fn changed_inputs(&self, py: Python<'_>) -> PyResult<Vec<String>> {
-        let mut walker = Walker::new(py, self.pins.local);
+        let mut walker = Walker::new(py, self.pins.local, &self.home);
         let mut changed = Vec::new();
         for input in &self.arguments {
             let object = input.object.bind(py);
@@ -288,7 +309,7 @@ fn differs<'py>(walker: &mut Walker<'py>, object: &Bound<'py, PyAny>, before: Di
 /// The digest of one value in the value protocol, 32 bytes.
 #[pyfunction]
 pub(crate) fn value_digest<'py>(py: Python<'py>, value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
-    let mut walker = Walker::new(py, Pin::Code);
+    let mut walker = Walker::new(py, Pin::Code, "");
     let digest = walker
         .digest(value)
         .map_err(|refusal| errors::undigestible(py, refusal.named("value"), errors::Input::Argument, "digest"))?;

@@ -95,6 +95,11 @@ impl Reached {
         Node { children, ..Node::new(NodeKind::Group, VALUES) }
     }
 
+    /// Returns the names of one namespace that were looked up.
+    pub(crate) fn names_in(&self, namespace: &Bound<'_, PyAny>) -> Vec<String> {
+        self.guards.iter().filter_map(|guard| guard.name_in(namespace)).collect()
+    }
+
     pub(crate) fn guards_hold(&self, root: &Bound<'_, PyAny>) -> PyResult<bool> {
         for guard in &self.guards {
             if !guard.holds(root)? {
