@@ -91,13 +91,20 @@ MAIN = """
         def times(self, x):
             return helper(x) * self.factor
 
+    class Point:
+        x: int = 2
+
+    @hozon.persistent_cache
+    def of_point(point=Point()):
+        return point.x
+
     def keys(_):
-        return times.cache_key(1), Scaled.times.cache_key(Scaled(2), 1), times.cache_explain(1)
+        return of_point.cache_key(), times.cache_key(1), Scaled.times.cache_key(Scaled(2), 1), times.cache_explain(1)
 
     if __name__ == "__main__":
         times(1)
         mine = keys(0)
-        assert mine[2] == "hit", mine
+        assert mine[-1] == "hit", mine
 """
 
 

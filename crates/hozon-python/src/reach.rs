@@ -214,7 +214,8 @@ pub(crate) fn foreign_package(value: &Bound<'_, PyAny>) -> PyResult<Option<Strin
             return Ok(foreign(place));
         }
     }
-    if module.is_empty() {
+    // In a worker that got a class by value, the module of that name is the worker's own program.
+    if module.is_empty() || module == "__main__" {
         return Ok(None);
     }
     Ok(foreign(places::of_module(py, &module)?))
