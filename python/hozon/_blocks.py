@@ -42,7 +42,7 @@ class CachedBlock:
     def __init__(self, name: str | None, given: dict[str, Any], when: Any) -> None:
         if name is None:
             raise TypeError("a block needs a name: with hozon.persistent_cache('name'):")
-        self.name = name
+        self.name = _config.label(name)
         self.hit = False
         self.key = ""
         self.saved_seconds = 0.0
@@ -203,7 +203,7 @@ class CachedBlock:
         assert self._site is not None
         assert self._store is not None
         values = self._bound_values(frame)
-        if self._options.when is not None and not self._options.when(values, seconds):
+        if not _results.is_worth(self._options.when, values, seconds, self.name):
             return
         gone = [name for name in self._site.deletes if name not in values]
         _results.keep(

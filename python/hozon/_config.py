@@ -104,7 +104,7 @@ def resolve(file: str | None, given: dict[str, Any], *, name: str | None, when: 
             "what the result depends on as an argument (a digest or modification time, say)"
         )
     return Options(
-        name=name,
+        name=None if name is None else label(name),
         folder=_store_folder(values["save_path"], project, from_project="save_path" in layers[3]),
         ttl=_seconds(values["ttl"]),
         ignore=_names(values["ignore"]),
@@ -244,7 +244,10 @@ def _seconds(ttl: Any) -> float | None:
 
 
 def _names(ignore: Any) -> tuple[str, ...]:
-    names = (ignore,) if isinstance(ignore, str) else tuple(ignore)
+    try:
+        names = (ignore,) if isinstance(ignore, str) else tuple(ignore)
+    except TypeError:
+        raise TypeError(f"ignore must hold names of parameters, not {ignore!r}") from None
     for name in names:
         if not isinstance(name, str):
             raise TypeError(f"ignore must hold names of parameters, not {name!r}")
@@ -262,6 +265,16 @@ def _predicate(when: Any) -> Any:
     if when is not None and not callable(when):
         raise TypeError(f"when is {when!r}; it must be a function of (result, seconds)")
     return when
+
+
+def label(name: str) -> str:
+    """A name as UTF-8 can hold it. One with lone surrogates is escaped, so that no other name is like it."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        escaped = name.replace("\\", "\\\\").encode("utf-8", "backslashreplace").decode()
+        return f"\0{escaped}"
+    return name
 
 
 def data_folder() -> str:

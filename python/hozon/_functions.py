@@ -10,6 +10,7 @@ import functools
 import sys
 import time
 from collections import namedtuple
+from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from hozon import _config, _results, _sources
@@ -19,7 +20,7 @@ from hozon._pickling import loads
 from hozon._runtime import WAIT_SECONDS, store_of, warn_once
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Generator
+    from collections.abc import AsyncGenerator, Callable, Generator
 
     from hozon._hozon import Keyed, Store, Turn
 
@@ -57,7 +58,19 @@ class CachedFunction:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A worker gets the texts that the function's code may stand in: it may have no source."""
-        return _rebuild, (self.function, self.options, _sources.to_ship(self.function))
+        return _rebuild, (self.function, self.options, _sources.to_ship(self.function)), self.definitions()
+
+    def definitions(self) -> dict[str, Any]:
+        """The functions, classes and modules of its module that its key needs. A pickle by value has
+        those that the code reads, but not those that its decorators do."""
+        kinds = (FunctionType, ModuleType, type)
+        names = self.computation.module_names()
+        found = {name: self.namespace[name] for name in names if name in self.namespace}
+        return {name: value for name, value in found.items() if isinstance(value, kinds)}
+
+    def __setstate__(self, definitions: dict[str, Any]) -> None:
+        for name, value in definitions.items():
+            self.namespace.setdefault(name, value)
 
     def store(self) -> Store | None:
         return store_of(self.options.folder)
@@ -151,65 +164,65 @@ class CachedFunction:
         begun = _results.begin(store, keyed, self.options.ttl)
         if isinstance(begun, Hit):
             outputs = self.restore(store, keyed, begun)
-            if outputs is not None:
-                items, returned = self.answer(outputs)
-                yield from items
-                return returned
-            return (yield from self.function(*args, **kwargs))
+            if outputs is None:
+                return (yield from self.function(*args, **kwargs))
+            items, returned = self.answer(outputs)
+            return (yield from _replay(items, returned, lambda: self.function(*args, **kwargs)))
         try:
-            return (yield from self.record(store, keyed, begun, self.function(*args, **kwargs)))
+            self.note_miss(store, keyed, begun)
+            seen = _Items(self.name)
+            started = time.perf_counter()
+            returned = yield from _driven(self.function(*args, **kwargs), seen)
+            if seen.hold():
+                self.keep(store, keyed, (seen.items, returned), time.perf_counter() - started)
+            return returned
         finally:
             begun.close()
 
-    def record(
-        self, store: Store, keyed: Keyed, turn: Turn, generator: Generator[Any, Any, Any]
-    ) -> Generator[Any, Any, Any]:
-        """Runs a generator and stores what it gave, if it was run to its end and sent nothing."""
-        self.note_miss(store, keyed, turn)
-        items = _Items(self.name)
-        started = time.perf_counter()
-        sent = None
-        try:
-            while True:
-                try:
-                    item = generator.send(sent) if sent is not None else next(generator)
-                except StopIteration as stop:
-                    if items.hold():
-                        seconds = time.perf_counter() - started
-                        self.keep(store, keyed, (items.items, stop.value), seconds)
-                    return stop.value
-                items.add(item)
-                sent = yield item
-                items.was_sent(sent)
-        finally:
-            generator.close()
-
-    async def generate_async(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> AsyncIterator[Any]:
-        """A call of an asynchronous generator function."""
+    async def generate_async(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> AsyncGenerator[Any, Any]:
+        """A call of an asynchronous generator function: gives what drives it, with what keeps it."""
         keyed = None if _config.disabled() else self.computation.keyed(args, kwargs)
         store = self.store() if keyed is not None else None
         if keyed is None or store is None:
-            async for item in self.function(*args, **kwargs):
-                yield item
-            return
+            return self.function(*args, **kwargs)
         begun = await _results.begin_in_task(store, keyed, self.options.ttl)
         if isinstance(begun, Hit):
             outputs = self.restore(store, keyed, begun)
-            source = self.function(*args, **kwargs) if outputs is None else _replay(self.answer(outputs)[0])
-            async for item in source:
-                yield item
-            return
+            if outputs is None:
+                return self.function(*args, **kwargs)
+            return _replay_async(self.answer(outputs)[0], lambda: self.function(*args, **kwargs))
+        return self.record_async(store, keyed, begun, self.function(*args, **kwargs))
+
+    async def record_async(
+        self, store: Store, keyed: Keyed, turn: Any, generator: AsyncGenerator[Any, Any]
+    ) -> AsyncGenerator[Any, Any]:
+        """Runs an asynchronous generator and stores what it gave, if it ran to its end by itself."""
         try:
-            self.note_miss(store, keyed, begun)
-            items = _Items(self.name)
+            self.note_miss(store, keyed, turn)
+            seen = _Items(self.name)
             started = time.perf_counter()
-            async for item in self.function(*args, **kwargs):
-                items.add(item)
-                yield item
-            if items.hold():
-                self.keep(store, keyed, (items.items, None), time.perf_counter() - started)
+            sent = thrown = None
+            try:
+                while True:
+                    try:
+                        item = await _advanced(generator, sent, thrown)
+                    except StopAsyncIteration:
+                        break
+                    thrown = None
+                    seen.add(item)
+                    try:
+                        sent = yield item
+                    except GeneratorExit:
+                        raise
+                    except BaseException as error:
+                        sent, thrown = None, error
+                    seen.was_sent(sent, thrown)
+            finally:
+                await generator.aclose()
+            if seen.hold():
+                self.keep(store, keyed, (seen.items, None), time.perf_counter() - started)
         finally:
-            begun.close()
+            turn.close()
 
     # Parts.
 
@@ -264,24 +277,13 @@ class CachedFunction:
             warn_once("damage", self.name, f"{self.name} is computed anew: {turn.why}")
 
     def keep(self, store: Store, keyed: Keyed, value: Any, seconds: float) -> None:
-        if not self.is_wanted(value, seconds):
+        if not _results.is_worth(self.options.when, value, seconds, self.name):
             return
         outputs = self.keep_output(store, keyed, "pickle", value, seconds)
         if outputs is not None:
             _name, _codec, payload, buffers = outputs[0]
             if not buffers and len(payload) <= _FRONT_BYTES:
                 self.remember(keyed.key, payload, value, seconds, time.time())
-
-    def is_wanted(self, value: Any, seconds: float) -> bool:
-        """What the predicate says. One that raises must not cost the user's value: it wants nothing."""
-        if self.options.when is None:
-            return True
-        try:
-            return bool(self.options.when(value, seconds))
-        except Exception as error:
-            why = f"{type(error).__name__}: {error}"
-            warn_once("when", self.name, f"the result of {self.name} is not stored: its `when` raised {why}")
-            return False
 
     def keep_exception(self, store: Store, keyed: Keyed, error: Exception, seconds: float) -> None:
         if self.options.cache_exceptions:
@@ -323,8 +325,10 @@ class CachedFunction:
         store = self.store()
         if store is None:
             return f"the store {self.options.folder} cannot be used"
-        if store.get(keyed.key) is not None:
-            return "hit"
+        hit = store.get(keyed.key)
+        if hit is not None:
+            too_old = _results.is_too_old(hit, self.options.ttl)
+            return f"older than its ttl of {self.options.ttl:g} seconds" if too_old else "hit"
         return "\n".join(store.explain(keyed.key, keyed.recipe(), self.name))
 
     def forget(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
@@ -357,12 +361,14 @@ class _Items:
         self.items.append(item)
         self.digests.append(None if type(item) in _ATOMS else _digest(item))
 
-    def was_sent(self, sent: Any) -> None:
-        self.interactive = self.interactive or sent is not None
+    def was_sent(self, sent: Any, thrown: BaseException | None) -> None:
+        self.interactive = self.interactive or sent is not None or thrown is not None
 
     def hold(self) -> bool:
         if self.interactive:
-            warn_once("sent", self.name, f"{self.name} was sent values, so its items are not stored")
+            warn_once(
+                "sent", self.name, f"{self.name} was sent values or exceptions, so its items are not stored"
+            )
             return False
         for item, digest in zip(self.items, self.digests, strict=True):
             if digest is not None and _digest(item) != digest:
@@ -381,9 +387,95 @@ def _digest(value: Any) -> bytes | None:
         return None
 
 
-async def _replay(items: list[Any]) -> AsyncIterator[Any]:
-    for item in items:
-        yield item
+def _driven(
+    generator: Generator[Any, Any, Any],
+    seen: _Items | None,
+    sent: Any = None,
+    thrown: BaseException | None = None,
+) -> Generator[Any, Any, Any]:
+    """`yield from`, with an eye on what goes to and fro."""
+    try:
+        while True:
+            try:
+                # `next` suits iterators that are no generators.
+                idle = sent is None and thrown is None
+                item = next(generator) if idle else _resumed(generator, sent, thrown)
+            except StopIteration as stop:
+                return stop.value
+            thrown = None
+            if seen is not None:
+                seen.add(item)
+            try:
+                sent = yield item
+            except GeneratorExit:
+                raise
+            except BaseException as error:
+                sent, thrown = None, error
+            if seen is not None:
+                seen.was_sent(sent, thrown)
+    finally:
+        generator.close()
+
+
+def _resumed(generator: Generator[Any, Any, Any], sent: Any, thrown: BaseException | None) -> Any:
+    return generator.send(sent) if thrown is None else generator.throw(thrown)
+
+
+def _replay(
+    items: list[Any], returned: Any, start: Callable[[], Generator[Any, Any, Any]]
+) -> Generator[Any, Any, Any]:
+    """Gives stored items. A value or an exception that is sent needs the generator itself, which is run
+    to the same item then."""
+    for index, item in enumerate(items):
+        sent = thrown = None
+        try:
+            sent = yield item
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            thrown = error
+        if sent is not None or thrown is not None:
+            generator = start()
+            for _ in range(index + 1):
+                next(generator)
+            return (yield from _driven(generator, None, sent, thrown))
+    return returned
+
+
+async def _advanced(generator: AsyncGenerator[Any, Any], sent: Any, thrown: BaseException | None) -> Any:
+    return await (generator.asend(sent) if thrown is None else generator.athrow(thrown))
+
+
+async def _replay_async(
+    items: list[Any], start: Callable[[], AsyncGenerator[Any, Any]]
+) -> AsyncGenerator[Any, Any]:
+    """As `_replay`, for an asynchronous generator."""
+    generator = None
+    sent = thrown = None
+    index = 0
+    try:
+        while True:
+            if generator is None and (sent is not None or thrown is not None):
+                generator = start()
+                for _ in range(index):
+                    await anext(generator)
+            if generator is None and index == len(items):
+                return
+            try:
+                item = items[index] if generator is None else await _advanced(generator, sent, thrown)
+            except StopAsyncIteration:
+                return
+            index += 1
+            sent = thrown = None
+            try:
+                sent = yield item
+            except GeneratorExit:
+                raise
+            except BaseException as error:
+                thrown = error
+    finally:
+        if generator is not None:
+            await generator.aclose()
 
 
 def _rebuild(
@@ -436,9 +528,24 @@ def _coroutine_wrapper(cached: CachedFunction) -> Any:
 
 
 def _async_generator_wrapper(cached: CachedFunction) -> Any:
-    async def wrapper(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
-        async for item in cached.generate_async(args, kwargs):
-            yield item
+    async def wrapper(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
+        generator = await cached.generate_async(args, kwargs)
+        sent = thrown = None
+        try:
+            while True:
+                try:
+                    item = await _advanced(generator, sent, thrown)
+                except StopAsyncIteration:
+                    return
+                sent = thrown = None
+                try:
+                    sent = yield item
+                except GeneratorExit:
+                    raise
+                except BaseException as error:
+                    thrown = error
+        finally:
+            await generator.aclose()
 
     return wrapper
 

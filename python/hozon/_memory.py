@@ -351,9 +351,7 @@ async def _await(memory: Memory, args: tuple[Any, ...], kwargs: dict[str, Any]) 
             _waiting.pop(task, None)
 
 
-async def _compute(
-    memory: Memory, missing: Missing, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Any:
+async def _compute(memory: Memory, missing: Missing, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     memory._note_run(missing, args, kwargs)
     started = time.perf_counter()
     result = await memory.__wrapped__(*args, **kwargs)

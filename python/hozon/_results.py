@@ -111,6 +111,18 @@ def keep(
     return outputs
 
 
+def is_worth(when: Any, result: Any, seconds: float, name: str) -> bool:
+    """What the user's `when` says of a result. A fault in it is warned of: then nothing is stored."""
+    if when is None:
+        return True
+    try:
+        return bool(when(result, seconds))
+    except Exception as error:
+        why = f"{type(error).__name__}: {error}"
+        warn_once("when", name, f"`when` of {name} failed ({why}), so the result is not stored")
+        return False
+
+
 async def begin_in_task(store: Store, keyed: Keyed, ttl: float | None) -> Hit | Turn:
     """As `begin`, for a task of an event loop: it pauses instead of blocking the loop."""
     import asyncio

@@ -36,7 +36,7 @@ def save(function: Callable[[], T], name: str, *, save_path: Any = UNSET, ttl: A
         UndigestibleError: A value that the function reads has no digest.
         ValueError: The name is empty.
     """
-    _check(name)
+    name = _checked(name)
     if _config.disabled():
         return function()
     options = _options(file_of(function), save_path, ttl)
@@ -83,7 +83,7 @@ def load(name: str, *, save_path: Any = UNSET) -> Any:
         NotSavedError: Nothing is saved under the name, or it is gone or damaged.
         StoreError: The store cannot be used.
     """
-    _check(name)
+    name = _checked(name)
     caller = sys._getframe(1)
     options = _options(_existing(caller.f_globals.get("__file__")), save_path, UNSET)
     store = open_store(options.folder)
@@ -102,11 +102,12 @@ def load(name: str, *, save_path: Any = UNSET) -> Any:
     return outputs[""][1]
 
 
-def _check(name: Any) -> None:
+def _checked(name: Any) -> str:
     if not isinstance(name, str):
         raise TypeError(f"the name must be a str, not {name!r}")
     if not name:
         raise ValueError("the name is empty; give the result a name to load it by")
+    return _config.label(name)
 
 
 def _options(file: str | None, save_path: Any, ttl: Any) -> _config.Options:

@@ -213,11 +213,13 @@ def files_of_module(name: str) -> list[str]:
     """The files that may hold a module's source: its own, or the cells of a notebook, newest first."""
     module = sys.modules.get(name)
     file = getattr(module, "__file__", None)
+    # In a worker, the main program of the sender stands in what was sent.
+    sent = list(_shipped) if name == "__main__" else []
     if isinstance(file, str):
-        return [file]
+        return [*sent, file]
     line_cache = sys.modules.get("linecache")
     cells = list(line_cache.cache) if line_cache is not None and name == "__main__" else []
-    return [cell for cell in reversed(cells) if "ipykernel" in cell or cell.startswith("<ipython")]
+    return sent + [cell for cell in reversed(cells) if "ipykernel" in cell or cell.startswith("<ipython")]
 
 
 # A longer text is not sent along with a pickled function.

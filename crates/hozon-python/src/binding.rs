@@ -33,9 +33,10 @@ pub(crate) struct Bound<'py> {
 }
 
 impl Bound<'_> {
-    /// The parameter that the argument belongs to.
-    pub(crate) fn owner(&self) -> &str {
-        self.label.split('[').next().unwrap_or(&self.label)
+    /// Tells whether the argument is left out of keys: its parameter, or its own name in `**kwargs`.
+    pub(crate) fn is_ignored(&self, ignored: &BTreeSet<String>) -> bool {
+        let mut names = self.label.trim_end_matches(']').splitn(2, '[');
+        names.any(|name| ignored.contains(name))
     }
 }
 
@@ -64,7 +65,10 @@ impl Binding {
 
     /// Refuses names to ignore that no parameter has: a misspelt one would silently do nothing.
     pub(crate) fn check_ignored(&self, ignored: &BTreeSet<String>) -> PyResult<()> {
-        let Some(parameters) = &self.0 else { return Ok(()) };
+        let Some(parameters) = &self.0 else {
+            let message = "ignore needs the names of parameters, which only Python functions have: write a function around this callable";
+            return if ignored.is_empty() { Ok(()) } else { Err(PyValueError::new_err(message)) };
+        };
         Python::attach(|py| {
             let mut known: BTreeSet<String> =
                 parameters.names.iter().map(|name| name.bind(py).to_string_lossy().into_owned()).collect();

@@ -145,7 +145,8 @@ fn items<'py>(mapping: &Bound<'py, PyAny>) -> PyResult<BTreeMap<String, Bound<'p
 
 impl BlockSite {
     fn make_key<'py>(&self, py: Python<'py>, scope: &Scope<'py>, name: String, pins: Pins) -> Walked<Keyed> {
-        let mut walker = Walker::new(py, pins.local);
+        let home = scope.globals.get_item("__name__")?.and_then(|name| name.extract::<String>().ok()).unwrap_or_default();
+        let mut walker = Walker::new(py, pins.local, &home);
         let root = py.None().into_bound(py);
         let mut builder = Builder::new(&mut walker, &root);
         let number = builder.add_definition(NodeKind::Computation, "body".to_owned());

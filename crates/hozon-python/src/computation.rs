@@ -14,7 +14,7 @@ use crate::distributions;
 use crate::errors;
 use crate::reach::{self, Reached};
 use crate::walk::{Refusal, Walked, Walker};
-use crate::{names, reach_cache};
+use crate::{local_pins, names, reach_cache};
 
 /// hozon's version, as it enters keys at its pin.
 pub(crate) const HOZON_VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -44,6 +44,8 @@ pub(crate) struct Computation {
     binding: Binding,
     ignored: BTreeSet<String>,
     pins: Pins,
+    /// The module that the function stands in.
+    home: String,
     /// A name that is part of the key.
     name: Option<String>,
     /// What the function reached when it was last analysed. The lock is only held with the interpreter
@@ -70,6 +72,7 @@ impl Computation {
             binding,
             ignored,
             pins: Pins::parse(pin_hozon_lib, pin_sys_libs, pin_local_libs)?,
+            home: local_pins::home_of(&function)?,
             name,
             reached: Mutex::new(None),
             function: function.unbind(),
@@ -85,7 +88,7 @@ impl Computation {
     ) -> PyResult<Option<Keyed>> {
         let function = self.function.bind(py);
         let Some(bound) = self.binding.bind(function, args, kwargs)? else { return Ok(None) };
-        let mut walker = Walker::new(py, self.pins.local);
+        let mut walker = Walker::new(py, self.pins.local, &self.home);
         let place = || names::text_attribute(function, "__qualname__");
         let reached = self
             .reached(&mut walker)
@@ -97,10 +100,26 @@ impl Computation {
             .map(Some)
     }
 
+    /// The names of the function's module that its key depends on.
+    fn module_names(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        let mut walker = Walker::new(py, self.pins.local, &self.home);
+        let reached = match self.reached(&mut walker) {
+            Ok(reached) => reached,
+            Err(Refusal::Raised(error)) => return Err(error),
+            Err(Refusal::Undigestible { .. }) => return Ok(Vec::new()),
+        };
+        let globals = self.function.bind(py).getattr_opt("__globals__")?;
+        Ok(globals.map_or_else(Vec::new, |globals| reached.names_in(&globals)))
+    }
+
     /// The code's place, `utils.py:12`; None without source.
     fn place(&self, py: Python<'_>) -> PyResult<Option<String>> {
-        let mut walker = Walker::new(py, self.pins.local);
-        match crate::code::of_function(&mut walker, self.function.bind(py)) {
+        let function = self.function.bind(py);
+        if !function.is_instance_of::<PyFunction>() {
+            return Ok(None);
+        }
+        let mut walker = Walker::new(py, self.pins.local, &self.home);
+        match crate::code::of_function(&mut walker, function) {
             Ok(facts) => Ok(facts.place.clone()),
             Err(Refusal::Raised(error)) => Err(error),
             Err(Refusal::Undigestible { .. }) => Ok(None),
@@ -130,6 +149,7 @@ impl Computation {
     pub(crate) fn of(function: &Bound<'_, PyAny>, pins: Pins) -> PyResult<Self> {
         Ok(Self {
             binding: Binding::of(function)?,
+            home: local_pins::home_of(function)?,
             ignored: BTreeSet::new(),
             pins,
             name: None,
@@ -147,7 +167,7 @@ impl Computation {
     }
 
     pub(crate) fn walker<'py>(&self, py: Python<'py>) -> Walker<'py> {
-        Walker::new(py, self.pins.local)
+        Walker::new(py, self.pins.local, &self.home)
     }
 
     /// Makes an exception of a refusal.
@@ -164,7 +184,7 @@ impl Computation {
     ) -> PyResult<Vec<Input>> {
         let mut inputs = Vec::with_capacity(bound.len());
         for argument in bound {
-            if self.ignored.contains(argument.owner()) {
+            if argument.is_ignored(&self.ignored) {
                 continue;
             }
             let digest = self
@@ -232,6 +252,7 @@ pub(crate) struct Keyed {
     value_digests: Vec<Digest>,
     arguments: Vec<Input>,
     packages: BTreeSet<String>,
+    home: String,
     name: Option<String>,
     pins: Pins,
 }
@@ -249,6 +270,7 @@ impl Keyed {
         let mut keyed = Self {
             key: Key::from_digest(Digest::of(&[])),
             packages: walker.touched,
+            home: walker.home,
             reached,
             value_digests,
             arguments,
@@ -343,7 +365,7 @@ impl Keyed {
     /// The names of inputs whose digest is no longer what it was when the key was made: the computation
     /// changed them in place.
     fn changed_inputs(&self, py: Python<'_>) -> PyResult<Vec<String>> {
-        let mut walker = Walker::new(py, self.pins.local);
+        let mut walker = Walker::new(py, self.pins.local, &self.home);
         let mut changed = Vec::new();
         for input in &self.arguments {
             if input.has_changed(&mut walker)? {
@@ -371,7 +393,7 @@ pub(crate) fn differs<'py>(walker: &mut Walker<'py>, object: &Bound<'py, PyAny>,
 /// The digest of one value in the value protocol, 32 bytes.
 #[pyfunction]
 pub(crate) fn value_digest<'py>(py: Python<'py>, value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
-    let mut walker = Walker::new(py, Pin::Code);
+    let mut walker = Walker::new(py, Pin::Code, "");
     let digest = walker.digest(value).map_err(|refusal| {
         errors::undigestible(py, refusal.named("value"), errors::Input::Argument, "digest")
     })?;

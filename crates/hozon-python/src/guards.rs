@@ -55,6 +55,14 @@ impl Guard {
         Ok(Self::Class { class: (!is_root).then(|| class.clone().into_any().unbind()), bases, items })
     }
 
+    /// Returns the name that the guard watches, if it is one of this namespace.
+    pub(crate) fn name_in(&self, namespace: &Bound<'_, PyAny>) -> Option<String> {
+        match self {
+            Self::Slot { namespace: own, name, .. } if own.is(namespace) => Some(name.to_string()),
+            _ => None,
+        }
+    }
+
     /// Tells whether the guard holds; `root` is the object that the analysis started from.
     pub(crate) fn holds(&self, root: &Bound<'_, PyAny>) -> PyResult<bool> {
         let py = root.py();

@@ -13,6 +13,7 @@ mod distributions;
 mod errors;
 mod guards;
 mod hooks;
+mod local_pins;
 mod mapped;
 mod memory;
 mod memory_call;

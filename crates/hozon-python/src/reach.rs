@@ -95,6 +95,11 @@ impl Reached {
         Node { children, ..Node::new(NodeKind::Group, VALUES) }
     }
 
+    /// Returns the names of one namespace that were looked up.
+    pub(crate) fn names_in(&self, namespace: &Bound<'_, PyAny>) -> Vec<String> {
+        self.guards.iter().filter_map(|guard| guard.name_in(namespace)).collect()
+    }
+
     /// Calls `visit` for each reference that is held here.
     pub(crate) fn visit(&self, visit: &mut dyn FnMut(*mut pyo3::ffi::PyObject)) {
         self.values.iter().for_each(|slot| visit(slot.object.as_ptr()));
@@ -234,7 +239,8 @@ pub(crate) fn foreign_package(value: &Bound<'_, PyAny>) -> PyResult<Option<Strin
             return Ok(foreign(place));
         }
     }
-    if module.is_empty() {
+    // In a worker that got a class by value, the module of that name is the worker's own program.
+    if module.is_empty() || module == "__main__" {
         return Ok(None);
     }
     Ok(foreign(places::of_module(py, &module)?))

@@ -15,7 +15,7 @@ use crate::reach::{self, Definition, Edge, Numbers, Pending, Reached, Target, Va
 use crate::reach_class;
 use crate::reach_path;
 use crate::walk::{Refusal, Walked, Walker};
-use crate::{names, places};
+use crate::{local_pins, names, places};
 
 /// Names of a module that say where it is and how it was loaded: no part of what it computes.
 const MODULE_FACTS: [&str; 9] = [
@@ -29,6 +29,9 @@ const MODULE_FACTS: [&str; 9] = [
     "__class__",
     "__path__",
 ];
+
+/// What explanations call a callable that is no function.
+const CALLABLE: &str = "the callable";
 
 pub(crate) struct Builder<'walk, 'py> {
     py: Python<'py>,
@@ -94,8 +97,25 @@ impl<'walk, 'py> Builder<'walk, 'py> {
 
     pub(crate) fn run(&mut self) -> Walked<()> {
         let root = self.root.clone();
+        if reach::definition_kind(&root).is_none() {
+            return self.run_object(&root);
+        }
         let number = self.number_of(&root);
         self.reached.definitions[number].kind = NodeKind::Computation;
+        self.run_pending()
+    }
+
+    /// A callable that is no function, a bound method or a partial object, say: its value is an input.
+    fn run_object(&mut self, root: &Bound<'py, PyAny>) -> Walked<()> {
+        let number = self.add_definition(NodeKind::Computation, names::type_name(&root.get_type()));
+        self.reached.definitions[number].own = named_digest("a callable object");
+        let mut edges = Vec::new();
+        if is_named(root)? {
+            self.target_edges(root, CALLABLE, &[], &mut edges)?;
+        } else {
+            self.value_edge(root, CALLABLE.to_owned(), CALLABLE, None, &mut edges)?;
+        }
+        self.reached.definitions[number].edges = edges;
         self.run_pending()
     }
 
@@ -192,10 +212,14 @@ impl<'walk, 'py> Builder<'walk, 'py> {
         Ok(hasher.finish())
     }
 
-    fn is_of_hozon(&self, decorator: &Fragment, scope: &Scope<'py>) -> PyResult<bool> {
+    fn is_of_hozon(&mut self, decorator: &Fragment, scope: &Scope<'py>) -> PyResult<bool> {
         for read in &decorator.reads {
-            let Some(found) = lookup(scope, &read.path[0])? else { continue };
+            let name = &read.path[0];
+            let Some(found) = lookup(scope, name)? else { continue };
             if names::is_of_hozon(&found) {
+                if !scope.cells.contains_key(name) {
+                    self.reached.guards.push(Guard::slot(&scope.globals, name, Some(&found)));
+                }
                 return Ok(true);
             }
         }
@@ -401,6 +425,10 @@ impl<'walk, 'py> Builder<'walk, 'py> {
             Err(raised) => return Err(raised),
         };
         let Some((_, Some(namespace))) = owner else { return Err(refusal.named(&label)) };
+        if let Some(version) = local_pins::namespace_at_pin(self.walker, &namespace)? {
+            edges.push(named(label, &format!("{version}:{name}")));
+            return Ok(());
+        }
         match reach_path::path_definition(self, &namespace, name, &label)? {
             Some(number) => {
                 edges.push(Edge { label, target: Target::Definition(number) });
@@ -459,9 +487,23 @@ impl<'walk, 'py> Builder<'walk, 'py> {
         if reach::definition_kind(object).is_none() {
             return self.value_edge(object, label.to_owned(), label, None, edges);
         }
+        if let Some(name) = local_pins::name_at_pin(self.walker, object)? {
+            self.guard_version(object)?;
+            edges.push(named(label.to_owned(), &name));
+            return Ok(());
+        }
         let number = self.number_of(object);
         edges.push(Edge { label: label.to_owned(), target: Target::Definition(number) });
         self.function_attribute_edge(object, label, rest, edges)
+    }
+
+    /// A version may be another after a reload.
+    fn guard_version(&mut self, object: &Bound<'py, PyAny>) -> PyResult<()> {
+        for namespace in local_pins::namespaces_of(object)? {
+            let version = namespace.get_item(local_pins::VERSION)?;
+            self.reached.guards.push(Guard::slot(&namespace, local_pins::VERSION, version.as_ref()));
+        }
+        Ok(())
     }
 
     /// A function may carry values as attributes: `clean.rate`.

@@ -8,7 +8,7 @@ use crate::code::CodeFacts;
 use crate::names;
 
 /// Names in a class's namespace that Python itself puts there, or that the class's source says all of.
-const NOT_INPUTS: [&str; 24] = [
+const NOT_INPUTS: [&str; 25] = [
     "__module__",
     "__qualname__",
     "__doc__",
@@ -30,6 +30,7 @@ const NOT_INPUTS: [&str; 24] = [
     "__dataclass_fields__",
     "__dataclass_params__",
     "__classcell__",
+    "__slotnames__",
     "__hash__",
     "__subclasshook__",
     "__init_subclass__",

@@ -16,7 +16,7 @@ use pyo3::types::{
 
 use crate::buffers;
 use crate::reach;
-use crate::{hooks, names};
+use crate::{hooks, local_pins, names};
 
 /// Why a value has no digest.
 pub(crate) enum Refusal {
@@ -75,6 +75,8 @@ pub(crate) struct Walker<'py> {
     py: Python<'py>,
     /// How local code counts: by what it says, or by a version.
     pub(crate) local_pin: Pin,
+    /// The module of the computation: its code counts as it is written, whatever the pin.
+    pub(crate) home: String,
     writer: ValueWriter,
     /// Digests of nodes that are referenced from several places. The references keep the addresses valid.
     shared: HashMap<usize, (Bound<'py, PyAny>, Digest)>,
@@ -92,10 +94,11 @@ pub(crate) struct Walker<'py> {
 }
 
 impl<'py> Walker<'py> {
-    pub(crate) fn new(py: Python<'py>, local_pin: Pin) -> Self {
+    pub(crate) fn new(py: Python<'py>, local_pin: Pin, home: &str) -> Self {
         Self {
             py,
             local_pin,
+            home: home.to_owned(),
             writer: ValueWriter::new(),
             shared: HashMap::new(),
             ancestors: Vec::new(),
@@ -329,7 +332,10 @@ impl<'py> Walker<'py> {
             self.writer.end();
             return Ok(());
         }
-        let digest = self.code_digest(value)?;
+        let digest = match local_pins::name_at_pin(self, value)? {
+            Some(name) => Digest::of(name.as_bytes()),
+            None => self.code_digest(value)?,
+        };
         self.writer.begin(Tag::Wrapper);
         self.writer.reference(Tag::Code, &digest);
         self.writer.end();
@@ -363,7 +369,10 @@ impl<'py> Walker<'py> {
                 self.touched.insert(package);
             }
             None => {
-                let digest = self.code_digest(module)?;
+                let digest = match local_pins::name_at_pin(self, module)? {
+                    Some(name) => Digest::of(name.as_bytes()),
+                    None => self.code_digest(module)?,
+                };
                 self.writer.reference(Tag::Code, &digest);
             }
         }
