@@ -69,10 +69,10 @@ impl Guard {
             }
             Self::Function { function, parts, keyword_defaults } => {
                 let function = function.as_ref().map_or(root, |function| function.bind(py));
-                if let Some(holds) = direct::has_parts(function, parts) {
-                    if !holds || keyword_defaults.is_empty() {
-                        return Ok(holds);
-                    }
+                if let Some(holds) = direct::has_parts(function, parts)
+                    && (!holds || keyword_defaults.is_empty())
+                {
+                    return Ok(holds);
                 }
                 let now = function_parts(function)?;
                 if !now.iter().zip(parts).all(|(now, then)| now.is(then)) {
@@ -181,9 +181,9 @@ fn class_is_unchanged(
     }
     let now = class_items(class)?;
     let pairs = now.iter().zip(items);
-    let unchanged = pairs.into_iter().all(|((name, value), (old_name, old_value))| {
-        value.is(old_value) && name.is(old_name)
-    });
+    let unchanged = pairs
+        .into_iter()
+        .all(|((name, value), (old_name, old_value))| value.is(old_value) && name.is(old_name));
     Ok(now.len() == items.len() && unchanged)
 }
 
@@ -219,10 +219,8 @@ mod direct {
         Some(readers.map(|read| {
             // SAFETY: it is a function, and the readers give borrowed references, or null for None.
             #[expect(unsafe_code, reason = "see above")]
-            unsafe {
-                Bound::from_borrowed_ptr_or_opt(py, read(function.as_ptr()))
-            }
-            .unwrap_or_else(|| py.None().into_bound(py))
+            unsafe { Bound::from_borrowed_ptr_or_opt(py, read(function.as_ptr())) }
+                .unwrap_or_else(|| py.None().into_bound(py))
         }))
     }
 

@@ -165,7 +165,8 @@ impl State {
         code: Option<Arc<Node>>,
         digests: Vec<Digest>,
     ) -> Arc<Self> {
-        let whole = node_digest(NodeKind::Group, "state", None, &[reached.code, reached.values_digest(&digests)]);
+        let whole =
+            node_digest(NodeKind::Group, "state", None, &[reached.code, reached.values_digest(&digests)]);
         let mut tag = StateTag::default();
         tag.copy_from_slice(&whole.as_bytes()[..16]);
         Arc::new(Self {
@@ -311,7 +312,12 @@ impl Core {
                 if digests == kept.digests {
                     return Ok(kept);
                 }
-                return Ok(self.enter(State::new(py, kept.reached.clone(), Some(kept.code.clone()), digests)));
+                return Ok(self.enter(State::new(
+                    py,
+                    kept.reached.clone(),
+                    Some(kept.code.clone()),
+                    digests,
+                )));
             }
         }
         let reached = self.computation.reached(&mut walker).map_err(refused)?;
@@ -320,7 +326,8 @@ impl Core {
     }
 
     fn enter(&self, state: Arc<State>) -> Arc<State> {
-        let before = self.current.try_borrow_mut().ok().and_then(|mut current| current.replace(state.clone()));
+        let before =
+            self.current.try_borrow_mut().ok().and_then(|mut current| current.replace(state.clone()));
         drop(before);
         state
     }
@@ -459,7 +466,8 @@ impl Core {
             match &last.arguments {
                 LastArguments::Digested(node) => return Ok(Some((code, values, node.clone()))),
                 LastArguments::Plain(args, kwargs) => {
-                    let kwargs = kwargs.as_ref().map_or_else(|| PyDict::new(py), |kwargs| kwargs.bind(py).clone());
+                    let kwargs =
+                        kwargs.as_ref().map_or_else(|| PyDict::new(py), |kwargs| kwargs.bind(py).clone());
                     (code, values, (args.bind(py).clone(), kwargs))
                 }
             }
@@ -508,7 +516,8 @@ impl Core {
         let (Ok(current), Some(last)) = (self.current.try_borrow(), self.computation.last_reached()) else {
             return;
         };
-        let current = current.as_ref().filter(|state| Arc::strong_count(state) == 1).map(|state| &state.reached);
+        let current =
+            current.as_ref().filter(|state| Arc::strong_count(state) == 1).map(|state| &state.reached);
         let last = last.as_ref();
         match (current, last) {
             (Some(current), Some(last)) if Arc::ptr_eq(current, last) => {
