@@ -303,22 +303,18 @@ impl Core {
         let refused = |refusal| self.computation.refused(py, refusal, errors::Input::Variable);
         let mut walker = self.computation.walker(py);
         let kept = self.current.try_borrow().ok().and_then(|current| current.clone());
-        if let Some(kept) = kept {
-            if kept.reached.guards_hold(self.computation.function().bind(py))? {
-                if !kept.unsettled {
-                    return Ok(kept);
-                }
-                let digests = kept.reached.value_digests(&mut walker).map_err(refused)?;
-                if digests == kept.digests {
-                    return Ok(kept);
-                }
-                return Ok(self.enter(State::new(
-                    py,
-                    kept.reached.clone(),
-                    Some(kept.code.clone()),
-                    digests,
-                )));
+        if let Some(kept) = kept
+            && kept.reached.guards_hold(self.computation.function().bind(py))?
+        {
+            if !kept.unsettled {
+                return Ok(kept);
             }
+            let digests = kept.reached.value_digests(&mut walker).map_err(refused)?;
+            if digests == kept.digests {
+                return Ok(kept);
+            }
+            let (reached, code) = (kept.reached.clone(), Some(kept.code.clone()));
+            return Ok(self.enter(State::new(py, reached, code, digests)));
         }
         let reached = self.computation.reached(&mut walker).map_err(refused)?;
         let digests = reached.value_digests(&mut walker).map_err(refused)?;
@@ -502,11 +498,11 @@ impl Core {
         if let Ok(table) = self.table.try_borrow() {
             table.visit(visit);
         }
-        if let Ok(last) = self.last.try_borrow() {
-            if let Some(LastRun { arguments: LastArguments::Plain(args, kwargs), .. }) = &*last {
-                visit(args.as_ptr());
-                kwargs.iter().for_each(|kwargs| visit(kwargs.as_ptr()));
-            }
+        if let Ok(last) = self.last.try_borrow()
+            && let Some(LastRun { arguments: LastArguments::Plain(args, kwargs), .. }) = &*last
+        {
+            visit(args.as_ptr());
+            kwargs.iter().for_each(|kwargs| visit(kwargs.as_ptr()));
         }
         self.visit_reached(visit);
     }
