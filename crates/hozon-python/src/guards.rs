@@ -77,10 +77,10 @@ impl Guard {
             }
             Self::Function { function, parts, keyword_defaults } => {
                 let function = function.as_ref().map_or(root, |function| function.bind(py));
-                if let Some(holds) = direct::has_parts(function, parts) {
-                    if !holds || keyword_defaults.is_empty() {
-                        return Ok(holds);
-                    }
+                if let Some(holds) = direct::has_parts(function, parts)
+                    && (!holds || keyword_defaults.is_empty())
+                {
+                    return Ok(holds);
                 }
                 let now = function_parts(function)?;
                 if !now.iter().zip(parts).all(|(now, then)| now.is(then)) {
@@ -227,10 +227,8 @@ mod direct {
         Some(readers.map(|read| {
             // SAFETY: it is a function, and the readers give borrowed references, or null for None.
             #[expect(unsafe_code, reason = "see above")]
-            unsafe {
-                Bound::from_borrowed_ptr_or_opt(py, read(function.as_ptr()))
-            }
-            .unwrap_or_else(|| py.None().into_bound(py))
+            unsafe { Bound::from_borrowed_ptr_or_opt(py, read(function.as_ptr())) }
+                .unwrap_or_else(|| py.None().into_bound(py))
         }))
     }
 

@@ -85,8 +85,9 @@ pub(crate) fn memory_type(py: Python<'_>) -> PyResult<Bound<'_, PyType>> {
 /// Runs a function of a slot or method: an error, or a panic, becomes a Python exception.
 pub(crate) fn guarded(body: impl FnOnce(Python<'_>) -> PyResult<*mut ffi::PyObject>) -> *mut ffi::PyObject {
     Python::attach(|py| {
-        let result = catch_unwind(AssertUnwindSafe(|| body(py)))
-            .unwrap_or_else(|_| Err(PyRuntimeError::new_err("hozon failed: please report what the call was")));
+        let result = catch_unwind(AssertUnwindSafe(|| body(py))).unwrap_or_else(|_| {
+            Err(PyRuntimeError::new_err("hozon failed: please report what the call was"))
+        });
         result.unwrap_or_else(|error| {
             error.restore(py);
             ptr::null_mut()

@@ -165,7 +165,8 @@ impl State {
         code: Option<Arc<Node>>,
         digests: Vec<Digest>,
     ) -> Arc<Self> {
-        let whole = node_digest(NodeKind::Group, "state", None, &[reached.code, reached.values_digest(&digests)]);
+        let whole =
+            node_digest(NodeKind::Group, "state", None, &[reached.code, reached.values_digest(&digests)]);
         let mut tag = StateTag::default();
         tag.copy_from_slice(&whole.as_bytes()[..16]);
         Arc::new(Self {
@@ -302,17 +303,18 @@ impl Core {
         let refused = |refusal| self.computation.refused(py, refusal, errors::Input::Variable);
         let mut walker = self.computation.walker(py);
         let kept = self.current.try_borrow().ok().and_then(|current| current.clone());
-        if let Some(kept) = kept {
-            if kept.reached.guards_hold(self.computation.function().bind(py))? {
-                if !kept.unsettled {
-                    return Ok(kept);
-                }
-                let digests = kept.reached.value_digests(&mut walker).map_err(refused)?;
-                if digests == kept.digests {
-                    return Ok(kept);
-                }
-                return Ok(self.enter(State::new(py, kept.reached.clone(), Some(kept.code.clone()), digests)));
+        if let Some(kept) = kept
+            && kept.reached.guards_hold(self.computation.function().bind(py))?
+        {
+            if !kept.unsettled {
+                return Ok(kept);
             }
+            let digests = kept.reached.value_digests(&mut walker).map_err(refused)?;
+            if digests == kept.digests {
+                return Ok(kept);
+            }
+            let (reached, code) = (kept.reached.clone(), Some(kept.code.clone()));
+            return Ok(self.enter(State::new(py, reached, code, digests)));
         }
         let reached = self.computation.reached(&mut walker).map_err(refused)?;
         let digests = reached.value_digests(&mut walker).map_err(refused)?;
@@ -320,7 +322,8 @@ impl Core {
     }
 
     fn enter(&self, state: Arc<State>) -> Arc<State> {
-        let before = self.current.try_borrow_mut().ok().and_then(|mut current| current.replace(state.clone()));
+        let before =
+            self.current.try_borrow_mut().ok().and_then(|mut current| current.replace(state.clone()));
         drop(before);
         state
     }
@@ -459,7 +462,8 @@ impl Core {
             match &last.arguments {
                 LastArguments::Digested(node) => return Ok(Some((code, values, node.clone()))),
                 LastArguments::Plain(args, kwargs) => {
-                    let kwargs = kwargs.as_ref().map_or_else(|| PyDict::new(py), |kwargs| kwargs.bind(py).clone());
+                    let kwargs =
+                        kwargs.as_ref().map_or_else(|| PyDict::new(py), |kwargs| kwargs.bind(py).clone());
                     (code, values, (args.bind(py).clone(), kwargs))
                 }
             }
@@ -494,11 +498,11 @@ impl Core {
         if let Ok(table) = self.table.try_borrow() {
             table.visit(visit);
         }
-        if let Ok(last) = self.last.try_borrow() {
-            if let Some(LastRun { arguments: LastArguments::Plain(args, kwargs), .. }) = &*last {
-                visit(args.as_ptr());
-                kwargs.iter().for_each(|kwargs| visit(kwargs.as_ptr()));
-            }
+        if let Ok(last) = self.last.try_borrow()
+            && let Some(LastRun { arguments: LastArguments::Plain(args, kwargs), .. }) = &*last
+        {
+            visit(args.as_ptr());
+            kwargs.iter().for_each(|kwargs| visit(kwargs.as_ptr()));
         }
         self.visit_reached(visit);
     }
@@ -508,7 +512,8 @@ impl Core {
         let (Ok(current), Some(last)) = (self.current.try_borrow(), self.computation.last_reached()) else {
             return;
         };
-        let current = current.as_ref().filter(|state| Arc::strong_count(state) == 1).map(|state| &state.reached);
+        let current =
+            current.as_ref().filter(|state| Arc::strong_count(state) == 1).map(|state| &state.reached);
         let last = last.as_ref();
         match (current, last) {
             (Some(current), Some(last)) if Arc::ptr_eq(current, last) => {

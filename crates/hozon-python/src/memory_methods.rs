@@ -15,12 +15,20 @@ use crate::names;
 /// The methods of the type.
 pub(crate) fn table() -> Vec<ffi::PyMethodDef> {
     let rows: [(&'static CStr, Raw, &'static CStr); 12] = [
-        (c"cache_info", raw::<Info>, c"Hits, misses, the most and the present number of results, seconds saved."),
+        (
+            c"cache_info",
+            raw::<Info>,
+            c"Hits, misses, the most and the present number of results, seconds saved.",
+        ),
         (c"cache_parameters", raw::<Parameters>, c"What the cache was made with: maxsize and typed."),
         (c"cache_clear", raw::<Clear>, c"Forgets all results and starts counting anew."),
         (c"cache_key", raw::<Key>, c"The key of a call, in hex digits."),
         (c"cache_forget", raw::<Forget>, c"Forgets the result of a call; tells whether there was one."),
-        (c"cache_explain", raw::<Explain>, c"Why a call would run: what has changed since the last that did."),
+        (
+            c"cache_explain",
+            raw::<Explain>,
+            c"Why a call would run: what has changed since the last that did.",
+        ),
         (c"_begin", raw::<Begin>, c"(result,) of a call; or what is needed to keep it; or None."),
         (c"_keep", raw::<Keep>, c"Keeps the result of a computation that was begun."),
         (c"_note_run", raw::<NoteRun>, c"Counts the run of a computation that was begun."),
@@ -71,8 +79,11 @@ unsafe extern "C" fn raw<M: Method>(
             Some(kwargs) => Some(kwargs.cast_into::<PyDict>()?),
             None => None,
         };
-        let called =
-            Called { memory: Bound::from_borrowed_ptr(py, memory), core: core_of(memory), packed: (args, kwargs) };
+        let called = Called {
+            memory: Bound::from_borrowed_ptr(py, memory),
+            core: core_of(memory),
+            packed: (args, kwargs),
+        };
         Ok(M::run(py, called)?.into_ptr())
     })
 }
@@ -175,7 +186,8 @@ impl Method for NoteRun {
 struct Keep;
 impl Method for Keep {
     fn run<'py>(py: Python<'py>, called: Called<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let (missing, result, seconds): (Bound<'py, Missing>, Bound<'py, PyAny>, f64) = called.packed.0.extract()?;
+        let (missing, result, seconds): (Bound<'py, Missing>, Bound<'py, PyAny>, f64) =
+            called.packed.0.extract()?;
         called.core.keep(missing.get(), &result, seconds)?;
         Ok(py.None().into_bound(py))
     }
