@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import sys
 import time
-from types import FunctionType
+from importlib import import_module
+from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
-from hozon import _config, _results
+from hozon import _bodies, _config, _results
 from hozon._config import UNSET
 from hozon._errors import BlockError, SourceChanged
 from hozon._hozon import BlockSite, Hit, block_site
@@ -50,6 +51,7 @@ class CachedBlock:
         self._when = when
         self._frame: FrameType | None = None
         self._site: BlockSite | None = None
+        self._store: Store | None = None
         self._skip: Skip | None = None
         self._turn: Turn | None = None
         self._made: tuple[CodeType, int] | None = None
@@ -85,7 +87,9 @@ class CachedBlock:
         self._leave_at = self._exit_of(site, frame)
         pins = (self._options.pin_hozon_lib, self._options.pin_sys_libs, self._options.pin_local_libs)
         local_names = None if site.scope == "module" else dict(frame.f_locals)
-        self._keyed: Keyed = site.keyed(frame.f_globals, local_names, self.name, *pins)
+        self._before = self._bound_values(frame)
+        self._may = self._may_stay(frame)
+        self._keyed: Keyed = site.keyed(frame.f_globals, local_names, self._may, self.name, *pins)
         self.key = self._keyed.hex
         self._store = store_of(self._options.folder)
         if self._store is not None:
@@ -116,6 +120,14 @@ class CachedBlock:
         self.hit = True
         self.saved_seconds = hit.seconds
         store.record_hit(self._keyed.key, self.name, hit.seconds)
+
+    def _may_stay(self, frame: FrameType) -> list[str]:
+        """Names that have a value already, which the body may leave them: then that is an input."""
+        assert self._site is not None
+        if not self._before:
+            return []
+        bound = _bodies.surely_bound(*_place_of(frame), self._site.extent)
+        return sorted(name for name in self._before if name not in bound)
 
     def _find(self, frame: FrameType) -> BlockSite:
         """The `with` statement that this manager was entered by."""
@@ -206,6 +218,8 @@ class CachedBlock:
         if not _results.is_worth(self._options.when, values, seconds, self.name):
             return
         gone = [name for name in self._site.deletes if name not in values]
+        stayed = [name for name in self._may if name in values and values[name] is self._before[name]]
+        values = {name: value for name, value in values.items() if name not in stayed}
         _results.keep(
             self._store,
             self._keyed,
@@ -230,7 +244,8 @@ class CachedBlock:
         for name, value in values.items():
             if _is_defined_inside(value, frame, self._site.extent):
                 raise TypeError(f"`{name}` is defined in the block: move its definition out of it")
-        packed = [_results.packed(_NAMES, "pickle", values, frame.f_globals)]
+        modules = {name: _Module(value) for name, value in values.items() if isinstance(value, ModuleType)}
+        packed = [_results.packed(_NAMES, "pickle", {**values, **modules}, frame.f_globals)]
         return packed + [(name, "deleted", b"", []) for name in gone]
 
     def explain(self) -> str:
@@ -241,8 +256,28 @@ class CachedBlock:
             return "caching is off"
         return "\n".join(self._store.explain(self._keyed.key, self._keyed.recipe(), self.name))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A block that another block's body binds is kept as what it tells."""
+        return _told, (self.name, self.hit, self.key, self.saved_seconds)
+
     def __repr__(self) -> str:
         return f"<hozon block {self.name!r}, {'hit' if self.hit else 'ran'}, key {self.key[:12]}>"
+
+
+class _Module:
+    """Stands for a module in a pickle, which keeps it by its name."""
+
+    def __init__(self, module: ModuleType) -> None:
+        self.name = module.__name__
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return import_module, (self.name,)
+
+
+def _told(name: str, hit: bool, key: str, saved_seconds: float) -> CachedBlock:
+    block = CachedBlock(name, {}, None)
+    block.hit, block.key, block.saved_seconds = hit, key, saved_seconds
+    return block
 
 
 def _file_of(frame: FrameType) -> str | None:
@@ -254,21 +289,19 @@ def _file_of(frame: FrameType) -> str | None:
 
 def _is_defined_inside(value: Any, frame: FrameType, extent: tuple[int, int, int, int]) -> bool:
     """Whether a function or class was made by the body: a hit, which skips it, could not find it."""
-    functions = [value] if isinstance(value, FunctionType) else []
     if isinstance(value, type):
-        functions = [member for member in vars(value).values() if isinstance(member, FunctionType)]
-        if not functions:
-            return (
-                value.__module__ == frame.f_globals.get("__name__")
-                and value.__firstlineno__ in range(extent[0], extent[2] + 1)
-                if hasattr(value, "__firstlineno__")
-                else False
-            )
-    return any(
-        function.__code__.co_filename == frame.f_code.co_filename
-        and extent[0] <= function.__code__.co_firstlineno <= extent[2]
-        for function in functions
+        here = value.__module__ == frame.f_globals.get("__name__")
+        return here and value.__name__ in _bodies.classes_made(*_place_of(frame), extent)
+    return (
+        isinstance(value, FunctionType)
+        and value.__code__.co_filename == frame.f_code.co_filename
+        and extent[0] <= value.__code__.co_firstlineno <= extent[2]
     )
+
+
+def _place_of(frame: FrameType) -> tuple[str, str]:
+    """File and module of a frame."""
+    return frame.f_code.co_filename, str(frame.f_globals.get("__name__", ""))
 
 
 def cached_context(

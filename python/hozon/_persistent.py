@@ -32,6 +32,9 @@ class PersistentCache:
     def __enter__(self) -> Any:
         from hozon._blocks import CachedBlock
 
+        for parameter in ("ignore", "cache_exceptions"):
+            if self._given.get(parameter, UNSET) is not UNSET:
+                raise TypeError(f"{parameter} is for functions; a block has no use for it")
         block = CachedBlock(self._name, self._given, self._when)
         block._made = self._made
         self._blocks.append(block)

@@ -35,7 +35,7 @@ def _is_read_only(buffer: Any) -> bool:
 def unpacked(hit: Hit, namespace: dict[str, Any]) -> dict[str, tuple[str, Any]]:
     """The outputs of a hit by name, each with its codec."""
     return {
-        name: (codec, loads(payload, buffers, namespace=namespace))
+        name: (codec, None if codec == "deleted" else loads(payload, buffers, namespace=namespace))
         for name, codec, payload, buffers in hit.outputs()
     }
 

@@ -111,13 +111,15 @@ impl BlockSite {
         self.block.escapes.iter().filter_map(|escape| Some((word(escape.kind)?, escape.line))).collect()
     }
 
-    /// The key of one run of the body.
+    /// The key of one run of the body. `may_stay` names variables whose earlier value the body may leave
+    /// them.
     #[expect(clippy::too_many_arguments, reason = "one call over the border")]
     fn keyed<'py>(
         &self,
         py: Python<'py>,
         globals: Bound<'py, PyDict>,
         locals: Option<Bound<'py, PyAny>>,
+        may_stay: Vec<String>,
         name: String,
         pin_hozon_lib: Option<&str>,
         pin_sys_libs: Option<&str>,
@@ -129,7 +131,7 @@ impl BlockSite {
             scope.locals = items(&locals)?;
         }
         let label = format!("block {name:?}");
-        self.make_key(py, &scope, name, pins)
+        self.make_key(py, &scope, &may_stay, name, pins)
             .map_err(|refusal| errors::undigestible(py, refusal, errors::Input::Variable, &label))
     }
 }
@@ -144,7 +146,7 @@ fn items<'py>(mapping: &Bound<'py, PyAny>) -> PyResult<BTreeMap<String, Bound<'p
 }
 
 impl BlockSite {
-    fn make_key<'py>(&self, py: Python<'py>, scope: &Scope<'py>, name: String, pins: Pins) -> Walked<Keyed> {
+    fn make_key<'py>(&self, py: Python<'py>, scope: &Scope<'py>, may_stay: &[String], name: String, pins: Pins) -> Walked<Keyed> {
         let home = scope.globals.get_item("__name__")?.and_then(|name| name.extract::<String>().ok()).unwrap_or_default();
         let mut walker = Walker::new(py, pins.local, &home);
         let root = py.None().into_bound(py);
@@ -154,6 +156,9 @@ impl BlockSite {
         builder.reached.definitions[number].place = Some(self.place.clone());
         let mut edges = Vec::new();
         builder.fragment_edges(&self.block.body, scope, &mut edges)?;
+        for name in may_stay {
+            builder.earlier_edge(scope, name, &mut edges)?;
+        }
         builder.reached.definitions[number].edges = edges;
         builder.run_pending()?;
         let mut reached = builder.reached;

@@ -356,6 +356,23 @@ impl<'walk, 'py> Builder<'walk, 'py> {
         }
     }
 
+    /// The value that a variable has before a block which may leave it. A value without a digest goes by
+    /// its being there: the block is not stored if it is there still.
+    pub(crate) fn earlier_edge(&mut self, scope: &Scope<'py>, name: &str, edges: &mut Vec<Edge>) -> Walked<()> {
+        let value = match scope.locals.get(name) {
+            Some(value) => Some(value.clone()),
+            None => scope.globals.get_item(name)?,
+        };
+        let Some(value) = value else { return Ok(()) };
+        let label = format!("{name} before");
+        match self.slot(value.as_ptr() as usize, &label, &value, None) {
+            Ok(number) => edges.push(Edge { label, target: Target::Value(number) }),
+            Err(Refusal::Undigestible { .. }) => edges.push(named(label, "has no digest")),
+            Err(raised) => return Err(raised),
+        }
+        Ok(())
+    }
+
     fn follow(
         &mut self,
         start: &Bound<'py, PyAny>,

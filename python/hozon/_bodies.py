@@ -1,0 +1,70 @@
+"""What only the syntax of a block's body tells, for the few runs that need to know it.
+
+Parsed here and not with the rest: most runs never ask.
+"""
+
+from __future__ import annotations
+
+import ast
+from functools import lru_cache
+
+from hozon import _sources
+
+Extent = tuple[int, int, int, int]
+
+
+@lru_cache(maxsize=256)
+def _body(file: str, module_name: str, extent: Extent) -> tuple[ast.stmt, ...]:
+    found = _sources.text_of(file, module_name)
+    if found is None:
+        return ()
+    try:
+        tree = ast.parse(found[0])
+    except (SyntaxError, ValueError):
+        return ()
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(node, (ast.With, ast.AsyncWith)) and body and _starts_at(body[0], extent):
+            return tuple(body)
+    return ()
+
+
+def _starts_at(statement: ast.stmt, extent: Extent) -> bool:
+    first = getattr(statement, "decorator_list", None) or [statement]
+    places = {(statement.lineno, statement.col_offset), (first[0].lineno, first[0].col_offset - 1)}
+    return extent[:2] in places
+
+
+def surely_bound(file: str, module_name: str, extent: Extent) -> frozenset[str]:
+    """Names that every run of the body to its end gives a value."""
+    return frozenset(_bound_by(_body(file, module_name, extent)))
+
+
+def _bound_by(statements: tuple[ast.stmt, ...] | list[ast.stmt]) -> set[str]:
+    names: set[str] = set()
+    for statement in statements:
+        match statement:
+            case ast.Assign(targets=targets):
+                names.update(*(_targets(target) for target in targets))
+            case ast.AugAssign(target=target) | ast.AnnAssign(target=target, value=ast.expr()):
+                names |= _targets(target)
+            case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
+                names.update(alias.asname or alias.name.partition(".")[0] for alias in aliases)
+            case ast.If(body=body, orelse=other):
+                names |= _bound_by(body) & _bound_by(other)
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                names.add(name)
+            case ast.Delete(targets=targets):
+                names.difference_update(*(_targets(target) for target in targets))
+    return names
+
+
+def _targets(target: ast.expr) -> set[str]:
+    nodes = ast.walk(target)
+    return {node.id for node in nodes if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
+
+
+def classes_made(file: str, module_name: str, extent: Extent) -> frozenset[str]:
+    """Names of the classes that the body defines."""
+    nodes = (node for statement in _body(file, module_name, extent) for node in ast.walk(statement))
+    return frozenset(node.name for node in nodes if isinstance(node, ast.ClassDef))
