@@ -108,9 +108,7 @@ class CachedBlock:
             if isinstance(begun, Hit):
                 return
         self._turn = begun
-        store.record_miss(self._keyed.key, self.name, begun.why)
-        if begun.fault:
-            warn_once("damage", self.name, f"{self.name} is computed anew: {begun.why}")
+        _results.note_miss(store, self._keyed, begun, self.name)
 
     def _plan_skip(
         self, store: Store, frame: FrameType, hit: Hit, outputs: dict[str, tuple[str, Any]]

@@ -109,7 +109,7 @@ class CachedFunction:
     def compute(
         self, store: Store, keyed: Keyed, turn: Turn, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        self.note_miss(store, keyed, turn)
+        _results.note_miss(store, keyed, turn, self.name)
         started = time.perf_counter()
         try:
             value = self.function(*args, **kwargs)
@@ -141,7 +141,7 @@ class CachedFunction:
             if isinstance(begun, Hit):
                 return await self.function(*args, **kwargs)
         try:
-            self.note_miss(store, keyed, begun)
+            _results.note_miss(store, keyed, begun, self.name)
             started = time.perf_counter()
             try:
                 value = await self.function(*args, **kwargs)
@@ -169,7 +169,7 @@ class CachedFunction:
             items, returned = self.answer(outputs)
             return (yield from _replay(items, returned, lambda: self.function(*args, **kwargs)))
         try:
-            self.note_miss(store, keyed, begun)
+            _results.note_miss(store, keyed, begun, self.name)
             seen = _Items(self.name)
             started = time.perf_counter()
             returned = yield from _driven(self.function(*args, **kwargs), seen)
@@ -181,15 +181,16 @@ class CachedFunction:
 
     async def generate_async(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> AsyncGenerator[Any, Any]:
         """A call of an asynchronous generator function: gives what drives it, with what keeps it."""
+        plain: Callable[..., AsyncGenerator[Any, Any]] = self.function
         keyed = None if _config.disabled() else self.computation.keyed(args, kwargs)
         store = self.store() if keyed is not None else None
         if keyed is None or store is None:
-            return self.function(*args, **kwargs)
+            return plain(*args, **kwargs)
         begun = await _results.begin_in_task(store, keyed, self.options.ttl)
         if isinstance(begun, Hit):
             outputs = self.restore(store, keyed, begun)
             if outputs is None:
-                return self.function(*args, **kwargs)
+                return plain(*args, **kwargs)
             return _replay_async(self.answer(outputs)[0], lambda: self.function(*args, **kwargs))
         return self.record_async(store, keyed, begun, self.function(*args, **kwargs))
 
@@ -198,7 +199,7 @@ class CachedFunction:
     ) -> AsyncGenerator[Any, Any]:
         """Runs an asynchronous generator and stores what it gave, if it ran to its end by itself."""
         try:
-            self.note_miss(store, keyed, turn)
+            _results.note_miss(store, keyed, turn, self.name)
             seen = _Items(self.name)
             started = time.perf_counter()
             sent = thrown = None
@@ -270,11 +271,6 @@ class CachedFunction:
         if codec == "exception":
             raise value
         return value
-
-    def note_miss(self, store: Store, keyed: Keyed, turn: Turn) -> None:
-        store.record_miss(keyed.key, self.name, turn.why)
-        if turn.fault:
-            warn_once("damage", self.name, f"{self.name} is computed anew: {turn.why}")
 
     def keep(self, store: Store, keyed: Keyed, value: Any, seconds: float) -> None:
         if not _results.is_worth(self.options.when, value, seconds, self.name):

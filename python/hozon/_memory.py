@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from hozon._hozon import Missing
 
     P = ParamSpec("P")
-    R = TypeVar("R", covariant=True)
+    R = TypeVar("R")
     S = TypeVar("S")
 
     class Cached(Protocol, Generic[P, R]):
@@ -215,23 +215,36 @@ def _memory(function: Any, parameters: Parameters) -> Memory:
 def _wrapper_of(memory: Memory, function: Any) -> Any:
     flags = getattr(getattr(function, "__code__", None), "co_flags", 0)
     if flags & CO_COROUTINE or _is_coroutine_function(function):
+        return _coroutine_wrapper(memory)
+    if flags & CO_ASYNC_GENERATOR:
+        return _async_generator_wrapper(memory)
+    if flags & CO_GENERATOR:
+        return _generator_wrapper(memory)
+    return memory
 
-        async def wrapper(*args: Any, **kwargs: Any) -> Any:
-            return await _await(memory, args, kwargs)
 
-    elif flags & CO_ASYNC_GENERATOR:
+# The analysis of code knows a wrapper by its file and by its name `wrapper`.
 
-        async def wrapper(*args: Any, **kwargs: Any) -> Any:
-            async for item in _generate_async(memory, args, kwargs):
-                yield item
 
-    elif flags & CO_GENERATOR:
+def _coroutine_wrapper(memory: Memory) -> Any:
+    async def wrapper(*args: Any, **kwargs: Any) -> Any:
+        return await _await(memory, args, kwargs)
 
-        def wrapper(*args: Any, **kwargs: Any) -> Any:
-            return (yield from _generate(memory, args, kwargs))
+    return wrapper
 
-    else:
-        return memory
+
+def _async_generator_wrapper(memory: Memory) -> Any:
+    async def wrapper(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+        async for item in _generate_async(memory, args, kwargs):
+            yield item
+
+    return wrapper
+
+
+def _generator_wrapper(memory: Memory) -> Any:
+    def wrapper(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+        return (yield from _generate(memory, args, kwargs))
+
     return wrapper
 
 
@@ -273,10 +286,10 @@ def _record(
             except GeneratorExit:
                 raise
             except BaseException as error:
-                items.was_sent(error)
+                items.was_sent(None, error)
                 action = functools.partial(generator.throw, error)
             else:
-                items.was_sent(sent)
+                items.was_sent(sent, None)
                 action = generator.__next__ if sent is None else functools.partial(generator.send, sent)
     finally:
         generator.close()

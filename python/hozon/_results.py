@@ -61,6 +61,21 @@ def forget(store: Store, key: bytes) -> None:
         warn_once("forget", "", str(error))
 
 
+def note_miss(store: Store, keyed: Keyed, turn: Turn, name: str) -> None:
+    """Counts a miss, and warns of what a person should know: damage, and code that cannot be followed."""
+    store.record_miss(keyed.key, name, turn.why)
+    if turn.fault:
+        warn_once("damage", name, f"{name} is computed anew: {turn.why}")
+    unseen = keyed.unseen()
+    if unseen:
+        what = ", ".join(f"`{part}`" for part in unseen)
+        warn_once(
+            "unseen",
+            name,
+            f"{name} uses {what}: hozon cannot follow the code that runs there, so an edit of it goes unseen",
+        )
+
+
 def restored(
     store: Store, keyed: Keyed, hit: Hit, name: str, namespace: dict[str, Any]
 ) -> dict[str, tuple[str, Any]] | None:
@@ -91,6 +106,8 @@ def keep(
     A result is stored only if the computation has left its inputs as they were: a hit would not
     change them again.
     """
+    if store.is_read_only():
+        return None
     changed = keyed.changed_inputs()
     if changed:
         names = ", ".join(f"`{changed_name}`" for changed_name in changed)

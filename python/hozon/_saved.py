@@ -57,7 +57,7 @@ def save(function: Callable[[], T], name: str, *, save_path: Any = UNSET, ttl: A
         value: T = outputs[""][1]
         return value
     try:
-        store.record_miss(keyed.key, name, begun.why)
+        _results.note_miss(store, keyed, begun, name)
         started = time.perf_counter()
         value = function()
         kept = _results.keep(

@@ -90,7 +90,12 @@ def test_must_hit(project: Project, edit: str) -> None:
 
 @pytest.mark.parametrize(
     "edit",
-    [("f(3, 0)", "f(4, 0)"), ("f(3, 0)", "f(True, 0)"), ("helper(a)", "helper(a + 1)"), ("RATE = 2", "RATE = 3")],
+    [
+        ("f(3, 0)", "f(4, 0)"),
+        ("f(3, 0)", "f(True, 0)"),
+        ("helper(a)", "helper(a + 1)"),
+        ("RATE = 2", "RATE = 3"),
+    ],
     ids=str,
 )
 def test_must_recompute_in_a_function(project: Project, edit: tuple[str, str]) -> None:
@@ -147,7 +152,9 @@ def test_a_name_that_the_body_may_not_bind_counts_with_its_earlier_value(project
     )
     assert project.main(base) == ["False 1 0"]
     assert project.main(base.replace("x = 1", "x = 2"))[0].endswith(" 2 0")
-    assert project.main(base.replace("x = 1\n", "") .replace("print(block.hit, x, y)", "print('x' in globals())")) == ["False"]
+    assert project.main(
+        base.replace("x = 1\n", "").replace("print(block.hit, x, y)", "print('x' in globals())")
+    ) == ["False"]
 
 
 def test_a_name_that_stays_is_the_very_object_and_needs_no_digest(project: Project) -> None:

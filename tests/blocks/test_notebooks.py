@@ -75,9 +75,13 @@ def printed_by_kernel(project: Project, monkeypatch: pytest.MonkeyPatch) -> list
     for name in list(os.environ):
         if name.startswith("HOZON_") and name != "HOZON_HOME":
             monkeypatch.delenv(name)
-    client = nbclient.NotebookClient(notebook, timeout=60, resources={"metadata": {"path": str(project.folder)}})
+    client = nbclient.NotebookClient(
+        notebook, timeout=60, resources={"metadata": {"path": str(project.folder)}}
+    )
     client.execute()
-    texts = [output.text for cell in notebook.cells for output in cell.outputs if output.output_type == "stream"]
+    texts = [
+        output.text for cell in notebook.cells for output in cell.outputs if output.output_type == "stream"
+    ]
     return "".join(texts).splitlines()
 
 

@@ -117,7 +117,9 @@ def test_parameters_of_functions_alone_are_refused(parameter: str) -> None:
         raise AssertionError("ran")
 
 
-@pytest.mark.parametrize("name", ["snow ☃", "a/b\\c", "..", "x" * 10_000, "new\nline", "nul\0", "\ud800"], ids=ascii)
+@pytest.mark.parametrize(
+    "name", ["snow ☃", "a/b\\c", "..", "x" * 10_000, "new\nline", "nul\0", "\ud800"], ids=ascii
+)
 def test_names_of_any_characters(runs: Any, name: str) -> None:
     def f() -> int:
         with hozon.cached_context(name):
@@ -167,8 +169,10 @@ def test_a_suppressing_manager_beside_a_failing_body(runs: Any) -> None:
     assert len(runs) == 2
 
 
-@pytest.mark.parametrize("definition", ["def made(): pass", "class made: pass", "class made:\n  def m(self): pass",
-                                        "made = lambda: 1"])
+@pytest.mark.parametrize(
+    "definition",
+    ["def made(): pass", "class made: pass", "class made:\n  def m(self): pass", "made = lambda: 1"],
+)
 def test_a_body_that_defines_code_is_run_and_warned_of(project: Project, definition: str) -> None:
     body = textwrap.indent(definition, "    ")
     project.write(

@@ -56,9 +56,15 @@ def test_a_tracer_sees_what_runs_and_is_there_afterwards(project: Project) -> No
 
 
 def test_a_tracer_of_the_frame_alone(project: Project) -> None:
-    project.write("work.py", WORK.replace("    before = 1", "    import sys; sys._getframe().f_trace = tracer\n    before = 1")
-                  + "\nlines = []\ndef tracer(frame, event, argument):\n    lines.append(event)\n    return tracer\n")
-    project.write("main.py", "import sys, work\nsys.settrace(lambda *_: None)\nprint(work.f())\nsys.settrace(None)\nprint('line' in work.lines)\n")
+    project.write(
+        "work.py",
+        WORK.replace("    before = 1", "    import sys; sys._getframe().f_trace = tracer\n    before = 1")
+        + "\nlines = []\ndef tracer(frame, event, argument):\n    lines.append(event)\n    return tracer\n",
+    )
+    project.write(
+        "main.py",
+        "import sys, work\nsys.settrace(lambda *_: None)\nprint(work.f())\nsys.settrace(None)\nprint('line' in work.lines)\n",
+    )
     # The function reads names that change while it runs, but its block does not.
     assert project.lines() == ["(False, 5)", "True"]
     assert project.lines() == ["(True, 5)", "True"]
@@ -76,7 +82,12 @@ def test_pdb_stops_before_and_behind_a_skipped_body(project: Project) -> None:
 def test_pdb_steps_over_a_skipped_body(project: Project) -> None:
     project.write("main.py", WORK + "\nprint(f())\n")
     project.run()
-    done = project.run("-m", "pdb", "main.py", stdin="break 4\ncontinue\nnext\nnext\nnext\nnext\nnext\np 'x is', x\ncontinue\nquit\n")
+    done = project.run(
+        "-m",
+        "pdb",
+        "main.py",
+        stdin="break 4\ncontinue\nnext\nnext\nnext\nnext\nnext\np 'x is', x\ncontinue\nquit\n",
+    )
     assert "'x is', 2" in done.stdout
     assert "-> y = x + 1" not in done.stdout
     assert "(True, 5)" in done.stdout
@@ -91,7 +102,9 @@ def test_coverage_counts_what_runs(project: Project, branch: tuple[str, ...], co
     def missing() -> Any:
         import json
 
-        printed = project.lines("-m", "coverage", "run", *branch, "--include=main.py", "main.py", COVERAGE_CORE=core)
+        printed = project.lines(
+            "-m", "coverage", "run", *branch, "--include=main.py", "main.py", COVERAGE_CORE=core
+        )
         project.run("-m", "coverage", "json", "-o", "coverage.json")
         report = json.loads((project.folder / "coverage.json").read_text())
         return printed, report["files"]["main.py"]["missing_lines"]

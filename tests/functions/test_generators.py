@@ -276,7 +276,11 @@ def test_exceptions_thrown_into_an_asynchronous_generator(runs: Any) -> None:
 
     async def main() -> list[Any]:
         generator = forgiving()
-        return [await anext(generator), await generator.athrow(KeyError("thrown")), await collected(generator)]
+        return [
+            await anext(generator),
+            await generator.athrow(KeyError("thrown")),
+            await collected(generator),
+        ]
 
     with pytest.warns(hozon.HozonWarning, match="not stored"):
         assert asyncio.run(main()) == [1, "after", []]

@@ -17,8 +17,9 @@ import types
 import weakref
 from typing import Any
 
-import hozon
 import pytest
+
+import hozon
 
 
 @pytest.fixture

@@ -31,13 +31,25 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return Clock(monkeypatch)
 
 
-TTLS = [(60, 60), (60.0, 60), ("60s", 60), ("60", 60), ("1m", 60), ("2h", 7200), ("7d", 604800), ("1w", 604800),
-        (" 1.5h ", 5400), (datetime.timedelta(minutes=1), 60)]
+TTLS = [
+    (60, 60),
+    (60.0, 60),
+    ("60s", 60),
+    ("60", 60),
+    ("1m", 60),
+    ("2h", 7200),
+    ("7d", 604800),
+    ("1w", 604800),
+    (" 1.5h ", 5400),
+    (datetime.timedelta(minutes=1), 60),
+]
 
 
 @pytest.mark.parametrize(("ttl", "seconds"), TTLS, ids=str)
 @pytest.mark.parametrize("where", ["memory", "disk"])
-def test_an_entry_older_than_ttl_is_a_miss(runs: Any, clock: Clock, ttl: Any, seconds: float, where: str) -> None:
+def test_an_entry_older_than_ttl_is_a_miss(
+    runs: Any, clock: Clock, ttl: Any, seconds: float, where: str
+) -> None:
     def double(x: int) -> int:
         runs.add()
         return x * 2
@@ -82,7 +94,9 @@ def test_ttl_is_no_part_of_the_key() -> None:
     assert hozon.persistent_cache(ttl=1)(f).cache_key() == hozon.persistent_cache(f).cache_key()
 
 
-@pytest.mark.parametrize("ttl", [0, -1, "soon", "", "5y", "d", True, [1], float("nan"), "nan", "-1h", "inf x"], ids=repr)
+@pytest.mark.parametrize(
+    "ttl", [0, -1, "soon", "", "5y", "d", True, [1], float("nan"), "nan", "-1h", "inf x"], ids=repr
+)
 def test_bad_ttl(ttl: Any) -> None:
     with pytest.raises(ValueError, match="ttl is"):
         hozon.persistent_cache(ttl=ttl)(len)
@@ -300,7 +314,9 @@ def test_bad_names(name: Any) -> None:
         hozon.persistent_cache("one", name="two")
 
 
-@pytest.mark.parametrize("name", ["snow ☃", "a/b\\c", "..", "x" * 10_000, "new\nline", "nul\0", "\ud800"], ids=ascii)
+@pytest.mark.parametrize(
+    "name", ["snow ☃", "a/b\\c", "..", "x" * 10_000, "new\nline", "nul\0", "\ud800"], ids=ascii
+)
 def test_names_of_any_characters(runs: Any, name: str) -> None:
     @hozon.persistent_cache(name)
     def f() -> int:
@@ -406,7 +422,10 @@ def test_pins_of_installed_distributions(monkeypatch: pytest.MonkeyPatch, projec
 
     base = keys("1.2.3")
     assert keys("1.2.3", other="2.0") == base
-    same = [[new == old for new, old in zip(keys(version), base, strict=True)] for version in ("1.2.4", "1.3.3", "2.2.3")]
+    same = [
+        [new == old for new, old in zip(keys(version), base, strict=True)]
+        for version in ("1.2.4", "1.3.3", "2.2.3")
+    ]
     assert same == [[True, True, False, True], [True, False, False, True], [False, False, False, True]]
 
 

@@ -129,7 +129,9 @@ def test_static_and_class_methods_in_both_orders(runs: Any, kind: Any, order: st
         runs.add()
         return args[-1] * 2
 
-    decorated: Any = hozon.persistent_cache(kind(body)) if order == "cache outside" else kind(hozon.persistent_cache(body))
+    decorated: Any = (
+        hozon.persistent_cache(kind(body)) if order == "cache outside" else kind(hozon.persistent_cache(body))
+    )
 
     class Holder:
         double = decorated

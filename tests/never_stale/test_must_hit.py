@@ -5,7 +5,6 @@ tried as a global and as an argument; one of `PROGRAMS` a whole program with an 
 way to start it.
 """
 
-# ruff: noqa: E501  (a row of a table is one line)
 from __future__ import annotations
 
 import os

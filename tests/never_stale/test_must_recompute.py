@@ -4,7 +4,6 @@ A row of `BODIES` is a cached function's body before and after; one of `VALUES` 
 global and as an argument; one of `PROGRAMS` a whole program with an edit in it.
 """
 
-# ruff: noqa: E501  (a row of a table is one line)
 from __future__ import annotations
 
 import os

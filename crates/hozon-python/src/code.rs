@@ -20,6 +20,8 @@ pub(crate) struct CodeFacts {
     pub(crate) imports: Vec<Import>,
     pub(crate) decorators: Vec<Fragment>,
     pub(crate) uses_dynamic_names: bool,
+    /// What runs code that the text does not show.
+    pub(crate) unseen: Vec<String>,
     /// `utils.py:12`, for people.
     pub(crate) place: Option<String>,
     /// The source text, for differences shown to people.
@@ -97,6 +99,7 @@ impl Source {
             imports: definition.body.imports.clone(),
             decorators: definition.decorators.clone(),
             uses_dynamic_names: definition.body.uses_dynamic_names,
+            unseen: definition.body.unseen.clone(),
             place: Some(self.place(definition.line)),
             text: Some(self.lines(definition.first_line, definition.last_line)),
             lines: Some((self.file.clone(), definition.first_line, definition.last_line)),
@@ -199,6 +202,7 @@ fn from_bytecode<'py>(walker: &mut Walker<'py>, code: &Bound<'py, PyAny>) -> Wal
         imports: Vec::new(),
         decorators: Vec::new(),
         uses_dynamic_names: false,
+        unseen: Vec::new(),
         place: Some(format!("{}:{line}", file_name(&file))),
         text: None,
         lines: None,

@@ -362,6 +362,11 @@ impl Keyed {
         Ok(PyBytes::new(py, &encode(&self.tree(py)?)))
     }
 
+    /// What the code uses to run code that cannot be followed: `exec`, computed imports.
+    fn unseen(&self) -> Vec<String> {
+        self.reached.unseen.iter().cloned().collect()
+    }
+
     /// The names of inputs whose digest is no longer what it was when the key was made: the computation
     /// changed them in place.
     fn changed_inputs(&self, py: Python<'_>) -> PyResult<Vec<String>> {

@@ -23,6 +23,8 @@ pub(crate) struct Reached {
     pub(crate) guards: Vec<Guard>,
     /// Top-level packages of foreign code that was reached.
     pub(crate) packages: BTreeSet<String>,
+    /// What the code uses to run code that cannot be followed: `exec`, computed imports.
+    pub(crate) unseen: BTreeSet<String>,
     /// Merkle digest of the definitions: fixed as long as the guards hold.
     pub(crate) code: Digest,
 }
@@ -224,6 +226,7 @@ impl Reached {
             values: Vec::new(),
             guards: Vec::new(),
             packages: BTreeSet::new(),
+            unseen: BTreeSet::new(),
             code: Digest::of(&[]),
         }
     }
@@ -257,6 +260,13 @@ fn foreign(place: Place) -> Option<String> {
         Place::Local => None,
         Place::Foreign(package) => Some(package),
     }
+}
+
+/// Returns the table of a `functools.singledispatch` function: all of it that is not a memo.
+pub(crate) fn dispatch_registry<'py>(function: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let code = function.getattr("__code__")?;
+    let of_functools = names::text_attribute(&code, "co_filename").replace('\\', "/").ends_with("/functools.py");
+    if of_functools { function.getattr_opt("registry") } else { Ok(None) }
 }
 
 /// Tells whether this is a function or class of local code.

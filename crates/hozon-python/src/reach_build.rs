@@ -227,6 +227,7 @@ impl<'walk, 'py> Builder<'walk, 'py> {
     }
 
     fn code_edges(&mut self, facts: &CodeFacts, scope: &Scope<'py>, edges: &mut Vec<Edge>) -> Walked<()> {
+        self.reached.unseen.extend(facts.unseen.iter().cloned());
         self.reading_edges(&facts.reads, &facts.imports, facts.uses_dynamic_names, scope, edges)
     }
 
@@ -236,6 +237,7 @@ impl<'walk, 'py> Builder<'walk, 'py> {
         scope: &Scope<'py>,
         edges: &mut Vec<Edge>,
     ) -> Walked<()> {
+        self.reached.unseen.extend(fragment.unseen.iter().cloned());
         self.reading_edges(&fragment.reads, &fragment.imports, fragment.uses_dynamic_names, scope, edges)
     }
 
@@ -549,6 +551,11 @@ impl<'walk, 'py> Builder<'walk, 'py> {
         }
         self.reached.definitions[number].own = named_digest(&name);
         let mut edges = Vec::new();
+        if let Some(registry) = reach::dispatch_registry(function)? {
+            self.lenient_edge(&registry, "registry", function.as_ptr() as usize, &mut edges)?;
+            return Ok(edges);
+        }
+        let first_value = self.reached.values.len();
         for (name, cell) in Scope::of_function(function)?.cells {
             let Some(content) = guards::cell_contents(&cell) else { continue };
             self.reached
@@ -556,6 +563,8 @@ impl<'walk, 'py> Builder<'walk, 'py> {
                 .push(Guard::Cell { cell: cell.clone().unbind(), expected: Some(content.clone().unbind()) });
             self.lenient_edge(&content, &name, cell.as_ptr() as usize, &mut edges)?;
         }
+        // What foreign code keeps for itself is its own matter once it has been seen: a memo, a counter.
+        self.reached.values[first_value..].iter_mut().for_each(|slot| slot.settled = true);
         Ok(edges)
     }
 

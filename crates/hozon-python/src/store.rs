@@ -8,7 +8,7 @@ use std::time::Duration;
 use hozon_engine::{Begin, Caller, Event, EventKind, EventLog, Flights, Poll, Turn};
 use hozon_format::{Codec, ComputationKind, Digest, Entry, Facts, Key, Output, Part, SealKey};
 use hozon_key::{decode, explain};
-use hozon_store::{Filter, Miss, NewBuffer, NewEntry, NewOutput, load_or_create_seal_key};
+use hozon_store::{Filter, Miss, Notice, NewBuffer, NewEntry, NewOutput, load_or_create_seal_key};
 use hozon_sys::{Os, System};
 use pyo3::buffer::PyUntypedBuffer;
 use pyo3::exceptions::{PyOSError, PyValueError};
@@ -44,6 +44,11 @@ impl Store {
             .detach(|| hozon_store::Store::open(system.clone(), &folder, key))
             .map_err(|error| errors::raise(py, "StoreError", (error.to_string(),)))?;
         Ok(Self { flights: Flights::new(store), log: EventLog::new(), system })
+    }
+
+    /// Whether the folder can only be read: nothing new is kept.
+    fn is_read_only(&self) -> bool {
+        self.store().notices().iter().any(|notice| matches!(notice, Notice::ReadOnly { .. }))
     }
 
     /// What the user should know of the folder, in sentences.

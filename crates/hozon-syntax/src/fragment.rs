@@ -16,6 +16,9 @@ pub struct Fragment {
     /// It may read names that cannot be seen in its text: `eval`, `exec`, `globals`, `locals`, `vars`,
     /// `getattr` with a computed name, `__import__`, `importlib`, `sys.modules`, notebook magics.
     pub uses_dynamic_names: bool,
+    /// What it uses to run code that its text does not show: `exec`, `eval`, a computed module's name,
+    /// `run_path`, `sys.modules`, frames. Sorted, each once.
+    pub unseen: Vec<String>,
 }
 
 /// A name taken from outside, with the attributes read from it.
@@ -46,6 +49,7 @@ pub(crate) struct Collector {
     reads: BTreeMap<Vec<String>, bool>,
     imports: BTreeSet<Import>,
     dynamic: bool,
+    unseen: BTreeSet<String>,
 }
 
 impl Collector {
@@ -64,13 +68,32 @@ impl Collector {
         self.dynamic = true;
     }
 
+    pub(crate) fn mark_unseen(&mut self, name: &str) {
+        self.dynamic = true;
+        self.unseen.insert(name.to_owned());
+    }
+
     pub(crate) fn finish(self, digest: Digest) -> Fragment {
         Fragment {
             digest,
             reads: self.reads.into_iter().map(|(path, bare)| Read { path, bare }).collect(),
             imports: self.imports.into_iter().collect(),
             uses_dynamic_names: self.dynamic,
+            unseen: self.unseen.into_iter().collect(),
         }
+    }
+}
+
+/// Returns the name of what runs code that no text shows, if a path leads to it.
+///
+/// Methods count by their name alone: what they are called on is mostly an import of the same function.
+pub(crate) fn unseen_name<'a>(path: &[&'a str], is_free: bool) -> Option<&'a str> {
+    const FUNCTIONS: [&str; 4] = ["import_module", "run_path", "run_module", "_getframe"];
+    match path {
+        [name] if is_free && ["exec", "eval", "__import__"].contains(name) => Some(name),
+        ["sys", "modules", ..] => Some("sys.modules"),
+        [.., name] if FUNCTIONS.contains(name) => Some(name),
+        _ => None,
     }
 }
 

@@ -187,6 +187,10 @@ impl<'a, 'n> Walker<'a, 'n> {
     }
 
     /// Notes that the code here may read names that its text does not show.
+    pub(crate) fn mark_unseen(&mut self, name: &str) {
+        self.collectors().for_each(|collector| collector.mark_unseen(name));
+    }
+
     pub(crate) fn mark_dynamic(&mut self) {
         self.collectors().for_each(Collector::mark_dynamic);
     }

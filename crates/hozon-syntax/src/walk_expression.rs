@@ -4,6 +4,7 @@ use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{Comprehension, Decorator, ExceptHandler, Expr, ExprCall, ExprContext, Pattern, Stmt};
 
 use crate::bindings::{Bindings, captured_name};
+use crate::fragment::{Import, unseen_name};
 use crate::scope::{Kind, Scope};
 use crate::walk::Walker;
 
@@ -28,7 +29,7 @@ impl<'a> Visitor<'a> for Walker<'a, '_> {
             Expr::Name(name) => match name.ctx {
                 ExprContext::Store => self.bind(&name.id),
                 ExprContext::Del => self.unbind(&name.id),
-                ExprContext::Load | ExprContext::Invalid => self.read(&[&name.id], true),
+                ExprContext::Load | ExprContext::Invalid => self.value(expression, true),
             },
             Expr::Attribute(attribute) if attribute.ctx == ExprContext::Load => self.value(expression, true),
             Expr::Call(call) => self.call(call),
@@ -94,18 +95,44 @@ pub(crate) fn path_of(expression: &Expr) -> Option<Vec<&str>> {
     }
 }
 
+/// Returns the module of `importlib.import_module("a.b")` or `__import__("a.b")`.
+fn named_import(call: &ExprCall) -> Option<&str> {
+    let path = path_of(&call.func)?;
+    let [Expr::StringLiteral(module)] = &*call.arguments.args else { return None };
+    let module = module.value.to_str();
+    let imports = matches!(path[..], ["__import__"] | [.., "import_module"]);
+    (imports && call.arguments.keywords.is_empty() && !module.starts_with('.')).then_some(module)
+}
+
 impl<'a> Walker<'a, '_> {
+    /// Walks a call that imports a module by its name in the text: it is seen like the statement.
+    fn import_by_call(&mut self, call: &'a ExprCall, module: &str) {
+        if let Some(path) = path_of(&call.func) {
+            self.read(&path, false);
+        }
+        // `__import__("a.b")` gives `a`; all of both counts.
+        self.import(&Import { module: module.to_owned(), level: 0, name: None, bound_as: module.to_owned() });
+    }
+
     /// Walks an expression that is used as a value, or only called.
     fn value(&mut self, expression: &'a Expr, bare: bool) {
         match (path_of(expression), expression) {
-            (Some(path), _) => self.read(&path, bare),
+            (Some(path), _) => {
+                if let Some(name) = unseen_name(&path, self.scopes.resolve(path[0]).is_none()) {
+                    self.mark_unseen(name);
+                }
+                self.read(&path, bare);
+            }
             (None, Expr::Attribute(attribute)) => self.visit_expr(&attribute.value),
             (None, _) => self.visit_expr(expression),
         }
     }
 
     fn call(&mut self, call: &'a ExprCall) {
-        self.value(&call.func, false);
+        match named_import(call) {
+            Some(module) => self.import_by_call(call, module),
+            None => self.value(&call.func, false),
+        }
         let computes_a_name = match (&*call.func, &*call.arguments.args) {
             (Expr::Name(name), [_, attribute, ..]) => {
                 name.id == "getattr" && !attribute.is_string_literal_expr()
