@@ -6,18 +6,17 @@ edit touches runs again, and the reason is printed.
     python examples/tumours/analysis.py
 """
 
+# scikit-learn and matplotlib are imported by the functions that use them: a warm run needs neither.
 from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import helpers
+import pandas as pd
 
 import hozon
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 FOLDS = 5
 DEPTHS = (2, 4, 8)

@@ -185,7 +185,10 @@ impl Source {
             }
             bytes
         });
-        Ok(Hasher::in_domain("hozon 2026 code 1: unsettled source").update(digest.as_bytes()).update(salt).finish())
+        Ok(Hasher::in_domain("hozon 2026 code 1: unsettled source")
+            .update(digest.as_bytes())
+            .update(salt)
+            .finish())
     }
 }
 

@@ -257,6 +257,11 @@ fn text<'a>(site: Site<'_, 'a>) -> Option<&'a str> {
 
 fn code_difference(before: &str, after: &str) -> Option<String> {
     let difference = similar::TextDiff::from_lines(before, after);
-    let unified = difference.unified_diff().context_radius(2).header("before", "now").to_string();
+    let unified = difference
+        .unified_diff()
+        .missing_newline_hint(false)
+        .context_radius(2)
+        .header("before", "now")
+        .to_string();
     (!unified.is_empty()).then_some(unified)
 }
