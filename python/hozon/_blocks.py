@@ -16,7 +16,7 @@ from hozon._config import UNSET
 from hozon._errors import BlockError
 from hozon._hozon import BlockSite, block_site
 from hozon._runtime import store_of, warn_once
-from hozon._skipping import Exit, Skip, SkipBody, bind, find_exit, has_positions, position_at
+from hozon._skipping import CAN_DELETE, Exit, Skip, SkipBody, bind, find_exit, has_positions, position_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -211,7 +211,12 @@ class CachedBlock:
         values = self._bound_values(frame)
         if not _results.is_worth(self._options.when, values, seconds, self.name):
             return
-        gone = [name for name in self._site.deletes if name not in values]
+        gone = [name for name in self._site.deletes if name in self._before and name not in values]
+        if self._site.scope == "function" and not CAN_DELETE and not set(gone) <= set(self._site.binds[1]):
+            names = ", ".join(f"`{name}`" for name in gone)
+            why = "which a hit cannot do in a function on this Python"
+            warn_once("deleted", self.name, f"block {self.name!r} deletes {names}, {why}: it is not stored")
+            return
         stayed = [name for name in self._may if name in values and values[name] is self._before[name]]
         values = {name: value for name, value in values.items() if name not in stayed}
         _results.keep(
