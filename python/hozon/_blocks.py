@@ -11,7 +11,7 @@ from importlib import import_module
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
-from hozon import _bodies, _config, _results
+from hozon import _config, _results
 from hozon._config import UNSET
 from hozon._errors import BlockError
 from hozon._hozon import BlockSite, block_site
@@ -120,6 +120,8 @@ class CachedBlock:
         assert self._site is not None
         if not self._before:
             return []
+        from hozon import _bodies
+
         bound = _bodies.surely_bound(*_place_of(frame), self._site.extent)
         return sorted(name for name in self._before if name not in bound)
 
@@ -230,12 +232,13 @@ class CachedBlock:
         )
 
     def _bound_values(self, frame: FrameType) -> dict[str, Any]:
-        """The names that the body may have bound and that have a value now."""
+        """The names that the body may bind or delete and that have a value now."""
         assert self._site is not None
         local, of_module, outer = self._site.binds
         found = {name: frame.f_globals[name] for name in of_module if name in frame.f_globals}
         here = frame.f_locals
-        found.update((name, here[name]) for name in (*local, *outer) if name in here)
+        names = {*local, *outer, *self._site.deletes}.difference(of_module)
+        found.update((name, here[name]) for name in sorted(names) if name in here)
         return found
 
     def _pack(self, values: dict[str, Any], gone: list[str], frame: FrameType) -> list[_results.Output]:
@@ -289,6 +292,8 @@ def _file_of(frame: FrameType) -> str | None:
 def _is_defined_inside(value: Any, frame: FrameType, extent: tuple[int, int, int, int]) -> bool:
     """Whether a function or class was made by the body: a hit, which skips it, could not find it."""
     if isinstance(value, type):
+        from hozon import _bodies
+
         here = value.__module__ == frame.f_globals.get("__name__")
         return here and value.__name__ in _bodies.classes_made(*_place_of(frame), extent)
     return (

@@ -114,9 +114,13 @@ impl Parameters {
         let mut used = 0;
         for (index, name) in self.names.iter().enumerate() {
             let name = name.bind(py);
-            let by_keyword =
-                if index >= self.positional_only && !kwargs.is_empty() { kwargs.get_item(name)? } else { None };
-            let by_position = if index < given.min(self.positional) { Some(args.get_item(index)?) } else { None };
+            let by_keyword = if index >= self.positional_only && !kwargs.is_empty() {
+                kwargs.get_item(name)?
+            } else {
+                None
+            };
+            let by_position =
+                if index < given.min(self.positional) { Some(args.get_item(index)?) } else { None };
             let default = self.default(function, index)?;
             let value = match (by_position, by_keyword) {
                 (Some(_), Some(_)) => return Ok(None),
@@ -203,10 +207,10 @@ fn bind_unknown<'py>(
     let mut named: Vec<(String, pyo3::Bound<'py, PyAny>)> =
         kwargs.iter().map(|(name, value)| Ok((name.extract()?, value))).collect::<PyResult<_>>()?;
     named.sort_by(|left, right| left.0.cmp(&right.0));
-    bound.extend(
-        named
-            .into_iter()
-            .map(|(name, value)| Bound { label: format!("kwargs[{name}]"), value, is_default: false }),
-    );
+    bound.extend(named.into_iter().map(|(name, value)| Bound {
+        label: format!("kwargs[{name}]"),
+        value,
+        is_default: false,
+    }));
     Ok(bound)
 }

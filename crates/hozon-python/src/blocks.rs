@@ -43,7 +43,11 @@ pub(crate) fn block_site(
         return Ok(None);
     }
     let known = (file.to_owned(), source.module.whole().digest, Position { line, column });
-    let found = FOUND.lock().unwrap_or_else(PoisonError::into_inner).as_ref().and_then(|all| all.get(&known).cloned());
+    let found = FOUND
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .as_ref()
+        .and_then(|all| all.get(&known).cloned());
     let block = match found {
         Some(block) => block,
         None => match py.detach(|| source.module.block_at(line, Some(column))) {
@@ -139,8 +143,19 @@ fn items<'py>(mapping: &Bound<'py, PyAny>) -> PyResult<BTreeMap<String, Bound<'p
 }
 
 impl BlockSite {
-    fn make_key<'py>(&self, py: Python<'py>, scope: &Scope<'py>, may_stay: &[String], name: String, pins: Pins) -> Walked<Keyed> {
-        let home = scope.globals.get_item("__name__")?.and_then(|name| name.extract::<String>().ok()).unwrap_or_default();
+    fn make_key<'py>(
+        &self,
+        py: Python<'py>,
+        scope: &Scope<'py>,
+        may_stay: &[String],
+        name: String,
+        pins: Pins,
+    ) -> Walked<Keyed> {
+        let home = scope
+            .globals
+            .get_item("__name__")?
+            .and_then(|name| name.extract::<String>().ok())
+            .unwrap_or_default();
         let mut walker = Walker::new(py, pins.local, &home);
         let root = py.None().into_bound(py);
         let mut builder = Builder::new(&mut walker, &root);

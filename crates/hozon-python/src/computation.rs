@@ -148,11 +148,7 @@ impl Computation {
         let analysed = reach::analyse(walker, &function.clone());
         walker.in_progress.pop();
         let reached = Arc::new(analysed?);
-        let before = self
-            .reached
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .replace(reached.clone());
+        let before = self.reached.lock().unwrap_or_else(PoisonError::into_inner).replace(reached.clone());
         drop(before);
         Ok(reached)
     }
@@ -161,7 +157,9 @@ impl Computation {
 /// A sentinel that is a parameter's default has no digest, and needs none: the code says which it is.
 fn argument_digest<'py>(walker: &mut Walker<'py>, argument: &BoundArgument<'py>) -> Walked<Digest> {
     match walker.digest(&argument.value) {
-        Err(Refusal::Undigestible { .. }) if argument.is_default => Ok(Digest::of(b"the parameter's default")),
+        Err(Refusal::Undigestible { .. }) if argument.is_default => {
+            Ok(Digest::of(b"the parameter's default"))
+        }
         Err(refusal) => Err(refusal.named(&argument.label)),
         Ok(digest) => Ok(digest),
     }
@@ -231,7 +229,9 @@ impl Keyed {
         if self.pins.hozon != Pin::None {
             let version = hozon_key::pins::pinned(HOZON_VERSION, self.pins.hozon);
             let shown = format!("hozon {HOZON_VERSION}");
-            nodes.push(Node::leaf(NodeKind::Pin, "hozon", Digest::of(version.as_bytes())).with_shown(shown.as_str()));
+            nodes.push(
+                Node::leaf(NodeKind::Pin, "hozon", Digest::of(version.as_bytes())).with_shown(shown.as_str()),
+            );
         }
         if let Some(name) = &self.name {
             nodes.push(Node::leaf(NodeKind::Name, "name", Digest::of(name.as_bytes())));
@@ -310,9 +310,9 @@ fn differs<'py>(walker: &mut Walker<'py>, object: &Bound<'py, PyAny>, before: Di
 #[pyfunction]
 pub(crate) fn value_digest<'py>(py: Python<'py>, value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
     let mut walker = Walker::new(py, Pin::Code, "");
-    let digest = walker
-        .digest(value)
-        .map_err(|refusal| errors::undigestible(py, refusal.named("value"), errors::Input::Argument, "digest"))?;
+    let digest = walker.digest(value).map_err(|refusal| {
+        errors::undigestible(py, refusal.named("value"), errors::Input::Argument, "digest")
+    })?;
     Ok(PyBytes::new(py, digest.as_bytes()))
 }
 

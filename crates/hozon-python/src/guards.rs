@@ -127,8 +127,8 @@ fn class_is_unchanged(
     }
     let now = class_items(class)?;
     let pairs = now.iter().zip(items);
-    let unchanged = pairs.into_iter().all(|((name, value), (old_name, old_value))| {
-        value.is(old_value) && name.is(old_name)
-    });
+    let unchanged = pairs
+        .into_iter()
+        .all(|((name, value), (old_name, old_value))| value.is(old_value) && name.is(old_name));
     Ok(now.len() == items.len() && unchanged)
 }

@@ -188,7 +188,8 @@ pub(crate) fn analyse<'py>(walker: &mut Walker<'py>, root: &Bound<'py, PyAny>) -
 
 /// Takes the Merkle digest of a graph that is complete.
 pub(crate) fn seal_code(reached: &mut Reached) {
-    let nodes: Vec<Digest> = reached.definitions.iter().map(|definition| definition.node().digest()).collect();
+    let nodes: Vec<Digest> =
+        reached.definitions.iter().map(|definition| definition.node().digest()).collect();
     reached.code = node_digest(NodeKind::Group, CODE, None, &nodes);
 }
 

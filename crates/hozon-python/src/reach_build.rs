@@ -144,7 +144,14 @@ impl<'walk, 'py> Builder<'walk, 'py> {
 
     pub(crate) fn add_definition(&mut self, kind: NodeKind, label: String) -> usize {
         let own = Digest::of(&[]);
-        self.reached.definitions.push(Definition { kind, label, own, place: None, text: None, edges: Vec::new() });
+        self.reached.definitions.push(Definition {
+            kind,
+            label,
+            own,
+            place: None,
+            text: None,
+            edges: Vec::new(),
+        });
         self.reached.definitions.len() - 1
     }
 
@@ -257,7 +264,13 @@ impl<'walk, 'py> Builder<'walk, 'py> {
     fn whole_module_edge(&mut self, scope: &Scope<'py>, edges: &mut Vec<Edge>) -> Walked<()> {
         let name = scope.globals.get_item("__name__")?;
         let module = match name {
-            Some(name) => self.py.import("sys")?.getattr("modules")?.cast::<PyDict>().map_err(PyErr::from)?.get_item(name)?,
+            Some(name) => self
+                .py
+                .import("sys")?
+                .getattr("modules")?
+                .cast::<PyDict>()
+                .map_err(PyErr::from)?
+                .get_item(name)?,
             None => None,
         };
         match module {
@@ -302,9 +315,10 @@ impl<'walk, 'py> Builder<'walk, 'py> {
         }
         if let Some(cell) = scope.cells.get(name) {
             let found = guards::cell_contents(cell);
-            self.reached
-                .guards
-                .push(Guard::Cell { cell: cell.clone().unbind(), expected: found.clone().map(Bound::unbind) });
+            self.reached.guards.push(Guard::Cell {
+                cell: cell.clone().unbind(),
+                expected: found.clone().map(Bound::unbind),
+            });
             let Some(found) = found else {
                 edges.push(named(path.join("."), "unbound"));
                 return Ok(());
@@ -328,7 +342,12 @@ impl<'walk, 'py> Builder<'walk, 'py> {
 
     /// The value that a variable has before a block which may leave it. A value without a digest goes by
     /// its being there: the block is not stored if it is there still.
-    pub(crate) fn earlier_edge(&mut self, scope: &Scope<'py>, name: &str, edges: &mut Vec<Edge>) -> Walked<()> {
+    pub(crate) fn earlier_edge(
+        &mut self,
+        scope: &Scope<'py>,
+        name: &str,
+        edges: &mut Vec<Edge>,
+    ) -> Walked<()> {
         let value = match scope.locals.get(name) {
             Some(value) => Some(value.clone()),
             None => scope.globals.get_item(name)?,
@@ -354,7 +373,8 @@ impl<'walk, 'py> Builder<'walk, 'py> {
         let mut owner = owner;
         let mut used = 1;
         while used < path.len() && object.is_instance_of::<PyModule>() && !names::is_of_hozon(&object) {
-            let namespace = object.getattr(intern!(self.py, "__dict__"))?.cast_into::<PyDict>().map_err(PyErr::from)?;
+            let namespace =
+                object.getattr(intern!(self.py, "__dict__"))?.cast_into::<PyDict>().map_err(PyErr::from)?;
             let found = namespace.get_item(path[used].as_str())?;
             self.reached.guards.push(Guard::slot(&namespace, &path[used], found.as_ref()));
             let Some(found) = found else { return self.missing_edge(&object, path, used, edges) };
@@ -505,9 +525,7 @@ impl<'walk, 'py> Builder<'walk, 'py> {
             return Ok(());
         }
         match object.getattr_opt(attribute.as_str())? {
-            Some(value) => {
-                self.value_edge(&value, format!("{label}.{attribute}"), attribute, None, edges)
-            }
+            Some(value) => self.value_edge(&value, format!("{label}.{attribute}"), attribute, None, edges),
             None => Ok(()),
         }
     }
@@ -561,7 +579,10 @@ impl<'walk, 'py> Builder<'walk, 'py> {
                 self.describe(number, own, facts);
                 self.code_edges(facts, &scope, &mut edges)?;
             }
-            None => self.reached.definitions[number].own = named_digest(&names::text_attribute(class, "__qualname__")),
+            None => {
+                self.reached.definitions[number].own =
+                    named_digest(&names::text_attribute(class, "__qualname__"))
+            }
         }
         for base in class.getattr("__bases__")?.try_iter()? {
             self.target_edges(&base?, "base", &[], &mut edges)?;
@@ -585,7 +606,8 @@ impl<'walk, 'py> Builder<'walk, 'py> {
         edges: &mut Vec<Edge>,
     ) -> Walked<()> {
         // An enum's members and tables follow from its source and the names that it reads.
-        let of_enum = value.get_type().is(class) || (name.starts_with('_') && class.hasattr("_member_map_")?);
+        let of_enum =
+            value.get_type().is(class) || (name.starts_with('_') && class.hasattr("_member_map_")?);
         if !reach_class::is_input(name) || reach_class::is_machinery(value) || of_enum {
             return Ok(());
         }
@@ -616,7 +638,8 @@ impl<'walk, 'py> Builder<'walk, 'py> {
             self.reached.definitions[number].own = source.module.whole().digest;
             self.reached.definitions[number].place = Some(source.place(1));
         }
-        let namespace = module.getattr(intern!(self.py, "__dict__"))?.cast_into::<PyDict>().map_err(PyErr::from)?;
+        let namespace =
+            module.getattr(intern!(self.py, "__dict__"))?.cast_into::<PyDict>().map_err(PyErr::from)?;
         let mut items: Vec<(String, Bound<'py, PyAny>)> = namespace
             .iter()
             .filter_map(|(name, value)| Some((name.extract::<String>().ok()?, value)))
@@ -642,10 +665,13 @@ impl<'walk, 'py> Builder<'walk, 'py> {
             edges.push(named(label, "no such module"));
             return Ok(());
         };
-        let place = if origin.is_empty() || origin == "built-in" { None } else { places::of_file(self.py, &origin)? };
+        let place =
+            if origin.is_empty() || origin == "built-in" { None } else { places::of_file(self.py, &origin)? };
         match place {
             Some(places::Place::Local) => {}
-            Some(places::Place::Foreign(package)) => return self.foreign_import(package, &module_name, label, edges),
+            Some(places::Place::Foreign(package)) => {
+                return self.foreign_import(package, &module_name, label, edges);
+            }
             None => return self.foreign_import(places::PYTHON.to_owned(), &module_name, label, edges),
         }
         let module = sources.call_method1("imported", (module_name.as_str(),))?;
@@ -786,7 +812,11 @@ fn is_named(object: &Bound<'_, PyAny>) -> PyResult<bool> {
 }
 
 fn foreign_label(object: &Bound<'_, PyAny>) -> String {
-    format!("{}:{}", names::text_attribute(object, "__module__"), names::text_attribute(object, "__qualname__"))
+    format!(
+        "{}:{}",
+        names::text_attribute(object, "__module__"),
+        names::text_attribute(object, "__qualname__")
+    )
 }
 
 fn named_digest(name: &str) -> Digest {

@@ -37,13 +37,21 @@ impl From<PyErr> for Refusal {
 
 impl Refusal {
     pub(crate) fn of(value: &Bound<'_, PyAny>, why: impl Into<String>) -> Self {
-        Self::Undigestible { type_name: names::type_name(&value.get_type()), why: why.into(), steps: Vec::new() }
+        Self::Undigestible {
+            type_name: names::type_name(&value.get_type()),
+            why: why.into(),
+            steps: Vec::new(),
+        }
     }
 
     /// Reads an exception that a value's own code raised while it was walked.
     fn from_value_code(value: &Bound<'_, PyAny>, error: PyErr) -> Self {
         let py = value.py();
-        if error.is_instance_of::<PyException>(py) { Self::of(value, error.to_string()) } else { Self::Raised(error) }
+        if error.is_instance_of::<PyException>(py) {
+            Self::of(value, error.to_string())
+        } else {
+            Self::Raised(error)
+        }
     }
 
     /// Adds the name of the input that the refused value is or is in.
@@ -177,10 +185,7 @@ impl<'py> Walker<'py> {
             self.writer.sized(Tag::Bytes, bytes.as_bytes());
         } else if value.is_exact_instance_of::<PyComplex>() {
             let complex = value.cast::<PyComplex>().map_err(PyErr::from)?;
-            self.writer.complex(
-                complex.getattr("real")?.extract()?,
-                complex.getattr("imag")?.extract()?,
-            );
+            self.writer.complex(complex.getattr("real")?.extract()?, complex.getattr("imag")?.extract()?);
         } else if value.is(self.py.Ellipsis()) {
             self.writer.mark(Tag::Ellipsis);
         } else if value.is(self.py.NotImplemented()) {
@@ -265,7 +270,8 @@ impl<'py> Walker<'py> {
         self.writer.begin(Tag::Dict);
         for (key, item) in dict.iter() {
             self.write(&key)?;
-            self.write(&item).map_err(|refusal| refusal.inside(|| format!("[{}]", names::short_repr(&key))))?;
+            self.write(&item)
+                .map_err(|refusal| refusal.inside(|| format!("[{}]", names::short_repr(&key))))?;
         }
         self.writer.end();
         Ok(())
@@ -419,7 +425,10 @@ impl<'py> Walker<'py> {
     /// Anything else: by what `__reduce_ex__` says it is made of, walked as structure.
     fn write_reduced(&mut self, value: &Bound<'py, PyAny>) -> Walked<()> {
         if names::is_bare_object(value) {
-            return Err(Refusal::of(value, "it is a bare object(), which only its identity tells from others"));
+            return Err(Refusal::of(
+                value,
+                "it is a bare object(), which only its identity tells from others",
+            ));
         }
         let reduced = value
             .call_method1("__reduce_ex__", (4,))
@@ -434,9 +443,8 @@ impl<'py> Walker<'py> {
                 .cast::<PyTuple>()
                 .map_err(|_| Refusal::of(value, "its __reduce_ex__ gives neither a str nor a tuple"))?;
             for (index, part) in parts.iter().enumerate() {
-                self.write_reduced_part(index, &part).map_err(|refusal| {
-                    refusal.inside(|| names::type_name(&value.get_type()))
-                })?;
+                self.write_reduced_part(index, &part)
+                    .map_err(|refusal| refusal.inside(|| names::type_name(&value.get_type())))?;
             }
         }
         self.writer.end();
@@ -460,7 +468,6 @@ impl<'py> Walker<'py> {
         Ok(())
     }
 }
-
 
 fn references(value: &Bound<'_, PyAny>) -> isize {
     // SAFETY: the pointer is of a living object, which `value` holds.
