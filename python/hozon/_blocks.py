@@ -11,12 +11,12 @@ from importlib import import_module
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
-from hozon import _bodies, _config, _results
+from hozon import _config, _results
 from hozon._config import UNSET
 from hozon._errors import BlockError, SourceChanged
 from hozon._hozon import BlockSite, Hit, block_site
 from hozon._runtime import WAIT_SECONDS, store_of, warn_once
-from hozon._skipping import Exit, Skip, SkipBody, bind, find_exit, has_positions, position_at
+from hozon._skipping import CAN_DELETE, Exit, Skip, SkipBody, bind, find_exit, has_positions, position_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -124,6 +124,8 @@ class CachedBlock:
         assert self._site is not None
         if not self._before:
             return []
+        from hozon import _bodies
+
         bound = _bodies.surely_bound(*_place_of(frame), self._site.extent)
         return sorted(name for name in self._before if name not in bound)
 
@@ -215,7 +217,12 @@ class CachedBlock:
         values = self._bound_values(frame)
         if not _results.is_worth(self._options.when, values, seconds, self.name):
             return
-        gone = [name for name in self._site.deletes if name not in values]
+        gone = [name for name in self._site.deletes if name in self._before and name not in values]
+        if self._site.scope == "function" and not CAN_DELETE and not set(gone) <= set(self._site.binds[1]):
+            names = ", ".join(f"`{name}`" for name in gone)
+            why = "which a hit cannot do in a function on this Python"
+            warn_once("deleted", self.name, f"block {self.name!r} deletes {names}, {why}: it is not stored")
+            return
         stayed = [name for name in self._may if name in values and values[name] is self._before[name]]
         values = {name: value for name, value in values.items() if name not in stayed}
         _results.keep(
@@ -229,12 +236,13 @@ class CachedBlock:
         )
 
     def _bound_values(self, frame: FrameType) -> dict[str, Any]:
-        """The names that the body may have bound and that have a value now."""
+        """The names that the body may bind or delete and that have a value now."""
         assert self._site is not None
         local, of_module, outer = self._site.binds
         found = {name: frame.f_globals[name] for name in of_module if name in frame.f_globals}
         here = frame.f_locals
-        found.update((name, here[name]) for name in (*local, *outer) if name in here)
+        names = {*local, *outer, *self._site.deletes}.difference(of_module)
+        found.update((name, here[name]) for name in sorted(names) if name in here)
         return found
 
     def _pack(self, values: dict[str, Any], gone: list[str], frame: FrameType) -> list[_results.Output]:
@@ -288,6 +296,8 @@ def _file_of(frame: FrameType) -> str | None:
 def _is_defined_inside(value: Any, frame: FrameType, extent: tuple[int, int, int, int]) -> bool:
     """Whether a function or class was made by the body: a hit, which skips it, could not find it."""
     if isinstance(value, type):
+        from hozon import _bodies
+
         here = value.__module__ == frame.f_globals.get("__name__")
         return here and value.__name__ in _bodies.classes_made(*_place_of(frame), extent)
     return (

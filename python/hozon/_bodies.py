@@ -54,9 +54,17 @@ def _bound_by(statements: tuple[ast.stmt, ...] | list[ast.stmt]) -> set[str]:
                 names |= _bound_by(body) & _bound_by(other)
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
                 names.add(name)
-            case ast.Delete(targets=targets):
-                names.difference_update(*(_targets(target) for target in targets))
+        names -= _deleted_by(statement)
     return names
+
+
+def _deleted_by(statement: ast.stmt) -> set[str]:
+    """Names that a statement may delete; that of `except ... as` is one."""
+    nodes = list(ast.walk(statement))
+    caught = {node.name for node in nodes if isinstance(node, ast.ExceptHandler) and node.name}
+    return caught | {
+        node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Del)
+    }
 
 
 def _targets(target: ast.expr) -> set[str]:

@@ -185,6 +185,8 @@ def _table(text: str, file: str) -> dict[str, Any]:
         table = tomllib.loads(text).get("tool", {}).get("hozon", {})
     except tomllib.TOMLDecodeError as error:
         raise ValueError(f"[tool.hozon] in {file} cannot be read: {error}") from None
+    if not isinstance(table, dict):
+        raise ValueError(f"tool.hozon in {file} is {table!r}; it must be a table")
     unknown = sorted(set(table) - set(_DEFAULTS))
     if unknown:
         known = ", ".join(sorted(_DEFAULTS))

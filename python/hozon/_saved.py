@@ -80,7 +80,8 @@ def load(name: str, *, save_path: Any = UNSET) -> Any:
     """The result that was last saved under a name; no code is needed for it.
 
     Raises:
-        NotSavedError: Nothing is saved under the name, or it is gone or damaged.
+        NotSavedError: Nothing is saved under the name, it is gone or damaged, or it needs what this
+            program does not have.
         StoreError: The store cannot be used.
     """
     name = _checked(name)
@@ -97,7 +98,11 @@ def load(name: str, *, save_path: Any = UNSET) -> Any:
         raise NotSavedError(
             f"the result saved as {name!r} in {options.folder} is gone or damaged; save it again"
         )
-    outputs = _results.unpacked(hit, caller.f_globals)
+    try:
+        outputs = _results.unpacked(hit, caller.f_globals)
+    except Exception as error:
+        why = f"{type(error).__name__}: {error}"
+        raise NotSavedError(f"the result saved as {name!r} cannot be restored here ({why})") from error
     store.record_hit(key, name, hit.seconds)
     return outputs[""][1]
 

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from types import CodeType, FrameType
 
 
+# Whether the local names of a running function can be deleted from outside.
+CAN_DELETE = sys.version_info < (3, 12)
+
+
 class SkipBody(BaseException):
     """Leaves a body that is not to run. Only the block that raised it ends it."""
 
@@ -184,6 +188,7 @@ else:
     def _start(skip: Skip) -> None:
         frame = skip.frame
         assert frame is not None
+        skip.depth = _depth_above(frame)  # type: ignore[attr-defined]
         skip_state = (_tracing(), frame.f_trace, frame.f_trace_opcodes, frame.f_trace_lines)
         skip.before = skip_state  # type: ignore[attr-defined]
 
@@ -195,6 +200,8 @@ else:
         frame.f_trace = trace
         frame.f_trace_opcodes = True
         frame.f_trace_lines = False
+        if not isinstance(sys.gettrace(), (FunctionType, MethodType, NoneType)):
+            _hide_returns(frame)
         sys.settrace(_no_new_frames)
 
     def _tracing() -> Callable[[], object]:
@@ -218,6 +225,29 @@ else:
             return lambda: sys.settrace(trace)
         return lambda: api.PyEval_SetTrace(ctypes.c_void_p(function), ctypes.py_object(trace))
 
+    def _depth_above(frame: FrameType) -> int:
+        """How many frames the caller is above a frame."""
+        above, depth = sys._getframe(1), 0
+        while above is not frame and above.f_back is not None:
+            above, depth = above.f_back, depth + 1
+        return depth
+
+    def _hide_returns(frame: FrameType) -> None:
+        """Keeps the returns of hozon's own frames above a frame from the trace function: it is not told
+        of the calls that lead to its restoring either, but of their returns it is."""
+        above = sys._getframe(1)
+        while above is not frame and above.f_back is not None:
+            above.f_trace = None
+            above = above.f_back
+
+    def _call_at_depth(depth: int, frame: FrameType, restore: Callable[[], object]) -> None:
+        """Puts the trace function back as deep as it was taken away: coverage counts calls and returns,
+        and sees as many returns now as it missed then. `restore` itself is one frame more."""
+        if _depth_above(frame) + 1 < depth:
+            _call_at_depth(depth, frame, restore)
+        else:
+            restore()
+
     # Where `c_tracefunc` stands in the thread state of Python 3.11, the only one that comes here, in
     # words of 8 bytes. `c_traceobj` two words behind it must be the trace function, else this is not it.
     _C_TRACE_WORD = 9
@@ -229,7 +259,7 @@ else:
         frame = skip.frame
         assert frame is not None
         restore, frame_trace, opcodes, lines = skip.before  # type: ignore[attr-defined]
-        restore()
+        _call_at_depth(skip.depth, frame, restore)  # type: ignore[attr-defined]
         frame.f_trace = frame_trace
         frame.f_trace_opcodes = opcodes
         frame.f_trace_lines = lines
@@ -240,7 +270,8 @@ def bind(frame: FrameType, values: dict[str, Any], gone: list[str], *, is_functi
     names = frame.f_locals
     for name, value in values.items():
         names[name] = value
-    for name in gone:
+    # A function's own names cannot be deleted from Python 3.12 on; such results are not stored.
+    for name in gone if CAN_DELETE or not is_function else ():
         names.pop(name, None)
     if is_function and sys.version_info < (3, 13):
         import ctypes

@@ -18,18 +18,19 @@ _shipped: dict[str, str] = {}
 # Code objects that a file's present text compiles to, by file name and stamp.
 _compiled: dict[tuple[str, int, int], frozenset[CodeType]] = {}
 
-# A file changed this long before the process started, in seconds, was read as it is now.
-_CLOCK_GRAIN = 0.1
-
 
 def process_start() -> float:
-    """Seconds since the epoch when this process started, or a time before hozon was imported."""
+    """Seconds since the epoch by when this process had surely started, and had read no source yet.
+
+    Linux tells the start in ticks of 10 ms; a Python needs longer than that to its first source.
+    Elsewhere it is a time well before hozon was imported.
+    """
     try:
-        with open("/proc/self/stat", "rb") as stat, open("/proc/stat", "rb") as machine:
-            ticks = int(stat.read().rpartition(b")")[2].split()[19])
-            boot = next(int(line.split()[1]) for line in machine if line.startswith(b"btime"))
-        return boot + ticks / os.sysconf("SC_CLK_TCK") - 1.0
-    except (OSError, ValueError, StopIteration, IndexError):
+        with open("/proc/self/stat", "rb") as stat:
+            ticks = int(stat.read().rpartition(b")")[2].split()[19]) + 1
+        boot = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+        return boot + ticks / os.sysconf("SC_CLK_TCK")
+    except (AttributeError, OSError, ValueError, IndexError):
         return _imported_at - 10.0
 
 
@@ -107,7 +108,7 @@ def is_settled(filename: str, changed_ns: int) -> bool:
     """
     if filename in _shipped:
         return False
-    return changed_ns == 0 or changed_ns / 1e9 < _process_start - _CLOCK_GRAIN
+    return changed_ns == 0 or changed_ns / 1e9 < _process_start
 
 
 def made_from(code: CodeType, filename: str, text: str, changed_ns: int, size: int) -> bool:

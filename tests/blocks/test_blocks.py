@@ -451,18 +451,11 @@ PLACES = {
     """,
     "deleted": """
         x = y = 1
-        def f():
-            a = b = 1
-            with h.cached_context("m"):
-                print("ran")
-                b = a + 1
-                del a
-            return sorted(locals())
         with h.cached_context("n"):
             print("ran")
             y = x + 1
             del x
-        print("x" in globals(), y, f())
+        print("x" in globals(), y)
     """,
     "made and deleted": """
         with h.cached_context("n"):
@@ -658,3 +651,29 @@ def test_two_blocks_on_one_line_and_two_alike(project: Project, python: str) -> 
     first, second = twice(project, python, text)
     assert first == ["ran", "(1, False, False) True True"]
     assert second == ["(1, True, True) True True"]
+
+
+def test_a_local_that_is_deleted(project: Project, python: str) -> None:
+    """From Python 3.12 on nothing can delete a function's name from outside: run, and warned of."""
+    text = """
+        import sys, warnings
+        warnings.simplefilter("error")
+        def f():
+            a = b = 1
+            with h.cached_context("m"):
+                print("ran")
+                b = a + 1
+                del a
+            return sorted(locals())
+        if sys.version_info >= (3, 12):
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                print(f(), f(), ["`a`" in str(warning.message) for warning in caught])
+        else:
+            print(f(), f())
+    """
+    first, second = twice(project, python, text)
+    if first[-1].endswith("[True]"):
+        assert first == second == ["ran", "ran", "['b'] ['b'] [True]"]
+    else:
+        assert (first, second) == (["ran", "['b'] ['b']"], ["['b'] ['b']"])

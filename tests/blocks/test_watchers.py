@@ -83,10 +83,7 @@ def test_pdb_steps_over_a_skipped_body(project: Project) -> None:
     project.write("main.py", WORK + "\nprint(f())\n")
     project.run()
     done = project.run(
-        "-m",
-        "pdb",
-        "main.py",
-        stdin="break 4\ncontinue\nnext\nnext\nnext\nnext\nnext\np 'x is', x\ncontinue\nquit\n",
+        "-m", "pdb", "main.py", stdin="break 4\ncontinue\nnext\nnext\nnext\np 'x is', x\ncontinue\nquit\n"
     )
     assert "'x is', 2" in done.stdout
     assert "-> y = x + 1" not in done.stdout

@@ -146,8 +146,19 @@ fn items<'py>(mapping: &Bound<'py, PyAny>) -> PyResult<BTreeMap<String, Bound<'p
 }
 
 impl BlockSite {
-    fn make_key<'py>(&self, py: Python<'py>, scope: &Scope<'py>, may_stay: &[String], name: String, pins: Pins) -> Walked<Keyed> {
-        let home = scope.globals.get_item("__name__")?.and_then(|name| name.extract::<String>().ok()).unwrap_or_default();
+    fn make_key<'py>(
+        &self,
+        py: Python<'py>,
+        scope: &Scope<'py>,
+        may_stay: &[String],
+        name: String,
+        pins: Pins,
+    ) -> Walked<Keyed> {
+        let home = scope
+            .globals
+            .get_item("__name__")?
+            .and_then(|name| name.extract::<String>().ok())
+            .unwrap_or_default();
         let mut walker = Walker::new(py, pins.local, &home);
         let root = py.None().into_bound(py);
         let mut builder = Builder::new(&mut walker, &root);

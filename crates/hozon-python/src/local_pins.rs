@@ -22,12 +22,19 @@ pub(crate) fn name_at_pin(walker: &Walker<'_>, object: &Bound<'_, PyAny>) -> PyR
         return Ok(None);
     }
     let version = version_at_pin(walker, &module_name)?;
-    let name = if object.is_instance_of::<PyModule>() { String::new() } else { names::text_attribute(object, "__qualname__") };
+    let name = if object.is_instance_of::<PyModule>() {
+        String::new()
+    } else {
+        names::text_attribute(object, "__qualname__")
+    };
     Ok(Some(format!("{module_name} {version}:{name}")))
 }
 
 /// The same for the names of a module's namespace: the module and its version at the pin.
-pub(crate) fn namespace_at_pin(walker: &Walker<'_>, namespace: &Bound<'_, PyDict>) -> PyResult<Option<String>> {
+pub(crate) fn namespace_at_pin(
+    walker: &Walker<'_>,
+    namespace: &Bound<'_, PyDict>,
+) -> PyResult<Option<String>> {
     let module_name: String = match namespace.get_item("__name__")? {
         Some(name) => name.extract().unwrap_or_default(),
         None => return Ok(None),

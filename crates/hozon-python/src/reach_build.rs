@@ -360,7 +360,12 @@ impl<'walk, 'py> Builder<'walk, 'py> {
 
     /// The value that a variable has before a block which may leave it. A value without a digest goes by
     /// its being there: the block is not stored if it is there still.
-    pub(crate) fn earlier_edge(&mut self, scope: &Scope<'py>, name: &str, edges: &mut Vec<Edge>) -> Walked<()> {
+    pub(crate) fn earlier_edge(
+        &mut self,
+        scope: &Scope<'py>,
+        name: &str,
+        edges: &mut Vec<Edge>,
+    ) -> Walked<()> {
         let value = match scope.locals.get(name) {
             Some(value) => Some(value.clone()),
             None => scope.globals.get_item(name)?,
