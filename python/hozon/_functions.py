@@ -475,7 +475,7 @@ async def _replay_async(
 
 
 def _rebuild(
-    function: Callable[..., Any], options: _config.Options, sources: dict[str, str]
+    function: Callable[..., Any], options: _config.Options, sources: dict[str, tuple[str, bool]]
 ) -> CachedFunction:
     _sources.ship(sources)
     return CachedFunction(function, options)

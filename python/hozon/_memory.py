@@ -101,16 +101,16 @@ def cache(
     value that it reads is a miss. Going back to what it was is a hit again. Any argument that has a
     digest will do: lists, dicts, arrays, frames.
 
-        >>> @hozon.cache
-        ... def area(radius):
-        ...     return PI * radius**2
-        >>> area(2)
-        12.56
-        >>> PI = 3.14159
-        >>> area(2)
-        12.56636
-        >>> area.cache_info().misses
-        2
+        PI = 3.14
+
+        @hozon.cache
+        def area(radius):
+            return PI * radius**2
+
+        area(2)                    # 12.56
+        PI = 3.14159
+        area(2)                    # 12.56636: another value of PI, another result
+        area.cache_info().misses   # 2
 
     A hit gives the very object that was computed, as `functools.cache` does. Types always count: 1, 1.0
     and True are three arguments. A result is not kept if the function has changed its own inputs in
@@ -152,12 +152,11 @@ def lru_cache(
     As `functools.lru_cache`, and never stale: see `hozon.cache`. `typed` is there for compatibility;
     types always count.
 
-        >>> @hozon.lru_cache(maxsize=32)
-        ... def load(name):
-        ...     return read(name)
-        >>> @hozon.lru_cache
-        ... def twice(number):
-        ...     return 2 * number
+        @hozon.lru_cache(maxsize=32)
+        def initials(name): ...
+
+        @hozon.lru_cache
+        def twice(number): ...
     """
     given = {
         "pin_hozon_lib": pin_hozon_lib,
@@ -412,7 +411,7 @@ def _is_found(memory: Memory) -> bool:
     return found is memory
 
 
-def rebuild(function: Any, parameters: Parameters, sources: dict[str, str]) -> Memory:
+def rebuild(function: Any, parameters: Parameters, sources: dict[str, tuple[str, bool]]) -> Memory:
     """A worker's memory starts empty."""
     _sources.ship(sources)
     return _memory(function, parameters)

@@ -12,8 +12,9 @@ import time
 from types import CodeType, ModuleType
 from typing import Any
 
-# Source texts that came with a pickled function from another process, by file name.
-_shipped: dict[str, str] = {}
+# Source texts that came with a pickled function from another process, by file name, and whether its
+# sender knew that all its code is from that text.
+_shipped: dict[str, tuple[str, bool]] = {}
 
 # Code objects that a file's present text compiles to, by file name and stamp.
 _compiled: dict[tuple[str, int, int], frozenset[CodeType]] = {}
@@ -38,9 +39,15 @@ _imported_at = time.time()
 _process_start = process_start()
 
 
-def ship(sources: dict[str, str]) -> None:
-    """Remembers texts that came with a pickled function: a worker may have no source of its own."""
-    _shipped.update(sources)
+def ship(sources: dict[str, tuple[str, bool]]) -> None:
+    """Remembers texts that came with a pickled function: a worker may have no source of its own.
+
+    Where two senders disagree about a file, neither is believed without looking at the code itself.
+    """
+    for file, (text, settled) in sources.items():
+        known = _shipped.get(file)
+        agreed = known is None or known == (text, True)
+        _shipped[file] = text, settled and agreed
 
 
 def text_of(filename: str, module_name: str) -> tuple[str, int, int] | None:
@@ -52,7 +59,7 @@ def text_of(filename: str, module_name: str) -> tuple[str, int, int] | None:
     None where there is no text: code made by exec, frozen or compiled only.
     """
     if filename in _shipped:
-        text = _shipped[filename]
+        text = _shipped[filename][0]
         return text, 0, len(text)
     try:
         status = os.stat(filename)
@@ -103,11 +110,11 @@ def _from_loader(filename: str, module_name: str) -> str | None:
 def is_settled(filename: str, changed_ns: int) -> bool:
     """Whether all code that was loaded from a file was loaded from its present text.
 
-    A file that was last changed before the process started cannot have been read otherwise. A text
-    that came from another process may be of another time than the code that came with it.
+    A file that was last changed before the process started cannot have been read otherwise. Of a text
+    that came from another process, that process knew it.
     """
     if filename in _shipped:
-        return False
+        return _shipped[filename][1]
     return changed_ns == 0 or changed_ns / 1e9 < _process_start
 
 
@@ -227,8 +234,8 @@ def files_of_module(name: str) -> list[str]:
 _MOST_SHIPPED_BYTES = 1 << 20
 
 
-def to_ship(function: Any) -> dict[str, str]:
-    """The texts that a function pickled by value needs with it: its file's, and a notebook's cells."""
+def to_ship(function: Any) -> dict[str, tuple[str, bool]]:
+    """The texts (and whether they are settled) that a function pickled by value needs with it: its file's, and a notebook's cells."""
     code = getattr(function, "__code__", None)
     files = [code.co_filename] if code is not None else []
     main = sys.modules.get("__main__")
@@ -236,7 +243,7 @@ def to_ship(function: Any) -> dict[str, str]:
         files += files_of_module("__main__")
     found = {file: text_of(file, getattr(function, "__module__", "") or "") for file in files}
     return {
-        file: text[0]
+        file: (text[0], is_settled(file, text[1]))
         for file, text in found.items()
         if text is not None and len(text[0]) <= _MOST_SHIPPED_BYTES
     }

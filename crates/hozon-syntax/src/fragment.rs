@@ -16,7 +16,7 @@ pub struct Fragment {
     /// It may read names that cannot be seen in its text: `eval`, `exec`, `globals`, `locals`, `vars`,
     /// `getattr` with a computed name, `__import__`, `importlib`, `sys.modules`, notebook magics.
     pub uses_dynamic_names: bool,
-    /// What it uses to run code that its text does not show: `exec`, `eval`, a computed module's name,
+    /// What it uses to run code that its text does not show: `exec`, a computed module's name,
     /// `run_path`, `sys.modules`, frames. Sorted, each once.
     pub unseen: Vec<String>,
 }
@@ -90,7 +90,7 @@ impl Collector {
 pub(crate) fn unseen_name<'a>(path: &[&'a str], is_free: bool) -> Option<&'a str> {
     const FUNCTIONS: [&str; 4] = ["import_module", "run_path", "run_module", "_getframe"];
     match path {
-        [name] if is_free && ["exec", "eval", "__import__"].contains(name) => Some(name),
+        [name] if is_free && ["exec", "__import__"].contains(name) => Some(name),
         ["sys", "modules", ..] => Some("sys.modules"),
         [.., name] if FUNCTIONS.contains(name) => Some(name),
         _ => None,
