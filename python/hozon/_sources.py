@@ -235,7 +235,8 @@ _MOST_SHIPPED_BYTES = 1 << 20
 
 
 def to_ship(function: Any) -> dict[str, tuple[str, bool]]:
-    """The texts (and whether they are settled) that a function pickled by value needs with it: its file's, and a notebook's cells."""
+    """The texts that a function pickled by value needs with it, and whether each is settled: its file's,
+    and those of a notebook's cells."""
     code = getattr(function, "__code__", None)
     files = [code.co_filename] if code is not None else []
     main = sys.modules.get("__main__")

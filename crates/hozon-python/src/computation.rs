@@ -210,7 +210,8 @@ impl Computation {
         }
         let is_code = function.is_instance_of::<PyFunction>() || function.is_instance_of::<PyType>();
         walker.in_progress.push(function.as_ptr() as usize);
-        let analysed = if is_code { reach::analyse(walker, function) } else { reach::of_callable(walker, function) };
+        let analysed =
+            if is_code { reach::analyse(walker, function) } else { reach::of_callable(walker, function) };
         walker.in_progress.pop();
         let reached = Arc::new(analysed?);
         let before = self.reached.lock().unwrap_or_else(PoisonError::into_inner).replace(reached.clone());
@@ -328,7 +329,13 @@ impl Keyed {
     }
 
     /// The recipe of a call with other code, values and arguments.
-    pub(crate) fn tree_of(&self, py: Python<'_>, code: Node, values: Node, arguments: Node) -> PyResult<Node> {
+    pub(crate) fn tree_of(
+        &self,
+        py: Python<'_>,
+        code: Node,
+        values: Node,
+        arguments: Node,
+    ) -> PyResult<Node> {
         let mut root = Node::new(NodeKind::Computation, "");
         root.children = self.fixed_nodes();
         root.children.extend([code, values, arguments]);
@@ -386,7 +393,11 @@ impl Keyed {
     }
 }
 
-pub(crate) fn differs<'py>(walker: &mut Walker<'py>, object: &Bound<'py, PyAny>, before: Digest) -> PyResult<bool> {
+pub(crate) fn differs<'py>(
+    walker: &mut Walker<'py>,
+    object: &Bound<'py, PyAny>,
+    before: Digest,
+) -> PyResult<bool> {
     match walker.digest(object) {
         Ok(now) => Ok(now != before),
         Err(Refusal::Raised(error)) => Err(error),

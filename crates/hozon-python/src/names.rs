@@ -88,7 +88,8 @@ fn is_hozon_wrapper(value: &Bound<'_, PyAny>) -> bool {
     }
     let Ok(code) = value.getattr(intern!(value.py(), "__code__")) else { return false };
     let file = text_attribute(&code, "co_filename").replace('\\', "/");
-    WRAPPERS_FILES.iter().any(|wrappers| file.ends_with(wrappers)) && text_attribute(&code, "co_name") == "wrapper"
+    WRAPPERS_FILES.iter().any(|wrappers| file.ends_with(wrappers))
+        && text_attribute(&code, "co_name") == "wrapper"
 }
 
 /// Where the code of hozon's wrappers stands, on any machine.

@@ -265,7 +265,8 @@ fn foreign(place: Place) -> Option<String> {
 /// Returns the table of a `functools.singledispatch` function: all of it that is not a memo.
 pub(crate) fn dispatch_registry<'py>(function: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
     let code = function.getattr("__code__")?;
-    let of_functools = names::text_attribute(&code, "co_filename").replace('\\', "/").ends_with("/functools.py");
+    let of_functools =
+        names::text_attribute(&code, "co_filename").replace('\\', "/").ends_with("/functools.py");
     if of_functools { function.getattr_opt("registry") } else { Ok(None) }
 }
 

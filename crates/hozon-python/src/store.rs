@@ -8,7 +8,7 @@ use std::time::Duration;
 use hozon_engine::{Begin, Caller, Event, EventKind, EventLog, Flights, Poll, Turn};
 use hozon_format::{Codec, ComputationKind, Digest, Entry, Facts, Key, Output, Part, SealKey};
 use hozon_key::{decode, explain};
-use hozon_store::{Filter, Miss, Notice, NewBuffer, NewEntry, NewOutput, load_or_create_seal_key};
+use hozon_store::{Filter, Miss, NewBuffer, NewEntry, NewOutput, Notice, load_or_create_seal_key};
 use hozon_sys::{Os, System};
 use pyo3::buffer::PyUntypedBuffer;
 use pyo3::exceptions::{PyOSError, PyValueError};
