@@ -75,7 +75,7 @@ def _read(filename: str) -> str:
     try:
         head = content[:400].split(b"\n", 2)[:2]
         if not any(b"coding" in line for line in head):
-            return content.decode("utf-8-sig")
+            return content.removeprefix(b"\xef\xbb\xbf").decode()
     except UnicodeDecodeError:
         pass
     import tokenize

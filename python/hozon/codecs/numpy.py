@@ -34,7 +34,7 @@ _EXTENDED = np.finfo(np.longdouble).nmant == 63
 
 def shape_for(base: type, cls: type) -> ShapeFunction | None:
     """Returns the shape function of a class of NumPy, or of one that inherits it."""
-    for known, function in _FAMILIES.items():
+    for known, function in _families():
         if issubclass(base, known):
             return function
     if base is np.ndarray:
@@ -43,7 +43,7 @@ def shape_for(base: type, cls: type) -> ShapeFunction | None:
         return for_subclass(
             _own_subclass(base), base, cls, frozenset({"_mmap", "filename", "offset", "mode"})
         )
-    if base is np.ma.MaskedArray:
+    if base is _loaded("numpy.ma", "MaskedArray"):
         return for_subclass(_masked_shape, base, cls, _MASKED_STATE)
     if base.__module__ == "numpy" and base.__name__ == "_ArrayFunctionDispatcher":
         return _function_shape
@@ -234,16 +234,26 @@ def _function_shape(function: Any) -> tuple[Any, ...]:
     return ("numpy.function", function.__module__, function.__qualname__)
 
 
-_FAMILIES: dict[type, ShapeFunction] = {
-    np.ma.core.MaskedConstant: _masked_constant_shape,
-    np.generic: _scalar_shape,
-    np.dtype: _dtype_shape,
-    np.ufunc: _ufunc_shape,
-    np.random.BitGenerator: _bit_generator_shape,
-    np.random.Generator: _generator_shape,
-    np.random.RandomState: _random_state_shape,
-    np.random.SeedSequence: _seed_sequence_shape,
-}
+def _families() -> list[tuple[type, ShapeFunction]]:
+    families = [(_loaded(module, name), function) for module, name, function in _FAMILIES]
+    return [(known, function) for known, function in families if known is not None]
+
+
+def _loaded(module: str, name: str) -> type | None:
+    """A type of a part of NumPy that loads on demand: no value has it before the part is loaded."""
+    return getattr(sys.modules.get(module), name, None)
+
+
+_FAMILIES: list[tuple[str, str, ShapeFunction]] = [
+    ("numpy.ma.core", "MaskedConstant", _masked_constant_shape),
+    ("numpy", "generic", _scalar_shape),
+    ("numpy", "dtype", _dtype_shape),
+    ("numpy", "ufunc", _ufunc_shape),
+    ("numpy.random", "BitGenerator", _bit_generator_shape),
+    ("numpy.random", "Generator", _generator_shape),
+    ("numpy.random", "RandomState", _random_state_shape),
+    ("numpy.random", "SeedSequence", _seed_sequence_shape),
+]
 
 
 # Storing -----------------------------------------------------------------------------------------
@@ -253,7 +263,7 @@ def reducer_for(cls: type) -> Reducer | None:
     """Returns what sends an array's memory out of band where NumPy's own reduction does not."""
     if cls is np.ndarray:
         return _reduce_array
-    if cls is np.ma.MaskedArray:
+    if cls is _loaded("numpy.ma", "MaskedArray"):
         return _reduce_masked
     plain = ("__reduce__", "__reduce_ex__", "__getstate__", "__setstate__")
     if issubclass(cls, np.ndarray) and all(
