@@ -26,6 +26,7 @@ mod reach;
 mod reach_build;
 mod reach_cache;
 mod reach_class;
+mod reach_expand;
 mod reach_path;
 mod store;
 mod walk;
