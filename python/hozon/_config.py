@@ -11,6 +11,12 @@ if TYPE_CHECKING:
 
 PIN_WORDS = ("patch", "minor", "major", None)
 
+# What a computation may do that cannot be verified, without a warning.
+ALLOW_WORDS = ("network", "subprocess", "clock", "randomness", "identity", "append", "native", "dynamic")
+
+# How reads of files are seen: "native" sees those of libraries written in C and Rust, too.
+WATCH_WORDS = ("native", "audit")
+
 
 class _Unset:
     """Tells a parameter that was not given from any value that may be given."""
@@ -37,18 +43,32 @@ class Options(NamedTuple):
     pin_local_libs: str | None
     cache_exceptions: bool
     when: Callable[[Any, float], bool] | None
+    track_files: bool = True
+    allow: frozenset[str] = frozenset()
+    replay: bool = True
+    explain_values: bool = False
+    watch: str = "native"
+    project: str = ""
+
+
+def _list(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 # The keys of [tool.hozon] and of HOZON_* variables, and how each is read from a text.
 _READERS: dict[str, Callable[[str], Any]] = {
     "save_path": str,
     "ttl": str,
-    "ignore": lambda text: [part.strip() for part in text.split(",") if part.strip()],
+    "ignore": _list,
     "pin_hozon_lib": lambda text: None if text.lower() == "none" else text,
     "pin_sys_libs": lambda text: None if text.lower() == "none" else text,
     "pin_local_libs": lambda text: None if text.lower() == "none" else text,
     "track_files": lambda text: _truth("HOZON_TRACK_FILES", text),
     "cache_exceptions": lambda text: _truth("HOZON_CACHE_EXCEPTIONS", text),
+    "allow": _list,
+    "replay": lambda text: _truth("HOZON_REPLAY", text),
+    "explain_values": lambda text: _truth("HOZON_EXPLAIN_VALUES", text),
+    "watch": str,
     "max_size": str,
 }
 
@@ -59,8 +79,12 @@ _DEFAULTS: dict[str, Any] = {
     "pin_hozon_lib": "minor",
     "pin_sys_libs": "major",
     "pin_local_libs": "code",
-    "track_files": None,
+    "track_files": True,
     "cache_exceptions": False,
+    "allow": (),
+    "replay": True,
+    "explain_values": False,
+    "watch": "native",
     "max_size": None,
 }
 
@@ -98,21 +122,22 @@ def resolve(file: str | None, given: dict[str, Any], *, name: str | None, when: 
         raise NotImplementedError(
             "max_size is not there yet: it comes with eviction; `hozon clear` removes entries meanwhile"
         )
-    if values["track_files"]:
-        raise NotImplementedError(
-            "track_files is not there yet: files that a computation reads are no inputs so far; pass "
-            "what the result depends on as an argument (a digest or modification time, say)"
-        )
     return Options(
         name=None if name is None else label(name),
         folder=_store_folder(values["save_path"], project, from_project="save_path" in layers[3]),
         ttl=_seconds(values["ttl"]),
-        ignore=_names(values["ignore"]),
+        ignore=_names("ignore", values["ignore"], "names of parameters"),
         pin_hozon_lib=_pin("pin_hozon_lib", values["pin_hozon_lib"], PIN_WORDS),
         pin_sys_libs=_pin("pin_sys_libs", values["pin_sys_libs"], PIN_WORDS),
         pin_local_libs=_pin("pin_local_libs", values["pin_local_libs"], ("code", *PIN_WORDS)),
         cache_exceptions=bool(values["cache_exceptions"]),
         when=_predicate(when),
+        track_files=bool(values["track_files"]),
+        allow=_allowed(values["allow"]),
+        replay=bool(values["replay"]),
+        explain_values=bool(values["explain_values"]),
+        watch=_word("watch", values["watch"], WATCH_WORDS),
+        project=project,
     )
 
 
@@ -245,15 +270,29 @@ def _seconds(ttl: Any) -> float | None:
     return float(seconds)
 
 
-def _names(ignore: Any) -> tuple[str, ...]:
+def _names(parameter: str, given: Any, what: str) -> tuple[str, ...]:
     try:
-        names = (ignore,) if isinstance(ignore, str) else tuple(ignore)
+        names = (given,) if isinstance(given, str) else tuple(given)
     except TypeError:
-        raise TypeError(f"ignore must hold names of parameters, not {ignore!r}") from None
+        raise TypeError(f"{parameter} must hold {what}, not {given!r}") from None
     for name in names:
         if not isinstance(name, str):
-            raise TypeError(f"ignore must hold names of parameters, not {name!r}")
+            raise TypeError(f"{parameter} must hold {what}, not {name!r}")
     return names
+
+
+def _allowed(given: Any) -> frozenset[str]:
+    words = _names("allow", given, "words")
+    for word in words:
+        _word("allow", word, ALLOW_WORDS)
+    return frozenset(words)
+
+
+def _word(parameter: str, value: Any, words: tuple[str, ...]) -> str:
+    if value not in words:
+        expected = ", ".join(repr(word) for word in words)
+        raise ValueError(f"{parameter} is {value!r}; it must be one of {expected}")
+    return str(value)
 
 
 def _pin(parameter: str, value: Any, words: tuple[str | None, ...]) -> str | None:

@@ -64,6 +64,9 @@ def persistent_cache(
     pin_local_libs: str | None = UNSET,
     track_files: bool = UNSET,
     cache_exceptions: bool = UNSET,
+    allow: str | Iterable[str] = UNSET,
+    replay: bool = UNSET,
+    explain_values: bool = UNSET,
     when: Callable[[Any, float], bool] | None = None,
 ) -> Any:
     """Keeps the results of a function, or of a block, on disk.
@@ -93,9 +96,14 @@ def persistent_cache(
             code reaches.
         pin_local_libs: "code": local code counts as it is written. Or how much of `__version__` of
             other local modules counts.
-        track_files: Not there yet: True raises NotImplementedError. Files that the function reads are
-            no inputs so far.
+        track_files: Record the files, directories and environment variables that the computation reads,
+            and verify them at look-up. False: they are no inputs.
         cache_exceptions: Keep an exception that was raised, and raise it on a hit.
+        allow: What the computation may do although it cannot be verified, without a warning: "network",
+            "subprocess", "clock", "randomness", "identity", "append", "native", "dynamic".
+        replay: Show text, warnings and log records of the computation again on a hit.
+        explain_values: Keep texts and other values in clear for explanations. By default only numbers,
+            booleans and None are; of everything else the type and size.
         when: Called with the result and the seconds it took; if it gives False, nothing is stored.
 
     Raises:
@@ -120,6 +128,9 @@ def persistent_cache(
         "pin_local_libs": pin_local_libs,
         "track_files": track_files,
         "cache_exceptions": cache_exceptions,
+        "allow": allow,
+        "replay": replay,
+        "explain_values": explain_values,
     }
     caller = sys._getframe(1)
     cache = PersistentCache(name, given, when, (caller.f_code, caller.f_lasti))

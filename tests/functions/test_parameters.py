@@ -371,7 +371,6 @@ def test_a_save_path_that_is_a_file_warns_and_computes(runs: Any, tmp_path: Any)
     [
         ("max_size", 10, "eviction"),
         ("max_size", "2 GiB", "eviction"),
-        ("track_files", True, "pass what the result depends on as an argument"),
     ],
 )
 def test_what_is_not_there_yet_says_so(parameter: str, value: Any, words: str) -> None:

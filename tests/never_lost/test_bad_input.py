@@ -119,7 +119,7 @@ def test_a_name_that_was_never_saved_is_an_error_with_the_name_in_it(tmp_path: P
         ({"ignore": [1]}, TypeError, "ignore"),
         ({"when": 1}, TypeError, "when"),
         ({"save_path": ""}, ValueError, "save_path"),
-        ({"track_files": True}, NotImplementedError, "track_files"),
+        ({"allow": ["anything"]}, ValueError, "allow"),
         ({"max_size": 1}, NotImplementedError, "max_size"),
     ],
     ids=str,

@@ -56,6 +56,18 @@ pub enum NodeKind {
     Group = 12,
     /// Another node of the same recipe, by index: for cycles and for what is reached twice.
     Reference = 13,
+    /// A file that was read while running, or found to be missing.
+    File = 14,
+    /// A directory that was listed while running.
+    Directory = 15,
+    /// What was asked about a file without reading it: whether it is there, its size, its times.
+    Status = 16,
+    /// An environment variable that was read while running.
+    Environment = 17,
+    /// The state of a global random generator before the run, which consumed it.
+    RandomState = 18,
+    /// The directory that relative names started from.
+    WorkingDirectory = 19,
 }
 
 /// A short text for people. At most [`Shown::MOST_CHARACTERS`] are kept; a longer text is cut at its end.
@@ -94,7 +106,7 @@ impl From<String> for Shown {
 
 impl NodeKind {
     /// Every kind, in the order of the numbers.
-    pub const ALL: [NodeKind; 13] = [
+    pub const ALL: [NodeKind; 19] = [
         NodeKind::Computation,
         NodeKind::Name,
         NodeKind::Pin,
@@ -108,6 +120,12 @@ impl NodeKind {
         NodeKind::Path,
         NodeKind::Group,
         NodeKind::Reference,
+        NodeKind::File,
+        NodeKind::Directory,
+        NodeKind::Status,
+        NodeKind::Environment,
+        NodeKind::RandomState,
+        NodeKind::WorkingDirectory,
     ];
 
     /// Returns the number on disk and in keys.
@@ -136,6 +154,12 @@ impl NodeKind {
             Self::Path => "path",
             Self::Group => "group",
             Self::Reference => "reference",
+            Self::File => "file",
+            Self::Directory => "directory",
+            Self::Status => "status of a file",
+            Self::Environment => "environment variable",
+            Self::RandomState => "random state",
+            Self::WorkingDirectory => "working directory",
         }
     }
 }
@@ -240,7 +264,7 @@ mod tests {
             assert_eq!(kind.number() as usize, index + 1);
             assert_eq!(NodeKind::from_number(kind.number()), Some(kind));
         }
-        assert_eq!((NodeKind::from_number(0), NodeKind::from_number(14)), (None, None));
+        assert_eq!((NodeKind::from_number(0), NodeKind::from_number(20)), (None, None));
     }
 
     #[test]

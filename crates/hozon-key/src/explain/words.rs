@@ -63,6 +63,12 @@ impl Change {
             NodeKind::Path => format!("{label}, known by how it was made,"),
             NodeKind::Reference => format!("what {label} refers to"),
             NodeKind::Name if self.label.is_empty() => "name".to_owned(),
+            NodeKind::Environment => format!("environment variable {label}"),
+            NodeKind::Directory => format!("directory {label}"),
+            NodeKind::Status => format!("status of {label}"),
+            NodeKind::RandomState => format!("random state of {label}"),
+            NodeKind::WorkingDirectory => "the working directory".to_owned(),
+            NodeKind::File => label.into_owned(),
             NodeKind::Name | NodeKind::Pin | NodeKind::Value | NodeKind::Distribution | NodeKind::Group => {
                 label.into_owned()
             }
@@ -117,5 +123,11 @@ fn plural(kind: NodeKind) -> &'static str {
         NodeKind::Path => "inputs known by how they were made",
         NodeKind::Group => "parts",
         NodeKind::Reference => "references",
+        NodeKind::File => "files",
+        NodeKind::Directory => "directories",
+        NodeKind::Status => "statuses of files",
+        NodeKind::Environment => "environment variables",
+        NodeKind::RandomState => "random states",
+        NodeKind::WorkingDirectory => "working directories",
     }
 }
