@@ -5,10 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hozon_format::{Entry, Key};
-use hozon_store::{Lease, LeaseAttempt, Lookup, Miss, Store};
+use hozon_key::{Seen, Subject};
+use hozon_store::{Lease, LeaseAttempt, Miss, Store};
 use hozon_sys::Brief;
 
+use crate::observe::Observer;
 use crate::table::{Caller, Claim, Table};
+use crate::traced::{TracedLookup, TracedMiss, look_up};
 
 /// The computations under way in this process over one store. Cheap to clone.
 ///
@@ -22,8 +25,8 @@ pub struct Flights {
 /// How a computation begins.
 #[derive(Debug)]
 pub enum Begin {
-    /// The result is stored.
-    Hit(Box<Entry>),
+    /// The result is stored; with what its computation had looked at.
+    Hit(Box<Entry>, Vec<Seen>),
     /// The caller computes: it puts the result, then drops the turn.
     Compute(Turn),
     /// The callback asked to stop waiting.
@@ -33,8 +36,8 @@ pub enum Begin {
 /// How a computation stands now.
 #[derive(Debug)]
 pub enum Poll {
-    /// The result is stored.
-    Hit(Box<Entry>),
+    /// The result is stored; with what its computation had looked at.
+    Hit(Box<Entry>, Vec<Seen>),
     /// The caller computes: it puts the result, then drops the turn.
     Compute(Turn),
     /// Someone else computes: ask again after a pause.
@@ -45,7 +48,7 @@ pub enum Poll {
 #[derive(Debug)]
 pub struct Turn {
     key: Key,
-    why: Miss,
+    why: TracedMiss,
     // Before the claim: whoever gets the claim next finds the lease free.
     lease: Option<Lease>,
     claim: Option<HeldClaim>,
@@ -82,14 +85,15 @@ impl Flights {
         key: &Key,
         caller: Caller,
         budget: Duration,
+        observer: &mut dyn Observer,
         between: &mut dyn FnMut() -> ControlFlow<()>,
     ) -> Begin {
         let system = self.store.system();
         let started = system.monotonic();
         let mut pause = FIRST_PAUSE;
         loop {
-            match self.poll(key, caller) {
-                Poll::Hit(entry) => return Begin::Hit(entry),
+            match self.poll(key, caller, observer) {
+                Poll::Hit(entry, seen) => return Begin::Hit(entry, seen),
                 Poll::Compute(turn) => return Begin::Compute(turn),
                 Poll::Wait => {}
             }
@@ -110,18 +114,18 @@ impl Flights {
     /// The same without waiting: for event loops, which pause in their own way.
     ///
     /// A caller that gives up before it has a hit or a turn calls [`Flights::stop_waiting`].
-    pub fn poll(&self, key: &Key, caller: Caller) -> Poll {
-        let why = match self.store.get(key) {
-            Lookup::Hit(entry) => {
+    pub fn poll(&self, key: &Key, caller: Caller, observer: &mut dyn Observer) -> Poll {
+        let why = match look_up(&self.store, key, observer) {
+            TracedLookup::Hit(entry, seen) => {
                 self.stop_waiting(caller);
-                return Poll::Hit(entry);
+                return Poll::Hit(entry, seen);
             }
-            Lookup::Miss(why) => why,
+            TracedLookup::Miss(why) => why,
         };
         match self.with_table(|table| table.claim(key, caller)) {
             Some(Claim::Granted(number)) => {
                 let claim = HeldClaim { flights: self.clone(), key: *key, number };
-                self.poll_lease(key, why, claim)
+                self.poll_lease(key, why, claim, observer)
             }
             Some(Claim::Held) => Poll::Wait,
             Some(Claim::WouldDeadlock) | None => Poll::Compute(Turn::alone(key, why)),
@@ -136,18 +140,18 @@ impl Flights {
     /// Gives the turn to a caller whose patience is at its end.
     pub fn compute_anyway(&self, key: &Key, caller: Caller) -> Turn {
         self.stop_waiting(caller);
-        Turn::alone(key, Miss::Absent)
+        Turn::alone(key, TracedMiss { why: Miss::Absent, changed: Vec::new() })
     }
 
     /// Asks the other processes, for a caller who has the claim in this one.
-    fn poll_lease(&self, key: &Key, why: Miss, claim: HeldClaim) -> Poll {
+    fn poll_lease(&self, key: &Key, why: TracedMiss, claim: HeldClaim, observer: &mut dyn Observer) -> Poll {
         match self.store.try_lease(key) {
-            LeaseAttempt::Won(lease) => match self.store.get(key) {
+            LeaseAttempt::Won(lease) => match look_up(&self.store, key, observer) {
                 // Its holder stored it between our look and our lease.
-                Lookup::Hit(entry) => Poll::Hit(entry),
-                Lookup::Miss(later) => {
+                TracedLookup::Hit(entry, seen) => Poll::Hit(entry, seen),
+                TracedLookup::Miss(later) => {
                     // A bad file is gone at the second look: the first knows more.
-                    let why = if matches!(later, Miss::Absent) { why } else { later };
+                    let why = if matches!(later.why, Miss::Absent) { why } else { later };
                     Poll::Compute(Turn { key: *key, why, lease: Some(lease), claim: Some(claim) })
                 }
             },
@@ -165,7 +169,7 @@ impl Flights {
 
 impl Turn {
     /// A turn that nobody waits for.
-    fn alone(key: &Key, why: Miss) -> Self {
+    fn alone(key: &Key, why: TracedMiss) -> Self {
         Self { key: *key, why, lease: None, claim: None }
     }
 
@@ -176,7 +180,12 @@ impl Turn {
 
     /// Returns why there was no result.
     pub fn why(&self) -> &Miss {
-        &self.why
+        &self.why.why
+    }
+
+    /// Returns what the last run had looked at and is not like that any more.
+    pub fn changed(&self) -> &[Subject] {
+        &self.why.changed
     }
 
     /// Tells whether callers in other processes wait for this one.

@@ -80,6 +80,9 @@ pub enum Codec {
     Exception,
     /// A name that the block deleted: no payload.
     DeletedName,
+    /// A pickle of what the computation did beside its result: text that it wrote, random states that
+    /// it left, inputs that it changed.
+    Effect,
 }
 
 /// A buffer beside a payload.
@@ -208,6 +211,7 @@ impl Codec {
             Self::Pickle5 => 1,
             Self::Exception => 2,
             Self::DeletedName => 3,
+            Self::Effect => 4,
         }
     }
 
@@ -216,6 +220,7 @@ impl Codec {
             1 => Self::Pickle5,
             2 => Self::Exception,
             3 => Self::DeletedName,
+            4 => Self::Effect,
             _ => return None,
         })
     }

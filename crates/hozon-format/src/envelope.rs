@@ -48,12 +48,20 @@ pub enum EnvelopeError {
     WrongKey,
 }
 
+impl EnvelopeError {
+    /// Tells whether another user or another version wrote the file: it may be sound, and stays.
+    pub const fn is_of_others(&self) -> bool {
+        matches!(self, Self::Foreign | Self::UnknownVersion { .. })
+    }
+}
+
 /// What an envelope holds. The kind is under the seal, so no record passes for one of another kind.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum RecordKind {
     Entry,
     Root,
     BlobCheck,
+    TraceSets,
 }
 
 /// The version of every record that this program writes.
@@ -93,6 +101,7 @@ impl RecordKind {
             Self::Entry => b"hozonENT",
             Self::Root => b"hozonROT",
             Self::BlobCheck => b"hozonCHK",
+            Self::TraceSets => b"hozonTRC",
         }
     }
 }

@@ -14,6 +14,6 @@ mod wire;
 pub use digest::{Digest, DigestParseError, Hasher, Key};
 pub use entry::{Buffer, Codec, ComputationKind, Entry, Facts, Output, Part, open, seal, unverified_blobs};
 pub use envelope::{EnvelopeError, FORMAT_VERSION, SealKey};
-pub use record::{BlobCheck, FileStamp, Root};
+pub use record::{BlobCheck, FileStamp, Root, TraceRecord};
 pub use value::{INLINE_BYTES, MAX_DEPTH, Tag, ValueWriter};
 pub use wire::{Reader, WireError, Writer};

@@ -23,6 +23,18 @@ pub struct BlobCheck {
     pub stamp: FileStamp,
 }
 
+/// What the runs of a computation looked at, beside its key. The content is the business of the crate
+/// that owns traces.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TraceRecord {
+    /// The key of the recipe that is known before the computation runs.
+    pub key: Key,
+    /// The label of the computation.
+    pub name: String,
+    /// The encoded trace sets.
+    pub sets: Vec<u8>,
+}
+
 /// What changes when a file is written to or replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct FileStamp {
@@ -56,6 +68,26 @@ impl Root {
             Self { name, key: Key::from_digest(Digest::from_bytes(from.array()?)), set_ms: from.u64()? };
         from.end()?;
         if Self::file_name(&root.name) == file_name { Ok(root) } else { Err(EnvelopeError::WrongKey) }
+    }
+}
+
+impl TraceRecord {
+    /// Returns the sealed bytes.
+    pub fn seal(&self, key: &SealKey) -> Vec<u8> {
+        let body = Writer::new().raw(self.key.as_bytes()).text(&self.name).bytes(&self.sets).finish();
+        seal_record(RecordKind::TraceSets, &body, key)
+    }
+
+    /// Reads the record of the key `expected`.
+    pub fn open(bytes: &[u8], expected: &Key, key: &SealKey) -> Result<Self, EnvelopeError> {
+        let mut from = Reader::new(open_record(RecordKind::TraceSets, bytes, key)?);
+        let record = Self {
+            key: Key::from_digest(Digest::from_bytes(from.array()?)),
+            name: from.text()?.to_owned(),
+            sets: from.bytes()?.to_vec(),
+        };
+        from.end()?;
+        if record.key == *expected { Ok(record) } else { Err(EnvelopeError::WrongKey) }
     }
 }
 

@@ -8,9 +8,14 @@ mod encoding;
 mod explain;
 mod node;
 pub mod pins;
+mod trace;
 mod visible;
 
 pub use encoding::{MAX_DEPTH, MAX_NODES, RecipeError, decode, encode};
 pub use explain::{Change, ChangeKind, Explanation, explain};
 pub use node::{Node, NodeKind, Shown, key, key_from_parts, node_digest};
+pub use trace::{
+    Base, Place, Seen, StatusPart, Subject, TraceSet, decode_trace_sets, encode_trace_sets, observed,
+    split_trace, traced_key, traced_recipe,
+};
 pub use visible::visible;

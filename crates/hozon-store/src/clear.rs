@@ -62,6 +62,7 @@ impl Store {
             }
             removed.push((summary.key, summary.facts.name));
         }
+        self.clear_trace_sets(filter)?;
         cleared.roots = self.remove_roots_of(&removed)?;
         self.0.remember_removal(&removed, "cleared");
         self.0.remove_blobs(&orphaned, &mut cleared)?;
@@ -96,7 +97,7 @@ impl Store {
 }
 
 impl Filter {
-    fn means(&self, key: &Key, name: &str) -> bool {
+    pub(crate) fn means(&self, key: &Key, name: &str) -> bool {
         match self {
             Self::All => true,
             Self::Name(wanted) => name == wanted,

@@ -13,6 +13,7 @@ pub(crate) struct Layout {
     pub(crate) blobs: PathBuf,
     pub(crate) leases: PathBuf,
     pub(crate) roots: PathBuf,
+    pub(crate) traces: PathBuf,
     pub(crate) quarantine: PathBuf,
     pub(crate) temporary: PathBuf,
     pub(crate) index: PathBuf,
@@ -32,6 +33,7 @@ impl Layout {
             blobs: version.join("blobs"),
             leases: version.join("leases"),
             roots: version.join("roots"),
+            traces: version.join("traces"),
             quarantine: version.join("quarantine"),
             temporary: version.join("tmp"),
             index: version.join("index.db"),
@@ -40,8 +42,9 @@ impl Layout {
     }
 
     /// The folders that every store has, parents first.
-    pub(crate) fn folders(&self) -> [&Path; 6] {
-        [&self.entries, &self.blobs, &self.leases, &self.roots, &self.quarantine, &self.temporary]
+    pub(crate) fn folders(&self) -> [&Path; 7] {
+        let Self { entries, blobs, leases, roots, traces, quarantine, temporary, .. } = self;
+        [entries, blobs, leases, roots, traces, quarantine, temporary]
     }
 
     pub(crate) fn entry(&self, key: &Key) -> PathBuf {
@@ -60,6 +63,10 @@ impl Layout {
 
     pub(crate) fn lease(&self, key: &Key) -> PathBuf {
         self.leases.join(key.to_string())
+    }
+
+    pub(crate) fn trace_sets(&self, key: &Key) -> PathBuf {
+        sharded(&self.traces, key.digest())
     }
 
     pub(crate) fn root(&self, name: &str) -> PathBuf {

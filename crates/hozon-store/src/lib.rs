@@ -16,6 +16,7 @@ mod seal_key;
 mod store;
 mod summaries;
 mod sweep;
+mod traces;
 mod verify;
 
 pub use clear::{Cleared, Filter};

@@ -18,6 +18,8 @@ pub struct NewEntry<'a> {
     pub facts: Facts,
     /// The encoded recipe.
     pub recipe: Vec<u8>,
+    /// The encoded trace set that the run had; empty without one.
+    pub traces: Vec<u8>,
     /// The results.
     pub outputs: Vec<NewOutput<'a>>,
 }
@@ -74,13 +76,19 @@ impl Store {
     /// `Io` if a file cannot be written, `TooLarge` if the entry is; nothing stored earlier is lost, and
     /// no part of this entry can be seen.
     pub fn put(&self, entry: NewEntry<'_>) -> Result<Stored, StoreError> {
-        let synced = entry.facts.duration_ns > WORTH_SYNCING_NS;
-        let durability = if synced { Durability::Synced } else { Durability::Batched };
+        let durability = entry.durability();
         let mut put = Put { store: self, durability, inline_bytes: 0, stored: Stored::default() };
         let outputs = entry.outputs.iter().map(|output| put.output(output)).collect::<Result<_, _>>()?;
-        let NewEntry { key, facts, recipe, .. } = entry;
-        put.entry(&Entry { key, facts, recipe, traces: Vec::new(), outputs })?;
+        let NewEntry { key, facts, recipe, traces, .. } = entry;
+        put.entry(&Entry { key, facts, recipe, traces, outputs })?;
         Ok(put.stored)
+    }
+}
+
+impl NewEntry<'_> {
+    /// Returns how its files are written: what took long to compute is on the disk when the put returns.
+    pub const fn durability(&self) -> Durability {
+        if self.facts.duration_ns > WORTH_SYNCING_NS { Durability::Synced } else { Durability::Batched }
     }
 }
 

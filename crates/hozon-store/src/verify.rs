@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use hozon_format::{Digest, EnvelopeError, Key, Root, limits, open};
+use hozon_format::{Digest, EnvelopeError, Key, Root, TraceRecord, limits, open};
 use hozon_sys::FileKind;
 
 use crate::layout::{digest_of_check, digest_of_names};
@@ -48,6 +48,9 @@ pub enum ProblemKind {
     /// A root that is refused.
     #[error("the root is refused: {0}")]
     Root(EnvelopeError),
+    /// A list of what computations looked at that is refused.
+    #[error("the list of what a computation looked at is refused: {0}")]
+    TraceSets(EnvelopeError),
     /// A root whose entry is not stored.
     #[error("the root names an entry that is not stored")]
     DanglingRoot,
@@ -77,6 +80,7 @@ impl Store {
         let blobs = check.blobs()?;
         check.entries(&blobs)?;
         check.roots()?;
+        check.trace_sets()?;
         Ok(check.found)
     }
 }
@@ -156,6 +160,24 @@ impl Check<'_> {
             Err(EnvelopeError::Foreign | EnvelopeError::UnknownVersion { .. }) => self.found.foreign += 1,
             Err(why) => self.problem(path, ProblemKind::Entry(why)),
         }
+    }
+
+    fn trace_sets(&mut self) -> Result<(), StoreError> {
+        for (shard, name, path) in self.store.sharded_files(&self.store.layout.traces)? {
+            let Some(digest) = digest_of_names(&shard, &name) else {
+                self.problem(&path, ProblemKind::Stray);
+                continue;
+            };
+            match self.store.system.read(&path, limits::ENVELOPE_BYTES) {
+                Ok(bytes) => match TraceRecord::open(&bytes, &Key::from_digest(digest), &self.store.seal) {
+                    Ok(_) => self.found.bytes += bytes.len() as u64,
+                    Err(why) if why.is_of_others() => self.found.foreign += 1,
+                    Err(why) => self.problem(&path, ProblemKind::TraceSets(why)),
+                },
+                Err(error) => self.problem(&path, ProblemKind::Unreadable(error.to_string())),
+            }
+        }
+        Ok(())
     }
 
     fn roots(&mut self) -> Result<(), StoreError> {

@@ -11,6 +11,7 @@ mod os;
 mod os_lock;
 mod publish;
 mod system;
+mod user_files;
 
 pub use brief::Brief;
 pub use fault::Fault;
@@ -19,3 +20,4 @@ pub use memory::Memory;
 pub use os::Os;
 pub use publish::{Durability, Publication, TemporaryName, publish};
 pub use system::{FileKind, LockAttempt, LockGuard, NewFile, Stat, System};
+pub use user_files::UserFiles;

@@ -182,7 +182,7 @@ fn open_regular(path: &Path) -> io::Result<(File, Stat)> {
     }
 }
 
-fn kind_of(kind: fs::FileType) -> FileKind {
+pub(crate) fn kind_of(kind: fs::FileType) -> FileKind {
     if kind.is_file() {
         FileKind::File
     } else if kind.is_dir() {

@@ -1,0 +1,230 @@
+//! What a subject of a trace is like now: a digest, got by one look at its stamp where that is enough.
+
+use std::collections::HashMap;
+use std::fmt::Debug;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use hozon_format::{Digest, FileStamp, Hasher, Writer};
+use hozon_key::{Base, Place, Seen, StatusPart, Subject};
+use hozon_sys::{Brief, FileKind, Stat, System, UserFiles};
+
+/// Tells what subjects are like now.
+pub trait Observer {
+    /// Looks at a subject. `last` is how it was when somebody looked before.
+    fn observe(&mut self, subject: &Subject, last: Option<&Seen>) -> Seen;
+}
+
+/// Looks at files, and asks someone else about everything that is not one.
+pub struct FileObserver<'a> {
+    /// The files and the stamps that are known of them.
+    pub files: &'a KnownFiles,
+    /// The folder of the project that the computation belongs to.
+    pub project: &'a Path,
+    /// Gives the digest of a subject that is no file.
+    pub other: &'a mut dyn FnMut(&Subject) -> Digest,
+}
+
+/// The user's files, with the digests that this process has taken.
+#[derive(Debug)]
+pub struct KnownFiles {
+    files: Arc<dyn UserFiles>,
+    system: Arc<dyn System>,
+    digests: Brief<HashMap<PathBuf, (FileStamp, Digest)>>,
+}
+
+/// A file that was written to so short a time ago may be written to again without another stamp: the
+/// clocks of file systems have ticks, the coarsest of two seconds.
+const SETTLED_AFTER_NS: i64 = 2_000_000_000;
+
+/// How often a file is read again that changes while it is read.
+const MOST_READS: usize = 3;
+
+impl Observer for FileObserver<'_> {
+    fn observe(&mut self, subject: &Subject, last: Option<&Seen>) -> Seen {
+        let Some(place) = subject.place() else {
+            return Seen { subject: subject.clone(), digest: (self.other)(subject), stamp: None };
+        };
+        let path = path_of(place, self.project);
+        let (digest, stamp) = match subject {
+            Subject::Directory(_) => (self.files.directory(&path), None),
+            Subject::Status(_, part) => (self.files.status(&path, *part), None),
+            _ => self.files.content(&path, last),
+        };
+        Seen { subject: subject.clone(), digest, stamp }
+    }
+}
+
+/// Returns the path of a place in this process.
+pub fn path_of(place: &Place, project: &Path) -> PathBuf {
+    let path = path_of_bytes(&place.path);
+    match place.base {
+        Base::Root | Base::WorkingDirectory => path,
+        Base::Project => project.join(path),
+    }
+}
+
+#[cfg(unix)]
+fn path_of_bytes(bytes: &[u8]) -> PathBuf {
+    use std::os::unix::ffi::OsStrExt;
+    PathBuf::from(std::ffi::OsStr::from_bytes(bytes))
+}
+
+#[cfg(not(unix))]
+fn path_of_bytes(bytes: &[u8]) -> PathBuf {
+    PathBuf::from(String::from_utf8_lossy(bytes).into_owned())
+}
+
+impl KnownFiles {
+    /// Starts knowing nothing.
+    pub fn new(files: Arc<dyn UserFiles>, system: Arc<dyn System>) -> Self {
+        Self { files, system, digests: Brief::default() }
+    }
+
+    /// Returns the stamp of the file at `path`; `None` if there is no regular file.
+    pub fn stamp(&self, path: &Path) -> Option<FileStamp> {
+        let stat = self.files.look(path).ok()?;
+        (stat.kind == FileKind::File).then(|| stamp_of(&stat))
+    }
+
+    /// Returns the digest of a file's content or of its absence, and the stamp if that proves it next time.
+    pub fn content(&self, path: &Path, last: Option<&Seen>) -> (Digest, Option<FileStamp>) {
+        let stat = match self.files.look(path) {
+            Ok(stat) => stat,
+            Err(error) => return (of_failure(&error), None),
+        };
+        match stat.kind {
+            FileKind::File => {}
+            FileKind::Folder => return (of_state(State::Folder, &[]), None),
+            FileKind::Other => return (of_state(State::Other, &[]), None),
+        }
+        let stamp = stamp_of(&stat);
+        if let Some(digest) = self.known(path, &stamp, last) {
+            return (digest, Some(stamp));
+        }
+        match self.read(path) {
+            Ok((digest, stamp)) => (digest, stamp),
+            Err(error) => (of_failure(&error), None),
+        }
+    }
+
+    fn known(&self, path: &Path, stamp: &FileStamp, last: Option<&Seen>) -> Option<Digest> {
+        if let Some(last) = last.filter(|last| last.stamp.as_ref() == Some(stamp)) {
+            return Some(last.digest);
+        }
+        let known = self.with_digests(|digests| digests.get(path).copied())??;
+        (known.0 == *stamp).then_some(known.1)
+    }
+
+    fn read(&self, path: &Path) -> io::Result<(Digest, Option<FileStamp>)> {
+        let (mut digest, mut settled) = self.read_once(path)?;
+        for _ in 1..MOST_READS {
+            if settled.is_some() {
+                break;
+            }
+            (digest, settled) = self.read_once(path)?;
+        }
+        let stamp = settled.filter(|stamp| self.is_settled(stamp));
+        if let Some(stamp) = stamp {
+            self.with_digests(|digests| digests.insert(path.to_owned(), (stamp, digest)));
+        }
+        Ok((digest, stamp))
+    }
+
+    /// Reads a file; without a stamp if it changed while it was read.
+    fn read_once(&self, path: &Path) -> io::Result<(Digest, Option<FileStamp>)> {
+        let mut hasher = Hasher::in_domain("hozon 2026 content of a file v1");
+        let (before, after) = self.files.read_pieces(path, &mut |piece| {
+            hasher.update(piece);
+        })?;
+        let digest = of_state(State::File, hasher.finish().as_bytes());
+        Ok((digest, (before == after).then(|| stamp_of(&after))))
+    }
+
+    fn is_settled(&self, stamp: &FileStamp) -> bool {
+        let now_ns = i64::try_from(self.system.now_ms()).unwrap_or(i64::MAX).saturating_mul(1_000_000);
+        let written = stamp.changed_ns.max(stamp.modified_ns);
+        now_ns.saturating_sub(written) > SETTLED_AFTER_NS
+    }
+
+    /// Returns the digest of the names in a directory, with what each is.
+    pub fn directory(&self, path: &Path) -> Digest {
+        match self.files.names(path) {
+            Ok(names) => {
+                let mut to = Writer::new();
+                to.u64(names.len() as u64);
+                for (name, kind) in names {
+                    to.bytes(&name).u8(kind_number(kind));
+                }
+                of_state(State::Folder, &to.finish())
+            }
+            Err(error) => of_failure(&error),
+        }
+    }
+
+    /// Returns the digest of what the system tells of a file.
+    pub fn status(&self, path: &Path, part: StatusPart) -> Digest {
+        let stat = match self.files.look(path) {
+            Ok(stat) => stat,
+            Err(error) => return of_failure(&error),
+        };
+        let mut to = Writer::new();
+        to.u8(kind_number(stat.kind));
+        // The size and times of a directory say nothing that its listing does not say better.
+        if part >= StatusPart::Size && stat.kind == FileKind::File {
+            to.u64(stat.size);
+        }
+        if part >= StatusPart::All && stat.kind == FileKind::File {
+            to.u64(stat.modified_ns.cast_unsigned());
+        }
+        of_state(State::Status, &to.finish())
+    }
+
+    fn with_digests<T>(
+        &self,
+        with: impl FnOnce(&mut HashMap<PathBuf, (FileStamp, Digest)>) -> T,
+    ) -> Option<T> {
+        self.digests.with(self.system.process_id(), with)
+    }
+}
+
+/// What there is at a path. The numbers are in digests.
+#[derive(Clone, Copy)]
+enum State {
+    Absent = 0,
+    File = 1,
+    Folder = 2,
+    Other = 3,
+    Unreadable = 4,
+    Status = 5,
+}
+
+fn of_state(state: State, content: &[u8]) -> Digest {
+    let mut hasher = Hasher::in_domain("hozon 2026 state of a path v1");
+    hasher.update(&[state as u8]).update(content);
+    hasher.finish()
+}
+
+fn of_failure(error: &io::Error) -> Digest {
+    let absent = matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
+    of_state(if absent { State::Absent } else { State::Unreadable }, &[])
+}
+
+fn kind_number(kind: FileKind) -> u8 {
+    match kind {
+        FileKind::File => 0,
+        FileKind::Folder => 1,
+        FileKind::Other => 2,
+    }
+}
+
+/// Returns what tells one state of a file from another.
+pub fn stamp_of(stat: &Stat) -> FileStamp {
+    FileStamp {
+        inode: stat.inode,
+        size: stat.size,
+        modified_ns: stat.modified_ns,
+        changed_ns: stat.changed_ns,
+    }
+}

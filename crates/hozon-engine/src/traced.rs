@@ -1,0 +1,154 @@
+//! Look-ups of computations that look at files and the like while they run.
+//!
+//! Under a key there is either an entry, for a computation that has looked at nothing, or a list of
+//! trace sets: what its runs have looked at. What those subjects are like now gives the key of the entry
+//! to look for. So a file that changes and changes back is a hit again, and nothing is replaced.
+
+use std::collections::HashMap;
+
+use hozon_format::{Entry, Key};
+use hozon_key::{Seen, Subject, TraceSet, decode_trace_sets, encode_trace_sets, traced_key};
+use hozon_store::{Lookup, Miss, NewEntry, Store, StoreError, Stored};
+use hozon_sys::Durability;
+
+use crate::observe::Observer;
+
+/// How a look-up ended.
+#[derive(Debug)]
+pub enum TracedLookup {
+    /// The entry, and what its computation had looked at, as it is now.
+    Hit(Box<Entry>, Vec<Seen>),
+    /// No entry that may be used.
+    Miss(TracedMiss),
+}
+
+/// Why there is no entry that may be used.
+#[derive(Debug)]
+pub struct TracedMiss {
+    /// What the store says.
+    pub why: Miss,
+    /// What the last run had looked at and is not like that any more.
+    pub changed: Vec<Subject>,
+}
+
+/// How many different sets of subjects are kept of one computation; the one used last comes first.
+const MOST_SETS: usize = 16;
+
+/// Looks up the entry of a key whose trace holds.
+pub fn look_up(store: &Store, key: &Key, observer: &mut dyn Observer) -> TracedLookup {
+    let why = match store.get(key) {
+        Lookup::Hit(entry) => return TracedLookup::Hit(entry, Vec::new()),
+        Lookup::Miss(why) => why,
+    };
+    let mut sets = sets_of(store, key);
+    let mut looked = HashMap::new();
+    let mut miss = TracedMiss { why, changed: Vec::new() };
+    for index in 0..sets.len() {
+        let now = seen_now(&sets[index], observer, &mut looked);
+        match store.get(&traced_key(key, &now)) {
+            Lookup::Hit(entry) => {
+                remember_stamps(store, key, &entry.facts.name, &mut sets, index, &now);
+                return TracedLookup::Hit(entry, now);
+            }
+            Lookup::Miss(Miss::Absent) => {}
+            Lookup::Miss(why) => miss.why = why,
+        }
+        if index == 0 {
+            let changed = sets[0].seen.iter().zip(&now).filter(|(then, now)| then.digest != now.digest);
+            miss.changed = changed.map(|(then, _)| then.subject.clone()).collect();
+        }
+    }
+    TracedLookup::Miss(miss)
+}
+
+/// Stores an entry whose computation has looked at `seen`. Its key and recipe are those known before the
+/// run, and become those with the trace. Returns the key of the entry.
+///
+/// # Errors
+///
+/// As [`Store::put`]; nothing of the entry can be seen then.
+pub fn put_traced(
+    store: &Store,
+    mut entry: NewEntry<'_>,
+    recipe: hozon_key::Node,
+    seen: Vec<Seen>,
+) -> Result<(Key, Stored), StoreError> {
+    let base = entry.key;
+    if seen.is_empty() {
+        entry.recipe = hozon_key::encode(&recipe);
+        return store.put(entry).map(|stored| (base, stored));
+    }
+    let set = TraceSet::of(seen);
+    let durability = entry.durability();
+    let name = entry.facts.name.clone();
+    entry.key = traced_key(&base, &set.seen);
+    entry.traces = encode_trace_sets(std::slice::from_ref(&set));
+    entry.recipe = hozon_key::encode(&hozon_key::traced_recipe(recipe, &set.seen));
+    let key = entry.key;
+    let stored = store.put(entry)?;
+    add_set(store, &base, &name, set, durability)?;
+    Ok((key, stored))
+}
+
+/// Removes the entries of a key, whatever their traces. Returns whether there was one.
+///
+/// # Errors
+///
+/// `Io` if a file cannot be removed.
+pub fn forget_traced(store: &Store, key: &Key) -> Result<bool, StoreError> {
+    let mut any = store.forget(key)?;
+    for set in sets_of(store, key) {
+        any |= store.forget(&traced_key(key, &set.seen))?;
+    }
+    store.forget_trace_sets(key)?;
+    Ok(any)
+}
+
+fn sets_of(store: &Store, key: &Key) -> Vec<TraceSet> {
+    let bytes = store.trace_sets(key);
+    bytes.and_then(|bytes| decode_trace_sets(&bytes).ok()).unwrap_or_default()
+}
+
+fn seen_now(set: &TraceSet, observer: &mut dyn Observer, looked: &mut HashMap<Subject, Seen>) -> Vec<Seen> {
+    let mut now = Vec::with_capacity(set.seen.len());
+    for last in &set.seen {
+        let seen =
+            looked.entry(last.subject.clone()).or_insert_with(|| observer.observe(&last.subject, Some(last)));
+        now.push(seen.clone());
+    }
+    now
+}
+
+/// Keeps what was found out about files that were touched, so that the next look-up need not read them.
+/// Failing to is no matter: they are read again.
+fn remember_stamps(
+    store: &Store,
+    key: &Key,
+    name: &str,
+    sets: &mut Vec<TraceSet>,
+    index: usize,
+    now: &[Seen],
+) {
+    if sets[index].seen == now {
+        return;
+    }
+    let mut set = sets.remove(index);
+    set.seen = now.to_vec();
+    sets.insert(0, set);
+    let _ = store.put_trace_sets(key, name, encode_trace_sets(sets), Durability::Batched);
+}
+
+/// Two writers at once can lose one of two sets: then its computation runs once more than it need.
+fn add_set(
+    store: &Store,
+    key: &Key,
+    name: &str,
+    set: TraceSet,
+    durability: Durability,
+) -> Result<(), StoreError> {
+    let mut sets = sets_of(store, key);
+    sets.retain(|earlier| !earlier.has_subjects_of(&set));
+    sets.insert(0, set);
+    sets.truncate(MOST_SETS);
+    store.put_trace_sets(key, name, encode_trace_sets(&sets), durability)
+}

@@ -1,0 +1,200 @@
+//! Entries of computations that looked at files: hits while their traces hold, and only then.
+#![expect(clippy::disallowed_methods, reason = "the tests write files as a user does")]
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use hozon_engine::{FileObserver, KnownFiles, Observer, TracedLookup, forget_traced, look_up, put_traced};
+use hozon_format::{Digest, Facts, Key, SealKey};
+use hozon_key::{Base, Node, NodeKind, Place, Seen, StatusPart, Subject};
+use hozon_store::{Filter, NewEntry, Store};
+use hozon_sys::{Memory, Os, System};
+
+struct World {
+    memory: Memory,
+    store: Store,
+    known: KnownFiles,
+    environment: HashMap<String, String>,
+}
+
+impl World {
+    fn new() -> Self {
+        let memory = Memory::new();
+        memory.create_folder(Path::new("/project")).unwrap();
+        let store = Store::open(Arc::new(memory.clone()), Path::new("/store"), SealKey::from_bytes([7; 32]));
+        let known = KnownFiles::new(Arc::new(memory.clone()), Arc::new(memory.clone()));
+        Self { memory, store: store.unwrap(), known, environment: HashMap::new() }
+    }
+
+    fn write(&self, name: &str, content: &str) {
+        self.memory.overwrite(&Path::new("/project").join(name), content.as_bytes());
+    }
+
+    fn observed<T>(&self, with: impl FnOnce(&mut dyn Observer) -> T) -> T {
+        let mut other = |subject: &Subject| match subject {
+            Subject::Environment(name) => {
+                Digest::of(self.environment.get(name).map_or("", String::as_str).as_bytes())
+            }
+            other => panic!("{other:?} was not looked at"),
+        };
+        let project = Path::new("/project");
+        with(&mut FileObserver { files: &self.known, project, other: &mut other })
+    }
+
+    fn look(&self) -> Result<String, Vec<Subject>> {
+        match self.observed(|observer| look_up(&self.store, &base(), observer)) {
+            TracedLookup::Hit(entry, _) => Ok(entry.facts.place),
+            TracedLookup::Miss(miss) => Err(miss.changed),
+        }
+    }
+
+    /// Stores a run that looked at these subjects; `result` stands in a field that comes back.
+    fn put(&self, subjects: &[Subject], result: &str) {
+        let seen = self.observed(|observer| {
+            subjects.iter().map(|subject| observer.observe(subject, None)).collect::<Vec<_>>()
+        });
+        let facts = Facts { place: result.to_owned(), name: "f".to_owned(), ..Facts::default() };
+        let entry = NewEntry { key: base(), facts, recipe: vec![], traces: vec![], outputs: vec![] };
+        put_traced(&self.store, entry, recipe(), seen).unwrap();
+    }
+}
+
+fn recipe() -> Node {
+    Node::new(NodeKind::Computation, "f")
+}
+
+fn base() -> Key {
+    hozon_key::key(&recipe())
+}
+
+fn file(name: &str) -> Subject {
+    Subject::File(place(name))
+}
+
+fn place(name: &str) -> Place {
+    Place { base: Base::Project, path: name.into() }
+}
+
+#[test]
+fn a_changed_file_is_a_miss_that_names_it_and_changing_it_back_is_a_hit() {
+    let world = World::new();
+    world.write("data", "one");
+    world.put(&[file("data")], "first");
+    assert_eq!(world.look(), Ok("first".to_owned()));
+    world.write("data", "two");
+    assert_eq!(world.look(), Err(vec![file("data")]));
+    world.put(&[file("data")], "second");
+    assert_eq!(world.look(), Ok("second".to_owned()));
+    world.write("data", "one");
+    assert_eq!(world.look(), Ok("first".to_owned()));
+}
+
+#[test]
+fn a_file_that_was_missing_counts_as_missing() {
+    let world = World::new();
+    world.put(&[file("settings")], "without");
+    assert_eq!(world.look(), Ok("without".to_owned()));
+    world.write("settings", "");
+    assert_eq!(world.look(), Err(vec![file("settings")]));
+}
+
+#[test]
+fn runs_that_looked_at_different_things_are_found_each_by_its_own() {
+    let mut world = World::new();
+    world.write("a", "content of a");
+    world.write("b", "content of b");
+    world.environment.insert("WHICH".to_owned(), "a".to_owned());
+    let which = Subject::Environment("WHICH".to_owned());
+    world.put(&[which.clone(), file("a")], "by a");
+    world.environment.insert("WHICH".to_owned(), "b".to_owned());
+    assert!(world.look().is_err());
+    world.put(&[which, file("b")], "by b");
+    assert_eq!(world.look(), Ok("by b".to_owned()));
+    world.write("a", "edited");
+    assert_eq!(world.look(), Ok("by b".to_owned()));
+    world.environment.insert("WHICH".to_owned(), "a".to_owned());
+    assert!(world.look().is_err());
+    world.write("a", "content of a");
+    assert_eq!(world.look(), Ok("by a".to_owned()));
+}
+
+#[test]
+fn directories_count_by_their_names_and_statuses_by_what_was_asked() {
+    let world = World::new();
+    world.memory.create_folder(Path::new("/project/many")).unwrap();
+    world.write("many/one", "1");
+    world.write("size", "four");
+    world.put(
+        &[
+            Subject::Directory(place("many")),
+            Subject::Status(place("size"), StatusPart::Size),
+            Subject::Status(place("many/one"), StatusPart::Kind),
+        ],
+        "first",
+    );
+    world.memory.sleep(Duration::from_secs(10));
+    world.write("many/one", "another content");
+    world.write("size", "five");
+    assert_eq!(world.look(), Ok("first".to_owned()));
+    world.write("size", "six");
+    assert_eq!(world.look(), Err(vec![Subject::Status(place("size"), StatusPart::Size)]));
+    world.write("size", "four");
+    world.write("many/two", "2");
+    assert_eq!(world.look(), Err(vec![Subject::Directory(place("many"))]));
+}
+
+#[test]
+fn forgetting_and_clearing_take_every_trace() {
+    let world = World::new();
+    for content in ["one", "two"] {
+        world.write("data", content);
+        world.put(&[file("data")], content);
+    }
+    assert!(forget_traced(&world.store, &base()).unwrap());
+    assert!(world.look().is_err());
+    assert_eq!(world.store.trace_sets(&base()), None);
+
+    world.put(&[file("data")], "again");
+    world.store.clear(&Filter::Name("g".to_owned())).unwrap();
+    assert_eq!(world.look(), Ok("again".to_owned()));
+    world.store.clear(&Filter::Name("f".to_owned())).unwrap();
+    assert_eq!((world.look(), world.store.trace_sets(&base())), (Err(vec![]), None));
+}
+
+#[test]
+fn a_damaged_list_of_traces_is_a_miss_and_goes_to_the_quarantine() {
+    let world = World::new();
+    world.write("data", "one");
+    world.put(&[file("data")], "first");
+    let hex = base().to_string();
+    let path = PathBuf::from("/store/v1/traces").join(&hex[..2]).join(&hex[2..]);
+    let mut bytes = world.memory.read(&path, u64::MAX).unwrap();
+    for index in 0..bytes.len() {
+        bytes[index] ^= 1;
+        world.memory.overwrite(&path, &bytes);
+        assert!(world.look().is_err(), "byte {index}");
+        bytes[index] ^= 1;
+        world.memory.overwrite(&path, &bytes);
+        assert_eq!(world.look(), Ok("first".to_owned()));
+    }
+}
+
+#[test]
+fn an_old_file_is_read_once_and_a_fresh_one_at_every_look() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("data");
+    std::fs::write(&path, "content").unwrap();
+    let known = KnownFiles::new(Arc::new(Os), Arc::new(Os));
+    let (digest, stamp) = known.content(&path, None);
+    assert_eq!(stamp, None, "a file written just now could change within a tick of the clock");
+    // A stamp that was seen with this digest is believed.
+    let stamp = known.stamp(&path);
+    let other = Digest::of(b"what a look at the bytes would not give");
+    let last = Seen { subject: file("data"), digest: other, stamp };
+    assert_eq!(known.content(&path, Some(&last)), (other, stamp));
+    std::fs::write(&path, "CONTENT").unwrap();
+    let (changed, _) = known.content(&path, Some(&last));
+    assert!(changed != other && changed != digest);
+}

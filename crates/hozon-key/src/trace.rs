@@ -1,0 +1,388 @@
+//! Traces: what a computation looked at while it ran.
+//!
+//! The recipe of a computation with a trace is a [`NodeKind::Computation`] node with two children: the
+//! recipe that is known before it runs, and a group `observed` with a leaf for each subject. So its key
+//! is that of a computation that had been given all this as inputs. A [`TraceSet`] remembers which
+//! subjects there were: at look-up their present digests give the key to look for.
+
+use hozon_format::{Digest, FileStamp, Hasher, Key, Reader, WireError, Writer};
+
+use crate::node::{Node, NodeKind, key_from_parts};
+
+/// Something that a computation looked at while it ran.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Subject {
+    /// The bytes of a file, or that there is none.
+    File(Place),
+    /// The names in a directory.
+    Directory(Place),
+    /// What the system tells of a file without reading it.
+    Status(Place, StatusPart),
+    /// A file that the computation left behind: a hit must find it as it was left.
+    Written(Place),
+    /// An environment variable, or that there is none.
+    Environment(String),
+    /// All environment variables but those that change with every terminal.
+    WholeEnvironment,
+    /// The state of a global random generator before the run.
+    RandomState(String),
+    /// The directory that relative names start from.
+    WorkingDirectory,
+}
+
+/// Where a file is, as the program names it. The same place has the same name after the project moved.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Place {
+    /// What `path` starts from.
+    pub base: Base,
+    /// The bytes of the path, with `/` between its parts.
+    pub path: Vec<u8>,
+}
+
+/// What a path starts from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Base {
+    /// The root of the file system.
+    Root = 0,
+    /// The folder of the project that the computation belongs to.
+    Project = 1,
+    /// The working directory of the process.
+    WorkingDirectory = 2,
+}
+
+/// How much of what the system tells of a file was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum StatusPart {
+    /// Whether it is there, and whether it is a file, a directory or something else.
+    Kind = 0,
+    /// Its size, too.
+    Size = 1,
+    /// Its times, too.
+    All = 2,
+}
+
+/// A subject as it was seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// What was looked at.
+    pub subject: Subject,
+    /// What it was like: see the observer for what is digested.
+    pub digest: Digest,
+    /// The stamp of the file that had this digest, if an equal stamp proves an equal digest.
+    pub stamp: Option<FileStamp>,
+}
+
+/// The subjects that one run of a computation looked at, sorted, each once, as they were last seen.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TraceSet {
+    /// The subjects as they were last seen.
+    pub seen: Vec<Seen>,
+}
+
+/// Returns the node that a trace is in a recipe.
+pub fn observed(seen: &[Seen]) -> Node {
+    let mut group = Node::new(NodeKind::Group, "observed");
+    group.children = seen.iter().map(Seen::node).collect();
+    group
+}
+
+/// Returns the recipe of a computation that looked at `seen` while it ran.
+pub fn traced_recipe(recipe: Node, seen: &[Seen]) -> Node {
+    Node::new(NodeKind::Computation, "").with_child(recipe).with_child(observed(seen))
+}
+
+/// Returns the key of [`traced_recipe`] without the tree.
+pub fn traced_key(key: &Key, seen: &[Seen]) -> Key {
+    key_from_parts(NodeKind::Computation, "", None, &[*key.digest(), observed(seen).digest()])
+}
+
+/// Splits a recipe into the part known before the run, and what was observed.
+pub fn split_trace(recipe: &Node) -> (&Node, Option<&Node>) {
+    match &recipe.children[..] {
+        [before, observed]
+            if before.kind == NodeKind::Computation
+                && observed.kind == NodeKind::Group
+                && observed.label == "observed" =>
+        {
+            (before, Some(observed))
+        }
+        _ => (recipe, None),
+    }
+}
+
+impl Seen {
+    fn node(&self) -> Node {
+        Node::leaf(self.subject.kind(), self.subject.label(), self.leaf_digest())
+    }
+
+    /// The label does not tell bases apart: the digest does.
+    fn leaf_digest(&self) -> Digest {
+        let mut fields = Writer::new();
+        self.subject.write(&mut fields);
+        fields.raw(self.digest.as_bytes());
+        Hasher::in_domain("hozon 2026 observed subject v1").update(&fields.finish()).finish()
+    }
+}
+
+impl Subject {
+    /// Returns the kind of its node in a recipe.
+    pub const fn kind(&self) -> NodeKind {
+        match self {
+            Self::File(_) | Self::Written(_) => NodeKind::File,
+            Self::Directory(_) => NodeKind::Directory,
+            Self::Status(..) => NodeKind::Status,
+            Self::Environment(_) | Self::WholeEnvironment => NodeKind::Environment,
+            Self::RandomState(_) => NodeKind::RandomState,
+            Self::WorkingDirectory => NodeKind::WorkingDirectory,
+        }
+    }
+
+    /// Returns what people call it.
+    pub fn label(&self) -> String {
+        match self {
+            Self::File(place) | Self::Directory(place) | Self::Status(place, _) => place.label(),
+            Self::Written(place) => format!("{}, which it writes,", place.label()),
+            Self::Environment(name) | Self::RandomState(name) => name.clone(),
+            Self::WholeEnvironment => "(all)".to_owned(),
+            Self::WorkingDirectory => String::new(),
+        }
+    }
+
+    /// Returns the place of a subject that has one.
+    pub const fn place(&self) -> Option<&Place> {
+        match self {
+            Self::File(place) | Self::Directory(place) | Self::Status(place, _) | Self::Written(place) => {
+                Some(place)
+            }
+            _ => None,
+        }
+    }
+
+    const fn number(&self) -> u8 {
+        match self {
+            Self::File(_) => 0,
+            Self::Directory(_) => 1,
+            Self::Status(..) => 2,
+            Self::Written(_) => 3,
+            Self::Environment(_) => 4,
+            Self::WholeEnvironment => 5,
+            Self::RandomState(_) => 6,
+            Self::WorkingDirectory => 7,
+        }
+    }
+
+    fn write(&self, to: &mut Writer) {
+        to.u8(self.number());
+        match self {
+            Self::File(place) | Self::Directory(place) | Self::Written(place) => place.write(to),
+            Self::Status(place, part) => {
+                to.u8(*part as u8);
+                place.write(to);
+            }
+            Self::Environment(name) | Self::RandomState(name) => {
+                to.text(name);
+            }
+            Self::WholeEnvironment | Self::WorkingDirectory => {}
+        }
+    }
+
+    fn read(from: &mut Reader<'_>) -> Result<Self, WireError> {
+        Ok(match from.u8()? {
+            0 => Self::File(Place::read(from)?),
+            1 => Self::Directory(Place::read(from)?),
+            2 => {
+                let part = StatusPart::from_number(from.u8()?)?;
+                Self::Status(Place::read(from)?, part)
+            }
+            3 => Self::Written(Place::read(from)?),
+            4 => Self::Environment(from.text()?.to_owned()),
+            5 => Self::WholeEnvironment,
+            6 => Self::RandomState(from.text()?.to_owned()),
+            7 => Self::WorkingDirectory,
+            _ => return Err(WireError::BadValue),
+        })
+    }
+}
+
+impl Place {
+    /// Returns the path as people know it; bytes that are no text are replaced.
+    pub fn label(&self) -> String {
+        String::from_utf8_lossy(&self.path).into_owned()
+    }
+
+    fn write(&self, to: &mut Writer) {
+        to.u8(self.base as u8).bytes(&self.path);
+    }
+
+    fn read(from: &mut Reader<'_>) -> Result<Self, WireError> {
+        let base = match from.u8()? {
+            0 => Base::Root,
+            1 => Base::Project,
+            2 => Base::WorkingDirectory,
+            _ => return Err(WireError::BadValue),
+        };
+        Ok(Self { base, path: from.bytes()?.to_vec() })
+    }
+}
+
+impl StatusPart {
+    const fn from_number(number: u8) -> Result<Self, WireError> {
+        match number {
+            0 => Ok(Self::Kind),
+            1 => Ok(Self::Size),
+            2 => Ok(Self::All),
+            _ => Err(WireError::BadValue),
+        }
+    }
+}
+
+/// A subject's number, an empty text, its digest, no stamp.
+const LEAST_SEEN_BYTES: usize = 1 + 32 + 1;
+/// The number of subjects.
+const LEAST_SET_BYTES: usize = 8;
+
+impl TraceSet {
+    /// Makes a set of what one run looked at. Of a subject that was seen twice the first look counts.
+    pub fn of(mut seen: Vec<Seen>) -> Self {
+        seen.sort_by(|one, other| one.subject.cmp(&other.subject));
+        seen.dedup_by(|later, earlier| later.subject == earlier.subject);
+        Self { seen }
+    }
+
+    /// Tells whether two runs looked at the same subjects.
+    pub fn has_subjects_of(&self, other: &Self) -> bool {
+        self.seen.iter().map(|seen| &seen.subject).eq(other.seen.iter().map(|seen| &seen.subject))
+    }
+}
+
+/// Returns trace sets as bytes: count u64; of each set the count of subjects u64; of each subject its
+/// number u8, what names it, its digest, 0 or 1 and the stamp (inode, size, modified and changed in
+/// nanoseconds, u64 each).
+pub fn encode_trace_sets(sets: &[TraceSet]) -> Vec<u8> {
+    let mut to = Writer::new();
+    to.u64(sets.len() as u64);
+    for set in sets {
+        to.u64(set.seen.len() as u64);
+        set.seen.iter().for_each(|seen| write_seen(&mut to, seen));
+    }
+    to.finish()
+}
+
+/// Reads trace sets. Total: any bytes give sets or an error, with memory in proportion to their length.
+pub fn decode_trace_sets(bytes: &[u8]) -> Result<Vec<TraceSet>, WireError> {
+    let mut from = Reader::new(bytes);
+    let mut sets = Vec::new();
+    for _ in 0..from.count(LEAST_SET_BYTES)? {
+        let count = from.count(LEAST_SEEN_BYTES)?;
+        let seen = (0..count).map(|_| read_seen(&mut from)).collect::<Result<_, _>>()?;
+        sets.push(TraceSet { seen });
+    }
+    from.end()?;
+    Ok(sets)
+}
+
+fn write_seen(to: &mut Writer, seen: &Seen) {
+    seen.subject.write(to);
+    to.raw(seen.digest.as_bytes()).u8(seen.stamp.is_some().into());
+    if let Some(stamp) = seen.stamp {
+        to.u64(stamp.inode).u64(stamp.size);
+        to.u64(stamp.modified_ns.cast_unsigned()).u64(stamp.changed_ns.cast_unsigned());
+    }
+}
+
+fn read_seen(from: &mut Reader<'_>) -> Result<Seen, WireError> {
+    let subject = Subject::read(from)?;
+    let digest = Digest::from_bytes(from.array()?);
+    let stamp = match from.u8()? {
+        0 => None,
+        1 => Some(FileStamp {
+            inode: from.u64()?,
+            size: from.u64()?,
+            modified_ns: from.u64()?.cast_signed(),
+            changed_ns: from.u64()?.cast_signed(),
+        }),
+        _ => return Err(WireError::BadValue),
+    };
+    Ok(Seen { subject, digest, stamp })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(base: Base, path: &str) -> Place {
+        Place { base, path: path.into() }
+    }
+
+    fn seen(subject: Subject, content: &str) -> Seen {
+        Seen { subject, digest: Digest::of(content.as_bytes()), stamp: None }
+    }
+
+    fn one_of_each() -> Vec<Subject> {
+        let data = place(Base::Project, "data.csv");
+        vec![
+            Subject::File(data.clone()),
+            Subject::File(place(Base::Root, "data.csv")),
+            Subject::File(place(Base::WorkingDirectory, "data.csv")),
+            Subject::Directory(data.clone()),
+            Subject::Status(data.clone(), StatusPart::Kind),
+            Subject::Status(data.clone(), StatusPart::Size),
+            Subject::Status(data.clone(), StatusPart::All),
+            Subject::Written(data),
+            Subject::Environment("HOME".to_owned()),
+            Subject::WholeEnvironment,
+            Subject::RandomState("numpy".to_owned()),
+            Subject::WorkingDirectory,
+        ]
+    }
+
+    #[test]
+    fn every_subject_comes_back_from_bytes() {
+        let mut set: Vec<Seen> = one_of_each().into_iter().map(|subject| seen(subject, "content")).collect();
+        set[0].stamp = Some(FileStamp { inode: 1, size: 2, modified_ns: -3, changed_ns: i64::MAX });
+        let sets = vec![TraceSet::of(set), TraceSet::default()];
+        assert_eq!(decode_trace_sets(&encode_trace_sets(&sets)).unwrap(), sets);
+    }
+
+    #[test]
+    fn cut_or_longer_bytes_are_refused() {
+        let set = TraceSet::of(one_of_each().into_iter().map(|subject| seen(subject, "")).collect());
+        let bytes = encode_trace_sets(&[set]);
+        for length in 0..bytes.len() {
+            assert!(decode_trace_sets(&bytes[..length]).is_err(), "{length}");
+        }
+        let longer = [bytes.as_slice(), &[0]].concat();
+        assert!(decode_trace_sets(&longer).is_err());
+    }
+
+    #[test]
+    fn keys_tell_subjects_and_contents_apart_and_no_stamp_counts() {
+        let key = Key::from_digest(Digest::of(b"recipe"));
+        let mut keys = std::collections::HashSet::new();
+        for subject in one_of_each() {
+            for content in ["one", "two"] {
+                assert!(keys.insert(traced_key(&key, &[seen(subject.clone(), content)])), "{subject:?}");
+            }
+        }
+        let mut stamped = seen(Subject::WorkingDirectory, "one");
+        stamped.stamp = Some(FileStamp { inode: 1, size: 2, modified_ns: 3, changed_ns: 4 });
+        assert!(keys.contains(&traced_key(&key, &[stamped])));
+    }
+
+    #[test]
+    fn the_key_is_that_of_the_recipe_which_can_be_split_again() {
+        let recipe = Node::new(NodeKind::Computation, "f");
+        let trace = [seen(Subject::WorkingDirectory, "here")];
+        let whole = traced_recipe(recipe.clone(), &trace);
+        assert_eq!(crate::key(&whole), traced_key(&crate::key(&recipe), &trace));
+        assert_eq!(split_trace(&whole), (&recipe, Some(&observed(&trace))));
+        assert_eq!(split_trace(&recipe), (&recipe, None));
+    }
+
+    #[test]
+    fn of_two_looks_at_one_subject_the_first_counts() {
+        let looks = vec![seen(Subject::WorkingDirectory, "first"), seen(Subject::WorkingDirectory, "second")];
+        assert_eq!(TraceSet::of(looks.clone()).seen, looks[..1]);
+    }
+}
