@@ -85,11 +85,10 @@ class CachedBlock:
             return self
         self._refuse_escapes(site)
         self._leave_at = self._exit_of(site, frame)
-        pins = (self._options.pin_hozon_lib, self._options.pin_sys_libs, self._options.pin_local_libs)
         local_names = None if site.scope == "module" else dict(frame.f_locals)
         self._before = self._bound_values(frame)
         self._may = self._may_stay(frame)
-        self._keyed: Keyed = site.keyed(frame.f_globals, local_names, self._may, self.name, *pins)
+        self._keyed: Keyed = site.keyed(frame.f_globals, local_names, self._may, self.name, self._options.pins)
         self.key = self._keyed.hex
         self._store = store_of(self._options.folder)
         if self._store is not None:
@@ -98,13 +97,13 @@ class CachedBlock:
         return self
 
     def _look_up(self, store: Store, frame: FrameType) -> None:
-        begun = _results.begin(store, self._keyed, self._options.ttl)
+        begun = _results.begin(store, self._keyed, self._options)
         if isinstance(begun, Hit):
             outputs = _results.restored(store, self._keyed, begun, self.name, frame.f_globals)
             if outputs is not None:
                 self._plan_skip(store, frame, begun, outputs)
                 return
-            begun = store.begin(self._keyed.key, WAIT_SECONDS)
+            begun = store.begin(self._keyed.key, WAIT_SECONDS, self._options.project)
             if isinstance(begun, Hit):
                 return
         self._turn = begun

@@ -50,6 +50,12 @@ class Options(NamedTuple):
     watch: str = "native"
     project: str = ""
 
+    @property
+    def pins(self) -> tuple[str | None, str | None, str | None, str]:
+        """What of the options enters keys."""
+        watching = self.watch if self.track_files else "off"
+        return self.pin_hozon_lib, self.pin_sys_libs, self.pin_local_libs, watching
+
 
 def _list(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]

@@ -46,9 +46,7 @@ class CachedFunction:
         self.computation = Computation(
             function,
             list(options.ignore),
-            options.pin_hozon_lib,
-            options.pin_sys_libs,
-            options.pin_local_libs,
+            options.pins,
             None,
         )
         self.namespace: dict[str, Any] = getattr(function, "__globals__", {})
@@ -93,12 +91,12 @@ class CachedFunction:
         store = self.store()
         if store is None:
             return self.function(*args, **kwargs)
-        begun = _results.begin(store, keyed, self.options.ttl)
+        begun = _results.begin(store, keyed, self.options)
         if isinstance(begun, Hit):
             outputs = self.restore(store, keyed, begun)
             if outputs is not None:
                 return self.answer(outputs)
-            begun = store.begin(keyed.key, WAIT_SECONDS)
+            begun = store.begin(keyed.key, WAIT_SECONDS, self.options.project)
             if isinstance(begun, Hit):
                 return self.function(*args, **kwargs)
         try:
@@ -132,12 +130,12 @@ class CachedFunction:
         store = self.store()
         if store is None:
             return await self.function(*args, **kwargs)
-        begun = await _results.begin_in_task(store, keyed, self.options.ttl)
+        begun = await _results.begin_in_task(store, keyed, self.options)
         if isinstance(begun, Hit):
             outputs = self.restore(store, keyed, begun)
             if outputs is not None:
                 return self.answer(outputs)
-            begun = await _results.begin_in_task(store, keyed, None)
+            begun = await _results.begin_in_task(store, keyed, self.options)
             if isinstance(begun, Hit):
                 return await self.function(*args, **kwargs)
         try:
@@ -161,7 +159,7 @@ class CachedFunction:
         store = self.store()
         if keyed is None or store is None:
             return (yield from self.function(*args, **kwargs))
-        begun = _results.begin(store, keyed, self.options.ttl)
+        begun = _results.begin(store, keyed, self.options)
         if isinstance(begun, Hit):
             outputs = self.restore(store, keyed, begun)
             if outputs is None:
@@ -186,7 +184,7 @@ class CachedFunction:
         store = self.store() if keyed is not None else None
         if keyed is None or store is None:
             return plain(*args, **kwargs)
-        begun = await _results.begin_in_task(store, keyed, self.options.ttl)
+        begun = await _results.begin_in_task(store, keyed, self.options)
         if isinstance(begun, Hit):
             outputs = self.restore(store, keyed, begun)
             if outputs is None:
@@ -321,7 +319,7 @@ class CachedFunction:
         store = self.store()
         if store is None:
             return f"the store {self.options.folder} cannot be used"
-        hit = store.get(keyed.key)
+        hit = store.get(keyed.key, self.options.project)
         if hit is not None:
             too_old = _results.is_too_old(hit, self.options.ttl)
             return f"older than its ttl of {self.options.ttl:g} seconds" if too_old else "hit"

@@ -66,9 +66,7 @@ class Parameters(NamedTuple):
     """What a memory is made with, beside its function."""
 
     maxsize: int | None
-    pin_hozon_lib: str | None
-    pin_sys_libs: str | None
-    pin_local_libs: str | None
+    pins: tuple[str | None, str | None, str | None, str]
 
 
 @overload
@@ -180,8 +178,7 @@ def _decorated(function: Any, maxsize: int | None, given: dict[str, Any]) -> Any
     if not callable(function):
         raise TypeError(f"a function is needed, not {function!r}")
     options = _config.resolve(file_of(function), given, name=None, when=None)
-    pins = options.pin_hozon_lib, options.pin_sys_libs, options.pin_local_libs
-    return _made(function, Parameters(maxsize, *pins))
+    return _made(function, Parameters(maxsize, options.pins))
 
 
 def _made(function: Any, parameters: Parameters) -> Any:
@@ -195,14 +192,7 @@ def _made(function: Any, parameters: Parameters) -> Any:
 
 
 def _memory(function: Any, parameters: Parameters) -> Memory:
-    memory = memory_of(
-        function,
-        parameters.maxsize,
-        _config.disabled(),
-        parameters.pin_hozon_lib,
-        parameters.pin_sys_libs,
-        parameters.pin_local_libs,
-    )
+    memory = memory_of(function, parameters.maxsize, _config.disabled(), parameters.pins)
     functools.update_wrapper(memory, function)
     # A function that another cache made brings its own: what is asked of this one is answered by it.
     for method in _METHODS:

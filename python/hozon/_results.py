@@ -13,6 +13,7 @@ from hozon._runtime import WAIT_SECONDS, warn_once
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from hozon._config import Options
     from hozon._hozon import Keyed, Store, Turn
 
     Output = tuple[str, str, bytes, list[tuple[Any, bool]]]
@@ -40,13 +41,13 @@ def unpacked(hit: Hit, namespace: dict[str, Any]) -> dict[str, tuple[str, Any]]:
     }
 
 
-def begin(store: Store, keyed: Keyed, ttl: float | None) -> Hit | Turn:
-    """Looks a key up, or waits for the turn to compute it. What is older than `ttl` is a miss."""
-    begun = store.begin(keyed.key, WAIT_SECONDS)
-    if not isinstance(begun, Hit) or not is_too_old(begun, ttl):
+def begin(store: Store, keyed: Keyed, options: Options) -> Hit | Turn:
+    """Looks a key up, or waits for the turn to compute it. What is older than its ttl is a miss."""
+    begun = store.begin(keyed.key, WAIT_SECONDS, options.project)
+    if not isinstance(begun, Hit) or not is_too_old(begun, options.ttl):
         return begun
     forget(store, keyed.key)
-    return store.begin(keyed.key, WAIT_SECONDS)
+    return store.begin(keyed.key, WAIT_SECONDS, options.project)
 
 
 def is_too_old(hit: Hit, ttl: float | None) -> bool:
@@ -121,7 +122,7 @@ def keep(
         warn_once("unstorable", name, f"the result of {name} cannot be stored ({why})")
         return None
     try:
-        store.put(keyed.key, keyed.recipe(), name, kind, place, seconds, outputs)
+        store.put(keyed.key, keyed.recipe(), None, name, kind, place, seconds, outputs, [])
     except (StoreError, OSError) as error:
         warn_once("put", name, f"the result of {name} could not be stored: {error}")
         return None
@@ -140,7 +141,7 @@ def is_worth(when: Any, result: Any, seconds: float, name: str) -> bool:
         return False
 
 
-async def begin_in_task(store: Store, keyed: Keyed, ttl: float | None) -> Hit | Turn:
+async def begin_in_task(store: Store, keyed: Keyed, options: Options) -> Hit | Turn:
     """As `begin`, for a task of an event loop: it pauses instead of blocking the loop."""
     import asyncio
 
@@ -149,10 +150,9 @@ async def begin_in_task(store: Store, keyed: Keyed, ttl: float | None) -> Hit | 
     pause = 0.001
     try:
         while True:
-            begun = store.poll(keyed.key, task)
-            if begun is not None and isinstance(begun, Hit) and is_too_old(begun, ttl):
+            begun = store.poll(keyed.key, task, options.project)
+            if begun is not None and isinstance(begun, Hit) and is_too_old(begun, options.ttl):
                 forget(store, keyed.key)
-                ttl = None
                 continue
             if begun is not None:
                 return begun

@@ -40,14 +40,13 @@ def save(function: Callable[[], T], name: str, *, save_path: Any = UNSET, ttl: A
     if _config.disabled():
         return function()
     options = _options(file_of(function), save_path, ttl)
-    pins = (options.pin_hozon_lib, options.pin_sys_libs, options.pin_local_libs)
-    computation = Computation(function, [], *pins, name)
+    computation = Computation(function, [], options.pins, name)
     keyed = computation.keyed((), {})
     store = store_of(options.folder)
     if keyed is None or store is None:
         return function()
     namespace = getattr(function, "__globals__", {})
-    begun = _results.begin(store, keyed, options.ttl)
+    begun = _results.begin(store, keyed, options)
     if isinstance(begun, Hit):
         outputs = _results.restored(store, keyed, begun, name, namespace)
         if outputs is None:
@@ -93,7 +92,7 @@ def load(name: str, *, save_path: Any = UNSET) -> Any:
         raise NotSavedError(
             f"nothing is saved as {name!r} in {options.folder}; hozon.save(function, {name!r}) does it"
         )
-    hit = store.get(key)
+    hit = store.get_named(key)
     if hit is None:
         raise NotSavedError(
             f"the result saved as {name!r} in {options.folder} is gone or damaged; save it again"

@@ -113,7 +113,6 @@ impl BlockSite {
 
     /// The key of one run of the body. `may_stay` names variables whose earlier value the body may leave
     /// them.
-    #[expect(clippy::too_many_arguments, reason = "one call over the border")]
     fn keyed<'py>(
         &self,
         py: Python<'py>,
@@ -121,11 +120,8 @@ impl BlockSite {
         locals: Option<Bound<'py, PyAny>>,
         may_stay: Vec<String>,
         name: String,
-        pin_hozon_lib: Option<&str>,
-        pin_sys_libs: Option<&str>,
-        pin_local_libs: Option<&str>,
+        pins: Pins,
     ) -> PyResult<Keyed> {
-        let pins = Pins::parse(pin_hozon_lib, pin_sys_libs, pin_local_libs)?;
         let mut scope = Scope::of_globals(globals);
         if let Some(locals) = locals {
             scope.locals = items(&locals)?;

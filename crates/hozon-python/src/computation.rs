@@ -6,6 +6,7 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use hozon_format::{Digest, Key};
 use hozon_key::pins::Pin;
 use hozon_key::{Node, NodeKind, encode, key_from_parts, node_digest};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyFunction, PyTuple, PyType};
 
@@ -19,20 +20,43 @@ use crate::{local_pins, names, reach_cache};
 /// hozon's version, as it enters keys at its pin.
 pub(crate) const HOZON_VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// How much of versions counts.
+/// How much of versions counts, and how closely a run is watched.
 #[derive(Clone, Copy)]
 pub(crate) struct Pins {
     pub(crate) hozon: Pin,
     pub(crate) system: Pin,
     pub(crate) local: Pin,
+    pub(crate) watching: Watching,
 }
 
-impl Pins {
-    pub(crate) fn parse(hozon: Option<&str>, system: Option<&str>, local: Option<&str>) -> PyResult<Self> {
+/// How closely a run is watched. A result of a run that was watched less closely must not be taken for
+/// that of another: so what is less than `Full` enters the key.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Watching {
+    Full,
+    /// Native reads are not seen.
+    Audit,
+    /// Nothing is.
+    Off,
+}
+
+impl<'py> FromPyObject<'_, 'py> for Pins {
+    type Error = PyErr;
+
+    /// Reads a tuple: pins of hozon, of distributions, of local modules, and the word for the watching.
+    fn extract(tuple: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        let (hozon, system, local, watching): (Option<String>, Option<String>, Option<String>, String) =
+            tuple.extract()?;
         Ok(Self {
-            hozon: errors::pin("pin_hozon_lib", hozon)?,
-            system: errors::pin("pin_sys_libs", system)?,
-            local: errors::pin("pin_local_libs", local)?,
+            hozon: errors::pin("pin_hozon_lib", hozon.as_deref())?,
+            system: errors::pin("pin_sys_libs", system.as_deref())?,
+            local: errors::pin("pin_local_libs", local.as_deref())?,
+            watching: match watching.as_str() {
+                "native" => Watching::Full,
+                "audit" => Watching::Audit,
+                "off" => Watching::Off,
+                other => return Err(PyValueError::new_err(format!("{other:?} is no way of watching"))),
+            },
         })
     }
 }
@@ -56,13 +80,11 @@ pub(crate) struct Computation {
 #[pymethods]
 impl Computation {
     #[new]
-    #[pyo3(signature = (function, ignore, pin_hozon_lib, pin_sys_libs, pin_local_libs, name))]
+    #[pyo3(signature = (function, ignore, pins, name))]
     fn new(
         function: Bound<'_, PyAny>,
         ignore: Vec<String>,
-        pin_hozon_lib: Option<&str>,
-        pin_sys_libs: Option<&str>,
-        pin_local_libs: Option<&str>,
+        pins: Pins,
         name: Option<String>,
     ) -> PyResult<Self> {
         let binding = Binding::of(&function)?;
@@ -71,7 +93,7 @@ impl Computation {
         Ok(Self {
             binding,
             ignored,
-            pins: Pins::parse(pin_hozon_lib, pin_sys_libs, pin_local_libs)?,
+            pins,
             home: local_pins::home_of(&function)?,
             name,
             reached: Mutex::new(None),
@@ -291,10 +313,13 @@ impl Keyed {
             .collect();
         let mut parts: Vec<Digest> = Vec::with_capacity(6);
         if self.name.is_none() {
-            static OF_PINS: LazyLock<Mutex<HashMap<Pin, Vec<Digest>>>> = LazyLock::new(Mutex::default);
+            static OF_PINS: LazyLock<Mutex<HashMap<(Pin, Watching), Vec<Digest>>>> =
+                LazyLock::new(Mutex::default);
             let mut of_pins = OF_PINS.lock().unwrap_or_else(PoisonError::into_inner);
             let fixed = || self.fixed_nodes().iter().map(Node::digest).collect();
-            parts.extend_from_slice(of_pins.entry(self.pins.hozon).or_insert_with(fixed));
+            parts.extend_from_slice(
+                of_pins.entry((self.pins.hozon, self.pins.watching)).or_insert_with(fixed),
+            );
         } else {
             parts.extend(self.fixed_nodes().iter().map(Node::digest));
         }
@@ -313,6 +338,15 @@ impl Keyed {
             nodes.push(
                 Node::leaf(NodeKind::Pin, "hozon", Digest::of(version.as_bytes())).with_shown(shown.as_str()),
             );
+        }
+        let unwatched = match self.pins.watching {
+            Watching::Full => None,
+            Watching::Audit => Some("audit"),
+            Watching::Off => Some("off"),
+        };
+        if let Some(word) = unwatched {
+            let node = Node::leaf(NodeKind::Pin, "watching", Digest::of(word.as_bytes()));
+            nodes.push(node.with_shown(word));
         }
         if let Some(name) = &self.name {
             nodes.push(Node::leaf(NodeKind::Name, "name", Digest::of(name.as_bytes())));

@@ -29,6 +29,7 @@ mod reach_class;
 mod reach_expand;
 mod reach_path;
 mod store;
+mod traces;
 mod walk;
 
 /// hozon's native part. Its names are private: import them from `hozon`.
@@ -50,6 +51,8 @@ mod _hozon {
     use crate::memory::memory_of;
     #[pymodule_export]
     use crate::store::{Hit, OpenTurn, Store};
+    #[pymodule_export]
+    use crate::traces::Trace;
 
     #[pymodule_init]
     fn init(module: &pyo3::Bound<'_, pyo3::types::PyModule>) -> pyo3::PyResult<()> {

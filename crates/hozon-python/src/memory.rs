@@ -46,17 +46,14 @@ const IS_IMMUTABLE: c_ulong = 1 << 8;
 ///
 /// `capacity` is the most results kept (None: all). A disabled one calls through.
 #[pyfunction]
-#[pyo3(signature = (function, capacity, disabled, pin_hozon_lib, pin_sys_libs, pin_local_libs))]
+#[pyo3(signature = (function, capacity, disabled, pins))]
 pub(crate) fn memory_of<'py>(
     py: Python<'py>,
     function: &Bound<'py, PyAny>,
     capacity: Option<usize>,
     disabled: bool,
-    pin_hozon_lib: Option<&str>,
-    pin_sys_libs: Option<&str>,
-    pin_local_libs: Option<&str>,
+    pins: Pins,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let pins = Pins::parse(pin_hozon_lib, pin_sys_libs, pin_local_libs)?;
     let computation = Computation::of(&names::unwrapped(function)?, pins)?;
     let core = Box::new(Core::new(function, computation, capacity, disabled));
     let class = memory_type(py)?;

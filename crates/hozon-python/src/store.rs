@@ -5,9 +5,12 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use hozon_engine::{Begin, Caller, Event, EventKind, EventLog, Flights, Poll, Turn};
+use hozon_engine::{
+    Begin, Caller, Event, EventKind, EventLog, Flights, Poll, TracedLookup, Turn, forget_traced, look_up,
+    put_traced,
+};
 use hozon_format::{Codec, ComputationKind, Digest, Entry, Facts, Key, Output, Part, SealKey};
-use hozon_key::{decode, explain};
+use hozon_key::{Seen, Subject, decode, explain, split_trace};
 use hozon_store::{Filter, Miss, NewBuffer, NewEntry, NewOutput, Notice, load_or_create_seal_key};
 use hozon_sys::{Os, System};
 use pyo3::buffer::PyUntypedBuffer;
@@ -19,6 +22,7 @@ use crate::buffers;
 use crate::computation::HOZON_VERSION;
 use crate::errors;
 use crate::mapped::RestoredBuffer;
+use crate::traces::{Trace, observing};
 
 /// With how many earlier entries of its name a recipe is compared, the newest first.
 const MOST_COMPARED: usize = 256;
@@ -56,8 +60,15 @@ impl Store {
         self.store().notices().iter().map(ToString::to_string).collect()
     }
 
-    /// Looks a key up and waits for its turn or its result: a `Hit` or a `Turn`.
-    fn begin<'py>(&self, py: Python<'py>, key: &[u8], wait_seconds: f64) -> PyResult<Bound<'py, PyAny>> {
+    /// Looks a key up and waits for its turn or its result: a `Hit` or a `Turn`. Traces are looked at as
+    /// for a computation of `project`.
+    fn begin<'py>(
+        &self,
+        py: Python<'py>,
+        key: &[u8],
+        wait_seconds: f64,
+        project: PathBuf,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let key = key_of(key)?;
         let budget = Duration::try_from_secs_f64(wait_seconds).unwrap_or(Duration::MAX);
         let mut interrupted = None;
@@ -68,19 +79,31 @@ impl Store {
                 ControlFlow::Break(())
             }
         };
-        let begun = py.detach(|| self.flights.begin(&key, Caller::this_thread(), budget, &mut between));
+        let begun = py.detach(|| {
+            observing(&project, |observer| {
+                self.flights.begin(&key, Caller::this_thread(), budget, observer, &mut between)
+            })
+        });
         match begun {
-            Begin::Hit(entry) => self.hit(py, entry),
+            Begin::Hit(entry, seen) => self.hit(py, entry, seen, project),
             Begin::Compute(turn) => turn_object(py, turn),
             Begin::Stopped => Err(interrupted.unwrap_or_else(|| PyOSError::new_err("the wait was stopped"))),
         }
     }
 
     /// The same without waiting, for tasks of an event loop: None means to ask again later.
-    fn poll<'py>(&self, py: Python<'py>, key: &[u8], task: u64) -> PyResult<Option<Bound<'py, PyAny>>> {
+    fn poll<'py>(
+        &self,
+        py: Python<'py>,
+        key: &[u8],
+        task: u64,
+        project: PathBuf,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let key = key_of(key)?;
-        match py.detach(|| self.flights.poll(&key, Caller::task(task))) {
-            Poll::Hit(entry) => self.hit(py, entry).map(Some),
+        let polled = py
+            .detach(|| observing(&project, |observer| self.flights.poll(&key, Caller::task(task), observer)));
+        match polled {
+            Poll::Hit(entry, seen) => self.hit(py, entry, seen, project).map(Some),
             Poll::Compute(turn) => turn_object(py, turn).map(Some),
             Poll::Wait => Ok(None),
         }
@@ -96,30 +119,43 @@ impl Store {
         self.flights.stop_waiting(Caller::task(task));
     }
 
-    /// The entry of a key, if there is one.
-    fn get<'py>(&self, py: Python<'py>, key: &[u8]) -> PyResult<Option<Bound<'py, PyAny>>> {
+    /// The entry of a key whose trace holds, if there is one.
+    fn get<'py>(&self, py: Python<'py>, key: &[u8], project: PathBuf) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let key = key_of(key)?;
+        match py.detach(|| observing(&project, |observer| look_up(self.store(), &key, observer))) {
+            TracedLookup::Hit(entry, seen) => self.hit(py, entry, seen, project).map(Some),
+            TracedLookup::Miss(_) => Ok(None),
+        }
+    }
+
+    /// The entry of exactly this key, whatever its trace: for what a person has named.
+    fn get_named<'py>(&self, py: Python<'py>, key: &[u8]) -> PyResult<Option<Bound<'py, PyAny>>> {
         let key = key_of(key)?;
         match py.detach(|| self.store().get(&key)) {
-            hozon_store::Lookup::Hit(entry) => self.hit(py, entry).map(Some),
+            hozon_store::Lookup::Hit(entry) => self.hit(py, entry, Vec::new(), PathBuf::new()).map(Some),
             hozon_store::Lookup::Miss(_) => Ok(None),
         }
     }
 
-    /// Stores results; gives the number of new bytes.
-    #[pyo3(signature = (key, recipe, name, kind, place, seconds, outputs))]
+    /// Stores results of a run with this trace; gives the key of the entry.
+    #[pyo3(signature = (key, recipe, trace, name, kind, place, seconds, outputs, notes))]
     #[expect(clippy::too_many_arguments, reason = "one call over the border instead of a class of its own")]
-    fn put(
+    fn put<'py>(
         &self,
-        py: Python<'_>,
+        py: Python<'py>,
         key: &[u8],
-        recipe: Vec<u8>,
+        recipe: &[u8],
+        trace: Option<&Trace>,
         name: String,
         kind: &str,
         place: String,
         seconds: f64,
         outputs: Vec<GivenOutput<'_>>,
-    ) -> PyResult<u64> {
+        notes: Vec<(String, String)>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
         let key = key_of(key)?;
+        let recipe = decode(recipe).map_err(|error| PyValueError::new_err(error.to_string()))?;
+        let seen = trace.map_or_else(Vec::new, |trace| trace.seen.clone());
         let facts = Facts {
             name: name.clone(),
             kind: kind_of(kind)?,
@@ -129,18 +165,18 @@ impl Store {
             expires_ms: None,
             python: python_version(py),
             hozon: HOZON_VERSION.to_owned(),
-            more: Vec::new(),
+            more: notes,
         };
         let held = hold_buffers(&outputs)?;
         let stored = with_outputs(&outputs, &held, py, |outputs| {
-            let entry = NewEntry { key, facts, recipe, outputs };
-            py.detach(|| self.store().put(entry))
+            let entry = NewEntry { key, facts, recipe: Vec::new(), traces: Vec::new(), outputs };
+            py.detach(|| put_traced(self.store(), entry, recipe, seen))
         })?;
         match stored {
-            Ok(stored) => {
+            Ok((key, stored)) => {
                 let bytes = stored.entry_bytes + stored.new_blob_bytes;
                 self.log(name, Some(key), EventKind::Stored { bytes });
-                Ok(bytes)
+                Ok(PyBytes::new(py, key.as_bytes()))
             }
             Err(error) => {
                 self.log(name, Some(key), EventKind::Fault { what: error.to_string() });
@@ -174,10 +210,10 @@ impl Store {
         let _ = py.detach(|| self.store().flush_uses());
     }
 
-    /// Removes the entry of a key; tells whether there was one.
+    /// Removes the entries of a key, whatever their traces; tells whether there was one.
     fn forget(&self, py: Python<'_>, key: &[u8]) -> PyResult<bool> {
         let key = key_of(key)?;
-        py.detach(|| self.store().forget(&key)).map_err(|error| store_error(py, &error))
+        py.detach(|| forget_traced(self.store(), &key)).map_err(|error| store_error(py, &error))
     }
 
     /// Removes the entries of a name; gives their number.
@@ -221,8 +257,15 @@ impl Store {
         self.log.record(self.system.process_id(), Event { when_ms, name, key, kind });
     }
 
-    fn hit<'py>(&self, py: Python<'py>, entry: Box<Entry>) -> PyResult<Bound<'py, PyAny>> {
-        let hit = Hit { entry, store: self.store().clone() };
+    fn hit<'py>(
+        &self,
+        py: Python<'py>,
+        entry: Box<Entry>,
+        seen: Vec<Seen>,
+        project: PathBuf,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let trace = if seen.is_empty() { None } else { Some(Py::new(py, Trace { seen, project })?) };
+        let hit = Hit { entry, trace, store: self.store().clone() };
         Ok(hit.into_pyobject(py)?.into_any())
     }
 
@@ -239,7 +282,8 @@ impl Store {
             .take(MOST_COMPARED)
             .filter_map(|summary| {
                 let entry = self.store().entry_for_explaining(&summary.key)?;
-                Some((decode(&entry.recipe).ok()?, summary.key))
+                let recipe = decode(&entry.recipe).ok()?;
+                Some((split_trace(&recipe).0.clone(), summary.key))
             })
             .collect();
         let removed = self.store().removed()?.into_iter().find(|removed| removed.key == *key);
@@ -293,6 +337,7 @@ fn codec_of(name: &str) -> PyResult<Codec> {
         "pickle" => Ok(Codec::Pickle5),
         "exception" => Ok(Codec::Exception),
         "deleted" => Ok(Codec::DeletedName),
+        "effect" => Ok(Codec::Effect),
         _ => Err(PyValueError::new_err(format!("{name:?} is no codec"))),
     }
 }
@@ -302,6 +347,7 @@ fn codec_name(codec: Codec) -> &'static str {
         Codec::Pickle5 => "pickle",
         Codec::Exception => "exception",
         Codec::DeletedName => "deleted",
+        Codec::Effect => "effect",
         _ => "unknown",
     }
 }
@@ -340,6 +386,7 @@ fn with_outputs<T: Send>(
 #[pyclass(frozen, module = "hozon._hozon")]
 pub(crate) struct Hit {
     entry: Box<Entry>,
+    trace: Option<Py<Trace>>,
     store: hozon_store::Store,
 }
 
@@ -355,6 +402,18 @@ impl Hit {
     #[getter]
     fn created(&self) -> f64 {
         self.entry.facts.created_ms as f64 / 1e3
+    }
+
+    /// What its computation had looked at, which is still like that; None for nothing.
+    #[getter]
+    fn trace(&self, py: Python<'_>) -> Option<Py<Trace>> {
+        self.trace.as_ref().map(|trace| trace.clone_ref(py))
+    }
+
+    /// The key of the entry: that of the recipe with the trace.
+    #[getter]
+    fn key<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, self.entry.key.as_bytes())
     }
 
     /// The label of the computation.
@@ -410,6 +469,9 @@ pub(crate) struct OpenTurn {
     /// Why there is no result.
     #[pyo3(get)]
     why: String,
+    /// What the last run had looked at and is not like that any more.
+    #[pyo3(get)]
+    changed: Vec<String>,
     /// Something is wrong with what was stored, and a person should know.
     #[pyo3(get)]
     fault: bool,
@@ -427,7 +489,8 @@ impl OpenTurn {
 
 fn turn_object(py: Python<'_>, turn: Turn) -> PyResult<Bound<'_, PyAny>> {
     let (why, fault) = describe_miss(turn.why());
-    let turn = OpenTurn { why, fault, turn: Mutex::new(Some(turn)) };
+    let changed = turn.changed().iter().map(Subject::label).collect();
+    let turn = OpenTurn { why, changed, fault, turn: Mutex::new(Some(turn)) };
     Ok(turn.into_pyobject(py)?.into_any())
 }
 
