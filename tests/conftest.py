@@ -59,7 +59,8 @@ class Project:
         done = subprocess.run(
             [python, *options, *(arguments or ("main.py",))],
             cwd=self.folder,
-            env=inherited | {"HOZON_HOME": str(self.home)} | environment,
+            # What bodies print tells that they ran: a hit must not show it again.
+            env=inherited | {"HOZON_HOME": str(self.home), "HOZON_REPLAY": "0"} | environment,
             capture_output=True,
             text=True,
             encoding="utf-8",

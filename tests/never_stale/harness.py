@@ -109,7 +109,8 @@ class Project:
         """The variables of a process of this project: nothing of the caller's own cache."""
         passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
         home = {"HOME": str(self.home), "HOZON_HOME": str(self.home / "hozon"), "PYTHONUTF8": "1"}
-        return {**passed_on, **home, **more}
+        # The marks are printed by the bodies: a hit must not show them again.
+        return {**passed_on, **home, "HOZON_REPLAY": "0", **more}
 
     def edit(self, edit: Edit) -> None:
         """Changes the project's files, as an editor would some time later."""

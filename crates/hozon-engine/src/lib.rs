@@ -9,6 +9,6 @@ mod traced;
 
 pub use events::{Event, EventKind, EventLog, Totals};
 pub use flight::{Begin, Flights, Poll, Turn};
-pub use observe::{FileObserver, KnownFiles, Observer, path_of, stamp_of};
+pub use observe::{FileObserver, KnownFiles, Observer, of_absence, of_content, path_of, stamp_of};
 pub use table::{Caller, Claim, Table};
 pub use traced::{TracedLookup, TracedMiss, forget_traced, look_up, put_traced};

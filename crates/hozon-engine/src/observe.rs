@@ -134,11 +134,11 @@ impl KnownFiles {
 
     /// Reads a file; without a stamp if it changed while it was read.
     fn read_once(&self, path: &Path) -> io::Result<(Digest, Option<FileStamp>)> {
-        let mut hasher = Hasher::in_domain("hozon 2026 content of a file v1");
+        let mut hasher = Hasher::plain();
         let (before, after) = self.files.read_pieces(path, &mut |piece| {
-            hasher.update(piece);
+            hasher.update_large(piece);
         })?;
-        let digest = of_state(State::File, hasher.finish().as_bytes());
+        let digest = of_content(&hasher.finish());
         Ok((digest, (before == after).then(|| stamp_of(&after))))
     }
 
@@ -206,9 +206,19 @@ fn of_state(state: State, content: &[u8]) -> Digest {
     hasher.finish()
 }
 
+/// Returns the digest of a file whose bytes have this digest.
+pub fn of_content(bytes: &Digest) -> Digest {
+    of_state(State::File, bytes.as_bytes())
+}
+
+/// Returns the digest of a path where nothing is.
+pub fn of_absence() -> Digest {
+    of_state(State::Absent, &[])
+}
+
 fn of_failure(error: &io::Error) -> Digest {
     let absent = matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
-    of_state(if absent { State::Absent } else { State::Unreadable }, &[])
+    if absent { of_absence() } else { of_state(State::Unreadable, &[]) }
 }
 
 fn kind_number(kind: FileKind) -> u8 {

@@ -1,0 +1,152 @@
+//! From what a watch has observed to a trace: every subject as it is at the end of the run, and what has
+//! changed meanwhile, so that nobody can say what the computation saw.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use hozon_engine::{Observer, of_absence, of_content};
+use hozon_format::{Digest, FileStamp};
+use hozon_key::{Base, Place, Seen, StatusPart, Subject, TraceSet};
+use pyo3::prelude::*;
+
+use crate::traces::{Trace, known_files, observing};
+use crate::watch::{self, NamedPath, Observations, ReadFile, Watch};
+
+/// What a run did that is no input.
+#[pyclass(frozen, get_all, module = "hozon._hozon")]
+pub(crate) struct Deeds {
+    /// Inputs that changed while it ran.
+    changed: Vec<String>,
+    /// Files that it left behind.
+    written: Vec<String>,
+    /// Files that it made longer, or changed in part.
+    appended: Vec<String>,
+    /// Environment variables that it set or removed.
+    variables: Vec<String>,
+    /// What cannot be verified: kind, and details for people.
+    unverifiable: BTreeMap<String, BTreeSet<String>>,
+}
+
+/// Makes the trace of a run that has ended. `states` are the random generators that it consumed, each
+/// with the digest of its state before.
+#[pyfunction]
+pub(crate) fn trace_of(
+    py: Python<'_>,
+    watch: Option<&Watch>,
+    project: PathBuf,
+    states: Vec<(String, [u8; 32])>,
+) -> (Trace, Deeds) {
+    let all = watch.map(Watch::take).unwrap_or_default();
+    py.detach(|| {
+        let mut build = Build { project: &project, seen: Vec::new(), changed: BTreeSet::new() };
+        observing(&project, |observer| build.subjects(&all, observer));
+        let known = states.into_iter().map(|(generator, digest)| {
+            let digest = crate::traces::digest_of_random_state(&Digest::from_bytes(digest));
+            Seen { subject: Subject::RandomState(generator), digest, stamp: None }
+        });
+        build.seen.extend(known);
+        build.seen.extend(all.inherited.iter().cloned());
+        let (seen, changed) = (TraceSet::of(build.seen).seen, build.changed.into_iter().collect());
+        (Trace { seen, project: project.clone() }, deeds(all, changed))
+    })
+}
+
+struct Build<'a> {
+    project: &'a Path,
+    seen: Vec<Seen>,
+    changed: BTreeSet<String>,
+}
+
+impl Build<'_> {
+    fn subjects(&mut self, all: &Observations, observer: &mut dyn Observer) {
+        all.read.iter().for_each(|file| self.read(file, all, observer));
+        for path in &all.absent {
+            let own = all.written.iter().any(|written| written.path.absolute == path.absolute);
+            let subject = Subject::File(self.place(path));
+            // What it has made since was absent when it looked.
+            let seen = Seen { subject, digest: of_absence(), stamp: None };
+            if own || observer.observe(&seen.subject, None).digest == seen.digest {
+                self.seen.push(seen);
+            } else {
+                self.changed.insert(path.named.display().to_string());
+            }
+        }
+        for listed in &all.listed {
+            let now = stamp_of_any(&listed.path.absolute);
+            if listed.stamp.is_some() && now != listed.stamp {
+                self.changed.insert(listed.path.named.display().to_string());
+            }
+            self.look(Subject::Directory(self.place(&listed.path)), observer);
+        }
+        for (path, part) in &all.statuses {
+            let part = match part {
+                watch::StatusPart::Kind => StatusPart::Kind,
+                watch::StatusPart::Size => StatusPart::Size,
+                watch::StatusPart::All => StatusPart::All,
+            };
+            self.look(Subject::Status(self.place(path), part), observer);
+        }
+        for written in all.written.iter().filter(|written| !written.read_before) {
+            self.look(Subject::Written(self.place(&written.path)), observer);
+        }
+        for name in &all.environment {
+            self.look(Subject::Environment(name.clone()), observer);
+        }
+        if all.whole_environment {
+            self.look(Subject::WholeEnvironment, observer);
+        }
+        if all.working_directory {
+            self.look(Subject::WorkingDirectory, observer);
+        }
+    }
+
+    fn look(&mut self, subject: Subject, observer: &mut dyn Observer) {
+        self.seen.push(observer.observe(&subject, None));
+    }
+
+    /// A file must be at the end what it was when it was opened.
+    fn read(&mut self, file: &ReadFile, all: &Observations, observer: &mut dyn Observer) {
+        let seen = observer.observe(&Subject::File(self.place(&file.path)), None);
+        let stamp = known_files().stamp(&file.path.absolute);
+        let same_bytes = file.digest.is_none_or(|digest| of_content(&digest) == seen.digest);
+        let overwritten =
+            all.written.iter().any(|written| written.read_before && written.path == file.path);
+        if stamp != file.stamp || !same_bytes || overwritten {
+            self.changed.insert(file.path.named.display().to_string());
+        }
+        self.seen.push(seen);
+    }
+
+    /// Names a path so that the same place has the same name in another copy of the project.
+    fn place(&self, path: &NamedPath) -> Place {
+        if path.named.is_relative() && !path.moved {
+            return Place { base: Base::WorkingDirectory, path: bytes_of(&path.named) };
+        }
+        match path.absolute.strip_prefix(self.project) {
+            Ok(inside) => Place { base: Base::Project, path: bytes_of(inside) },
+            Err(_) => Place { base: Base::Root, path: bytes_of(&path.absolute) },
+        }
+    }
+}
+
+fn bytes_of(path: &Path) -> Vec<u8> {
+    path.as_os_str().as_encoded_bytes().to_vec()
+}
+
+fn stamp_of_any(path: &Path) -> Option<FileStamp> {
+    hozon_sys::UserFiles::look(&hozon_sys::Os, path).ok().map(|stat| hozon_engine::stamp_of(&stat))
+}
+
+fn deeds(all: Observations, changed: Vec<String>) -> Deeds {
+    let label = |path: &NamedPath| path.named.display().to_string();
+    let (appended, written): (Vec<_>, Vec<_>) =
+        all.written.iter().partition(|written| written.appended && written.existed_before);
+    let own = |(kind, details): (&str, _)| (kind.to_owned(), details);
+    Deeds {
+        changed,
+        written: written.into_iter().map(|written| label(&written.path)).collect(),
+        appended: appended.into_iter().map(|written| label(&written.path)).collect(),
+        variables: all.environment_written.into_iter().collect(),
+        unverifiable: all.unverifiable.into_iter().map(own).collect(),
+    }
+}
