@@ -15,14 +15,16 @@ from typing import TYPE_CHECKING, Any
 
 from hozon import _config, _results, _sources
 from hozon._errors import StoreError
-from hozon._hozon import Computation, Hit
+from hozon._generators import Items, advanced, played, played_async, recorded, recorded_async
+from hozon._hozon import Computation, Hit, inherit_trace
 from hozon._pickling import loads
-from hozon._runtime import WAIT_SECONDS, store_of, warn_once
+from hozon._running import Run
+from hozon._runtime import WAIT_SECONDS, store_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator
 
-    from hozon._hozon import Keyed, Store, Turn
+    from hozon._hozon import Keyed, Store, Trace, Turn
 
 CacheInfo = namedtuple("CacheInfo", ["hits", "misses", "maxsize", "currsize", "time_saved"])
 
@@ -51,8 +53,8 @@ class CachedFunction:
         )
         self.namespace: dict[str, Any] = getattr(function, "__globals__", {})
         # Results of this process's own look-ups, by key: value or payload, whether it is the value
-        # itself, the seconds that it took, and when it was stored.
-        self.front: dict[bytes, tuple[Any, bool, float, float]] = {}
+        # itself, the seconds that it took, when it was stored, and what its run had looked at.
+        self.front: dict[bytes, tuple[Any, bool, float, float, Trace | None]] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A worker gets the texts that the function's code may stand in: it may have no source."""
@@ -80,9 +82,7 @@ class CachedFunction:
 
     def call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """A call of a plain function."""
-        if _config.disabled():
-            return self.function(*args, **kwargs)
-        keyed = self.computation.keyed(args, kwargs)
+        keyed = None if _config.disabled() else self.computation.keyed(args, kwargs)
         if keyed is None:
             return self.function(*args, **kwargs)
         found, value = self.from_front(keyed)
@@ -100,28 +100,22 @@ class CachedFunction:
             if isinstance(begun, Hit):
                 return self.function(*args, **kwargs)
         try:
-            return self.compute(store, keyed, begun, args, kwargs)
+            _results.note_miss(store, keyed, begun, self.name)
+            run = Run(keyed, self.options, self.name)
+            try:
+                with run:
+                    value = self.function(*args, **kwargs)
+            except Exception as error:
+                self.keep_exception(store, run, error)
+                raise
+            self.keep(store, run, value)
+            return value
         finally:
             begun.close()
 
-    def compute(
-        self, store: Store, keyed: Keyed, turn: Turn, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Any:
-        _results.note_miss(store, keyed, turn, self.name)
-        started = time.perf_counter()
-        try:
-            value = self.function(*args, **kwargs)
-        except Exception as error:
-            self.keep_exception(store, keyed, error, time.perf_counter() - started)
-            raise
-        self.keep(store, keyed, value, time.perf_counter() - started)
-        return value
-
     async def call_async(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """A call of a coroutine function: other tasks run while it waits."""
-        if _config.disabled():
-            return await self.function(*args, **kwargs)
-        keyed = self.computation.keyed(args, kwargs)
+        keyed = None if _config.disabled() else self.computation.keyed(args, kwargs)
         if keyed is None:
             return await self.function(*args, **kwargs)
         found, value = self.from_front(keyed)
@@ -140,23 +134,22 @@ class CachedFunction:
                 return await self.function(*args, **kwargs)
         try:
             _results.note_miss(store, keyed, begun, self.name)
-            started = time.perf_counter()
+            run = Run(keyed, self.options, self.name, is_task=True)
             try:
-                value = await self.function(*args, **kwargs)
+                with run:
+                    value = await self.function(*args, **kwargs)
             except Exception as error:
-                self.keep_exception(store, keyed, error, time.perf_counter() - started)
+                self.keep_exception(store, run, error)
                 raise
-            self.keep(store, keyed, value, time.perf_counter() - started)
+            self.keep(store, run, value)
             return value
         finally:
             begun.close()
 
     def generate(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Generator[Any, Any, Any]:
-        """A call of a generator function: a hit replays the items and the return value."""
-        if _config.disabled():
-            return (yield from self.function(*args, **kwargs))
-        keyed = self.computation.keyed(args, kwargs)
-        store = self.store()
+        """A call of a generator function: a hit plays the items and the return value."""
+        keyed = None if _config.disabled() else self.computation.keyed(args, kwargs)
+        store = None if keyed is None else self.store()
         if keyed is None or store is None:
             return (yield from self.function(*args, **kwargs))
         begun = _results.begin(store, keyed, self.options)
@@ -165,14 +158,13 @@ class CachedFunction:
             if outputs is None:
                 return (yield from self.function(*args, **kwargs))
             items, returned = self.answer(outputs)
-            return (yield from _replay(items, returned, lambda: self.function(*args, **kwargs)))
+            return (yield from played(items, returned, lambda: self.function(*args, **kwargs)))
         try:
             _results.note_miss(store, keyed, begun, self.name)
-            seen = _Items(self.name)
-            started = time.perf_counter()
-            returned = yield from _driven(self.function(*args, **kwargs), seen)
+            seen, run = Items(self.name), Run(keyed, self.options, self.name)
+            returned = yield from recorded(self.function(*args, **kwargs), seen, run)
             if seen.hold():
-                self.keep(store, keyed, (seen.items, returned), time.perf_counter() - started)
+                self.keep(store, run, (seen.items, returned))
             return returned
         finally:
             begun.close()
@@ -189,37 +181,35 @@ class CachedFunction:
             outputs = self.restore(store, keyed, begun)
             if outputs is None:
                 return plain(*args, **kwargs)
-            return _replay_async(self.answer(outputs)[0], lambda: self.function(*args, **kwargs))
-        return self.record_async(store, keyed, begun, self.function(*args, **kwargs))
+            return played_async(self.answer(outputs)[0], lambda: self.function(*args, **kwargs))
+        return self.record_async(store, keyed, begun, plain(*args, **kwargs))
 
     async def record_async(
-        self, store: Store, keyed: Keyed, turn: Any, generator: AsyncGenerator[Any, Any]
+        self, store: Store, keyed: Keyed, turn: Turn, generator: AsyncGenerator[Any, Any]
     ) -> AsyncGenerator[Any, Any]:
         """Runs an asynchronous generator and stores what it gave, if it ran to its end by itself."""
         try:
             _results.note_miss(store, keyed, turn, self.name)
-            seen = _Items(self.name)
-            started = time.perf_counter()
+            seen, run = Items(self.name), Run(keyed, self.options, self.name, is_task=True)
+            watched = recorded_async(generator, seen, run)
             sent = thrown = None
             try:
                 while True:
                     try:
-                        item = await _advanced(generator, sent, thrown)
+                        item = await advanced(watched, sent, thrown)
                     except StopAsyncIteration:
                         break
-                    thrown = None
-                    seen.add(item)
+                    sent = thrown = None
                     try:
                         sent = yield item
                     except GeneratorExit:
                         raise
                     except BaseException as error:
-                        sent, thrown = None, error
-                    seen.was_sent(sent, thrown)
+                        thrown = error
             finally:
-                await generator.aclose()
+                await watched.aclose()
             if seen.hold():
-                self.keep(store, keyed, (seen.items, None), time.perf_counter() - started)
+                self.keep(store, run, (seen.items, None))
         finally:
             turn.close()
 
@@ -230,9 +220,10 @@ class CachedFunction:
         kept = self.front.get(keyed.key)
         if kept is None:
             return False, None
-        value, is_value, seconds, created = kept
+        value, is_value, seconds, created, trace = kept
         ttl = self.options.ttl
-        if ttl is not None and time.time() - created >= ttl:
+        too_old = ttl is not None and time.time() - created >= ttl
+        if too_old or (trace is not None and not trace.holds()):
             self.front.pop(keyed.key, None)
             return False, None
         if not is_value:
@@ -242,26 +233,30 @@ class CachedFunction:
                 # The store gives the same bytes: its course warns, forgets them and computes.
                 self.front.pop(keyed.key, None)
                 return False, None
+        if trace is not None:
+            inherit_trace(trace)
         store = self.store()
         if store is not None:
             store.record_hit(keyed.key, self.name, seconds)
         return True, value
 
-    def remember(self, key: bytes, payload: bytes, value: Any, seconds: float, created: float) -> None:
+    def remember(
+        self, key: bytes, payload: bytes, value: Any, seconds: float, created: float, trace: Trace | None
+    ) -> None:
         """Keeps a small result in memory for the next look-up."""
         if len(self.front) >= _FRONT_RESULTS:
             self.front.pop(next(iter(self.front)), None)
         is_atom = type(value) in _ATOMS
-        self.front[key] = (value if is_atom else payload, is_atom, seconds, created)
+        self.front[key] = (value if is_atom else payload, is_atom, seconds, created, trace)
 
     def restore(self, store: Store, keyed: Keyed, hit: Hit) -> dict[str, tuple[str, Any]] | None:
-        outputs = _results.restored(store, keyed, hit, self.name, self.namespace)
+        outputs = _results.restored(store, keyed, hit, self.options, self.name, self.namespace)
         if outputs is None:
             return None
-        store.record_hit(keyed.key, self.name, hit.seconds)
+        store.record_hit(hit.key, self.name, hit.seconds)
         payload = hit.small_payload(_FRONT_BYTES)
         if payload is not None and outputs[""][0] == "pickle":
-            self.remember(keyed.key, payload, outputs[""][1], hit.seconds, hit.created)
+            self.remember(keyed.key, payload, outputs[""][1], hit.seconds, hit.created, hit.trace)
         return outputs
 
     def answer(self, outputs: dict[str, tuple[str, Any]]) -> Any:
@@ -270,31 +265,28 @@ class CachedFunction:
             raise value
         return value
 
-    def keep(self, store: Store, keyed: Keyed, value: Any, seconds: float) -> None:
-        if not _results.is_worth(self.options.when, value, seconds, self.name):
-            return
-        outputs = self.keep_output(store, keyed, "pickle", value, seconds)
-        if outputs is not None:
-            _name, _codec, payload, buffers = outputs[0]
-            if not buffers and len(payload) <= _FRONT_BYTES:
-                self.remember(keyed.key, payload, value, seconds, time.time())
+    def keep(self, store: Store, run: Run, value: Any) -> None:
+        if _results.is_worth(self.options.when, value, run.seconds, self.name):
+            self.keep_output(store, run, "pickle", value)
 
-    def keep_exception(self, store: Store, keyed: Keyed, error: Exception, seconds: float) -> None:
+    def keep_exception(self, store: Store, run: Run, error: Exception) -> None:
         if self.options.cache_exceptions:
-            self.keep_output(store, keyed, "exception", error, seconds)
+            self.keep_output(store, run, "exception", error)
 
-    def keep_output(
-        self, store: Store, keyed: Keyed, codec: str, value: Any, seconds: float
-    ) -> list[_results.Output] | None:
-        return _results.keep(
+    def keep_output(self, store: Store, run: Run, codec: str, value: Any) -> None:
+        kept = _results.keep(
             store,
-            keyed,
-            name=self.name,
+            run,
             kind="function",
             place=self.place(),
-            seconds=seconds,
-            pack=lambda: [_results.packed("", codec, value, self.namespace)],
+            namespace=self.namespace,
+            results=lambda: [("", codec, value)],
         )
+        if kept is None or codec != "pickle" or len(kept.outputs) > 1:
+            return
+        _name, _codec, payload, buffers = kept.outputs[0]
+        if not buffers and len(payload) <= _FRONT_BYTES:
+            self.remember(run.keyed.key, payload, value, run.seconds, time.time(), kept.trace)
 
     # What the wrapper offers beside the call.
 
@@ -340,136 +332,6 @@ class CachedFunction:
 
         inspect.signature(self.function).bind(*args, **kwargs)
         raise TypeError(f"the arguments do not fit {self.name}")
-
-
-class _Items:
-    """What a generator has given: it can be stored if the consumer has changed none of it."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.items: list[Any] = []
-        self.digests: list[bytes | None] = []
-        self.interactive = False
-
-    def add(self, item: Any) -> None:
-        self.items.append(item)
-        self.digests.append(None if type(item) in _ATOMS else _digest(item))
-
-    def was_sent(self, sent: Any, thrown: BaseException | None) -> None:
-        self.interactive = self.interactive or sent is not None or thrown is not None
-
-    def hold(self) -> bool:
-        if self.interactive:
-            warn_once(
-                "sent", self.name, f"{self.name} was sent values or exceptions, so its items are not stored"
-            )
-            return False
-        for item, digest in zip(self.items, self.digests, strict=True):
-            if digest is not None and _digest(item) != digest:
-                warn_once("items", self.name, f"items of {self.name} were changed while it ran: not stored")
-                return False
-        return True
-
-
-def _digest(value: Any) -> bytes | None:
-    from hozon._errors import UndigestibleError
-    from hozon._hozon import value_digest
-
-    try:
-        return value_digest(value)
-    except UndigestibleError:
-        return None
-
-
-def _driven(
-    generator: Generator[Any, Any, Any],
-    seen: _Items | None,
-    sent: Any = None,
-    thrown: BaseException | None = None,
-) -> Generator[Any, Any, Any]:
-    """`yield from`, with an eye on what goes to and fro."""
-    try:
-        while True:
-            try:
-                # `next` suits iterators that are no generators.
-                idle = sent is None and thrown is None
-                item = next(generator) if idle else _resumed(generator, sent, thrown)
-            except StopIteration as stop:
-                return stop.value
-            thrown = None
-            if seen is not None:
-                seen.add(item)
-            try:
-                sent = yield item
-            except GeneratorExit:
-                raise
-            except BaseException as error:
-                sent, thrown = None, error
-            if seen is not None:
-                seen.was_sent(sent, thrown)
-    finally:
-        generator.close()
-
-
-def _resumed(generator: Generator[Any, Any, Any], sent: Any, thrown: BaseException | None) -> Any:
-    return generator.send(sent) if thrown is None else generator.throw(thrown)
-
-
-def _replay(
-    items: list[Any], returned: Any, start: Callable[[], Generator[Any, Any, Any]]
-) -> Generator[Any, Any, Any]:
-    """Gives stored items. A value or an exception that is sent needs the generator itself, which is run
-    to the same item then."""
-    for index, item in enumerate(items):
-        sent = thrown = None
-        try:
-            sent = yield item
-        except GeneratorExit:
-            raise
-        except BaseException as error:
-            thrown = error
-        if sent is not None or thrown is not None:
-            generator = start()
-            for _ in range(index + 1):
-                next(generator)
-            return (yield from _driven(generator, None, sent, thrown))
-    return returned
-
-
-async def _advanced(generator: AsyncGenerator[Any, Any], sent: Any, thrown: BaseException | None) -> Any:
-    return await (generator.asend(sent) if thrown is None else generator.athrow(thrown))
-
-
-async def _replay_async(
-    items: list[Any], start: Callable[[], AsyncGenerator[Any, Any]]
-) -> AsyncGenerator[Any, Any]:
-    """As `_replay`, for an asynchronous generator."""
-    generator = None
-    sent = thrown = None
-    index = 0
-    try:
-        while True:
-            if generator is None and (sent is not None or thrown is not None):
-                generator = start()
-                for _ in range(index):
-                    await anext(generator)
-            if generator is None and index == len(items):
-                return
-            try:
-                item = items[index] if generator is None else await _advanced(generator, sent, thrown)
-            except StopAsyncIteration:
-                return
-            index += 1
-            sent = thrown = None
-            try:
-                sent = yield item
-            except GeneratorExit:
-                raise
-            except BaseException as error:
-                thrown = error
-    finally:
-        if generator is not None:
-            await generator.aclose()
 
 
 def _rebuild(
@@ -528,7 +390,7 @@ def _async_generator_wrapper(cached: CachedFunction) -> Any:
         try:
             while True:
                 try:
-                    item = await _advanced(generator, sent, thrown)
+                    item = await advanced(generator, sent, thrown)
                 except StopAsyncIteration:
                     return
                 sent = thrown = None

@@ -78,11 +78,14 @@ def note_miss(store: Store, keyed: Keyed, turn: Turn, name: str) -> None:
 
 
 def restored(
-    store: Store, keyed: Keyed, hit: Hit, name: str, namespace: dict[str, Any]
+    store: Store, keyed: Keyed, hit: Hit, options: Options, name: str, namespace: dict[str, Any]
 ) -> dict[str, tuple[str, Any]] | None:
-    """The outputs of a hit, or None where they cannot be had: warned of, forgotten, a miss."""
+    """The outputs of a hit, whose effects are done again; or None where they cannot be had: warned of,
+    forgotten, a miss."""
     try:
-        return unpacked(hit, namespace)
+        outputs = unpacked(hit, keyed, namespace)
+    except Mismatch:
+        return None
     except Exception as error:
         why = f"{type(error).__name__}: {error}"
         warn_once(
@@ -90,43 +93,52 @@ def restored(
         )
         forget(store, keyed.key)
         return None
+    apply(outputs, hit.trace, options)
+    return outputs
+
+
+class Kept(NamedTuple):
+    """What was stored of a run."""
+
+    key: bytes
+    outputs: list[Output]
+    trace: Trace
 
 
 def keep(
     store: Store,
-    keyed: Keyed,
+    run: Run,
     *,
-    name: str,
     kind: str,
     place: str,
-    seconds: float,
-    pack: Callable[[], list[Output]],
-) -> list[Output] | None:
-    """Stores results; what cannot be stored is warned of once. Gives what was stored.
-
-    A result is stored only if the computation has left its inputs as they were: a hit would not
-    change them again.
-    """
+    namespace: dict[str, Any],
+    results: Callable[[], list[tuple[str, str, Any]]],
+) -> Kept | None:
+    """Stores what a run gave: name, codec and value of each result. What cannot be stored is warned of
+    once, and the result is the caller's all the same."""
+    keyed, name = run.keyed, run.name
     if store.is_read_only():
         return None
-    changed = keyed.changed_inputs()
-    if changed:
-        names = ", ".join(f"`{changed_name}`" for changed_name in changed)
-        message = f"{name} changes {names} in place, so its result is not stored: a hit would not do that"
-        warn_once("changed input", name, message)
+    trace = run.trace()
+    if trace is None:
         return None
     try:
-        outputs = pack()
+        first, *others = results()
+        outputs = [*run.packed(*first, namespace), *(packed(*other, namespace) for other in others)]
+        outputs += run.effects()
+    except Unstorable as why:
+        warn_once("unstorable", name, f"the result of {name} is not stored: {why}")
+        return None
     except Exception as error:
-        why = f"{type(error).__name__}: {error}"
-        warn_once("unstorable", name, f"the result of {name} cannot be stored ({why})")
+        why_not = f"{type(error).__name__}: {error}"
+        warn_once("unstorable", name, f"the result of {name} cannot be stored ({why_not})")
         return None
     try:
-        store.put(keyed.key, keyed.recipe(), None, name, kind, place, seconds, outputs, [])
+        key = store.put(keyed.key, keyed.recipe(), trace, name, kind, place, run.seconds, outputs, run.notes)
     except (StoreError, OSError) as error:
         warn_once("put", name, f"the result of {name} could not be stored: {error}")
         return None
-    return outputs
+    return Kept(key, outputs, trace)
 
 
 def is_worth(when: Any, result: Any, seconds: float, name: str) -> bool:
