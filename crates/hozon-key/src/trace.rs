@@ -159,6 +159,16 @@ impl Subject {
         }
     }
 
+    /// Gives access to the place of a subject that has one.
+    pub const fn place_mut(&mut self) -> Option<&mut Place> {
+        match self {
+            Self::File(place) | Self::Directory(place) | Self::Status(place, _) | Self::Written(place) => {
+                Some(place)
+            }
+            _ => None,
+        }
+    }
+
     const fn number(&self) -> u8 {
         match self {
             Self::File(_) => 0,

@@ -14,6 +14,7 @@ use crate::errors;
 use crate::reach;
 use crate::reach_build::{Builder, Scope};
 use crate::walk::{Walked, Walker};
+use crate::watch::Suspended;
 
 /// Blocks that were found, by file, text and position: finding one parses the text again.
 static FOUND: Mutex<Option<Blocks>> = Mutex::new(None);
@@ -122,6 +123,7 @@ impl BlockSite {
         name: String,
         pins: Pins,
     ) -> PyResult<Keyed> {
+        let _own_work = Suspended::new();
         let mut scope = Scope::of_globals(globals);
         if let Some(locals) = locals {
             scope.locals = items(&locals)?;

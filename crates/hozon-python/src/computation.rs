@@ -15,6 +15,7 @@ use crate::distributions;
 use crate::errors;
 use crate::reach::{self, Reached};
 use crate::walk::{Refusal, Walked, Walker};
+use crate::watch::Suspended;
 use crate::{local_pins, names, reach_cache};
 
 /// hozon's version, as it enters keys at its pin.
@@ -108,6 +109,7 @@ impl Computation {
         args: &Bound<'_, PyTuple>,
         kwargs: &Bound<'_, PyDict>,
     ) -> PyResult<Option<Keyed>> {
+        let _own_work = Suspended::new();
         let function = self.function.bind(py);
         let Some(bound) = self.binding.bind(function, args, kwargs)? else { return Ok(None) };
         let mut walker = Walker::new(py, self.pins.local, &self.home);
@@ -411,6 +413,7 @@ impl Keyed {
     /// The names of inputs whose digest is no longer what it was when the key was made: the computation
     /// changed them in place.
     fn changed_inputs(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        let _own_work = Suspended::new();
         let mut walker = Walker::new(py, self.pins.local, &self.home);
         let mut changed = Vec::new();
         for input in &self.arguments {

@@ -1,7 +1,8 @@
 //! The Python extension: converts, walks values, watches code.
 //!
 //! The only crate that knows PyO3. `walk` gives values their digests, `reach*` finds what code can get
-//! at, `computation` makes keys, `store` hands the store over; the Python front puts them together.
+//! at, `computation` makes keys, `watch` records what runs, `store` hands the store over; the Python front
+//! puts them together.
 
 mod binding;
 mod blocks;
@@ -29,8 +30,10 @@ mod reach_class;
 mod reach_expand;
 mod reach_path;
 mod store;
+mod trace_build;
 mod traces;
 mod walk;
+mod watch;
 
 /// hozon's native part. Its names are private: import them from `hozon`.
 #[pyo3::pymodule]
@@ -52,7 +55,15 @@ mod _hozon {
     #[pymodule_export]
     use crate::store::{Hit, OpenTurn, Store};
     #[pymodule_export]
-    use crate::traces::Trace;
+    use crate::trace_build::{Deeds, trace_of};
+    #[pymodule_export]
+    use crate::traces::{Trace, inherit_trace};
+    #[pymodule_export]
+    use crate::watch::{
+        Observed, Watch, note_absent, note_entropy, note_environment, note_environment_written, note_open,
+        note_status, note_unverifiable, note_whole_environment, note_working_directory, rescan_libraries,
+        resume_watching, suspend_watching, unobserved, watching_is_local,
+    };
 
     #[pymodule_init]
     fn init(module: &pyo3::Bound<'_, pyo3::types::PyModule>) -> pyo3::PyResult<()> {

@@ -19,6 +19,7 @@ use crate::memory_table::Table;
 use crate::names;
 use crate::reach::Reached;
 use crate::walk::Walker;
+use crate::watch::{Done, Heard};
 
 /// A function and its results.
 ///
@@ -76,6 +77,8 @@ pub(crate) struct Missing {
     state: Arc<State>,
     /// The arguments, where they went by their digests.
     inputs: Vec<Input>,
+    /// Who hears what the computation looks at.
+    done: Done,
 }
 
 #[pymethods]
@@ -84,6 +87,12 @@ impl Missing {
     #[getter]
     fn key(&self) -> &[u8] {
         &self.key
+    }
+}
+
+impl Missing {
+    fn new(key: &[u8], state: Arc<State>, inputs: Vec<Input>) -> Self {
+        Self { key: key.into(), state, inputs, done: Heard::now().done() }
     }
 }
 
@@ -209,7 +218,7 @@ impl Core {
         if !matches!(state.reached.guards_hold(root), Ok(true)) {
             return None;
         }
-        self.table.try_borrow_mut().ok()?.hit(&key)
+        self.table.try_borrow_mut().ok()?.hit(&key, &Heard::now())
     }
 
     /// A call that was no quick hit.
@@ -229,9 +238,7 @@ impl Core {
         let is_bound = passed.names.is_null() && self.plain_count == Some(passed.count);
         let looked = match &written {
             // It has just been looked up under the very key.
-            Some(written) if is_bound => {
-                Looked::Missing(Missing { key: written.as_slice().into(), state, inputs: Vec::new() })
-            }
+            Some(written) if is_bound => Looked::Missing(Missing::new(written, state, Vec::new())),
             _ => self.look(py, state, &packed)?,
         };
         let (key, result) = match looked {
@@ -258,7 +265,7 @@ impl Core {
         let kwargs = kwargs.as_ref().unwrap_or(&none);
         let Some(bound) = self.computation.binding().bind(function, args, kwargs)? else { return Ok(None) };
         if let Some(key) = self.plain_key(&state.tag, &bound) {
-            return Ok(Some(Missing { key: key.as_slice().into(), state, inputs: Vec::new() }));
+            return Ok(Some(Missing::new(&key, state, Vec::new())));
         }
         let inputs = self.computation.inputs(&mut self.computation.walker(py), bound)?;
         let nodes: Vec<Digest> = inputs
@@ -267,7 +274,7 @@ impl Core {
             .collect();
         let mut key = keys::begin(&state.tag, Form::Digested);
         key.extend_from_slice(node_digest(NodeKind::Group, "arguments", None, &nodes).as_bytes());
-        Ok(Some(Missing { key: key.as_slice().into(), state, inputs }))
+        Ok(Some(Missing::new(&key, state, inputs)))
     }
 
     /// Looks a call up.
@@ -329,7 +336,7 @@ impl Core {
     }
 
     fn hit<'py>(&self, py: Python<'py>, key: &[u8]) -> Option<Bound<'py, PyAny>> {
-        let found = self.table.borrow_mut().hit(key)?;
+        let found = self.table.borrow_mut().hit(key, &Heard::now())?;
         // SAFETY: the table holds the object, and no other code has run since it was read.
         #[expect(unsafe_code, reason = "the table lends pointers, for the sake of the hot path")]
         Some(unsafe { Bound::from_borrowed_ptr(py, found) })
@@ -390,7 +397,8 @@ impl Core {
         if !self.inputs_are_as_before(result.py(), missing)? {
             return Ok(());
         }
-        let removed = self.table.borrow_mut().keep(missing.key.clone(), result.clone().unbind(), seconds);
+        let (key, value) = (missing.key.clone(), result.clone().unbind());
+        let removed = self.table.borrow_mut().keep(key, value, missing.done, seconds);
         drop(removed);
         Ok(())
     }

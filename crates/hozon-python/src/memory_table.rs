@@ -7,6 +7,8 @@ use foldhash::fast::RandomState;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
+use crate::watch::{Done, Heard};
+
 const NOBODY: u32 = u32::MAX;
 
 /// A call can be written in several ways; beyond these it is bound anew each time.
@@ -31,6 +33,8 @@ pub(crate) struct Table {
 pub(crate) struct Entry {
     names: Vec<Arc<[u8]>>,
     value: Py<PyAny>,
+    /// Who has heard what its computation looked at.
+    done: Done,
     seconds: f64,
     newer: u32,
     older: u32,
@@ -65,9 +69,14 @@ impl Table {
     }
 
     /// Returns a result, and counts the hit. The reference is borrowed from the table.
+    ///
+    /// What a computation under way has not heard it must hear: then there is none.
     #[inline]
-    pub(crate) fn hit(&mut self, key: &[u8]) -> Option<*mut ffi::PyObject> {
+    pub(crate) fn hit(&mut self, key: &[u8], heard: &Heard) -> Option<*mut ffi::PyObject> {
         let number = *self.index.get(key)?;
+        if !heard.knows(&self.entries[number as usize].as_ref()?.done) {
+            return None;
+        }
         if self.capacity.is_some() && self.newest != number {
             self.detach(number);
             self.attach_newest(number);
@@ -79,9 +88,15 @@ impl Table {
     }
 
     /// Keeps a result. Returns what has to go for it.
-    pub(crate) fn keep(&mut self, key: Arc<[u8]>, value: Py<PyAny>, seconds: f64) -> Removed {
+    pub(crate) fn keep(&mut self, key: Arc<[u8]>, value: Py<PyAny>, done: Done, seconds: f64) -> Removed {
         // Another caller may have kept its result meanwhile: the first one stays.
-        if self.contains(&key) || self.capacity == Some(0) {
+        if let Some(number) = self.index.get(&key) {
+            if let Some(entry) = &mut self.entries[*number as usize] {
+                entry.done = entry.done.max(done);
+            }
+            return Removed { entry: None, value: Some(value) };
+        }
+        if self.capacity == Some(0) {
             return Removed { entry: None, value: Some(value) };
         }
         let full = self.capacity.is_some_and(|capacity| self.len() >= capacity);
@@ -92,7 +107,7 @@ impl Table {
         });
         self.index.insert(key.clone(), number);
         self.entries[number as usize] =
-            Some(Entry { names: vec![key], value, seconds, newer: NOBODY, older: NOBODY });
+            Some(Entry { names: vec![key], value, done, seconds, newer: NOBODY, older: NOBODY });
         self.attach_newest(number);
         Removed { entry, value: None }
     }

@@ -48,15 +48,37 @@ fn classify(py: Python<'_>, file: &str) -> PyResult<Place> {
     if normal.starts_with(&folder_of_hozon(py)?) {
         return Ok(Place::Foreign(HOZON.to_owned()));
     }
-    for site in ["/site-packages/", "/dist-packages/"] {
-        if let Some((_, inside)) = normal.rsplit_once(site) {
-            let first = inside.split('/').next().unwrap_or(inside);
-            let package = first.split('.').next().unwrap_or(first);
-            return Ok(Place::Foreign(package.to_owned()));
-        }
+    if let Some(inside) = inside_site(&normal) {
+        let first = inside.split('/').next().unwrap_or(inside);
+        let package = first.split('.').next().unwrap_or(first);
+        return Ok(Place::Foreign(package.to_owned()));
     }
-    let standard = folder_of(&names::text_attribute(py.import("os")?.as_any(), "__file__"));
+    let standard = standard_folder(py)?;
     Ok(if normal.starts_with(&standard) { Place::Foreign(PYTHON.to_owned()) } else { Place::Local })
+}
+
+/// The part of a path behind the last folder of installed packages.
+fn inside_site(normal: &str) -> Option<&str> {
+    ["/site-packages/", "/dist-packages/"]
+        .iter()
+        .find_map(|site| normal.rsplit_once(site))
+        .map(|(_, inside)| inside)
+}
+
+/// The folders, beside those of installed packages, whose files are foreign: for [`is_installed`].
+pub(crate) fn foreign_folders(py: Python<'_>) -> PyResult<Vec<String>> {
+    Ok(vec![folder_of_hozon(py)?, standard_folder(py)?])
+}
+
+/// As [`of_file`] without the interpreter: whether a file is a part of what is installed.
+pub(crate) fn is_installed(file: &str, foreign_folders: &[String]) -> bool {
+    let windows = cfg!(windows).then(|| file.replace('\\', "/"));
+    let normal = windows.as_deref().unwrap_or(file);
+    inside_site(normal).is_some() || foreign_folders.iter().any(|folder| normal.starts_with(folder.as_str()))
+}
+
+fn standard_folder(py: Python<'_>) -> PyResult<String> {
+    Ok(folder_of(&names::text_attribute(py.import("os")?.as_any(), "__file__")))
 }
 
 fn folder_of_hozon(py: Python<'_>) -> PyResult<String> {

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use hozon_engine::{Observer, of_absence, of_content};
+use hozon_engine::{Observer, of_absence, of_content, path_of};
 use hozon_format::{Digest, FileStamp};
 use hozon_key::{Base, Place, Seen, StatusPart, Subject, TraceSet};
 use pyo3::prelude::*;
@@ -45,7 +45,7 @@ pub(crate) fn trace_of(
             Seen { subject: Subject::RandomState(generator), digest, stamp: None }
         });
         build.seen.extend(known);
-        build.seen.extend(all.inherited.iter().cloned());
+        build.seen.extend(all.inherited.iter().map(|(seen, from)| rebased(seen, from, &project)));
         let (seen, changed) = (TraceSet::of(build.seen).seen, build.changed.into_iter().collect());
         (Trace { seen, project: project.clone() }, deeds(all, changed))
     })
@@ -109,8 +109,7 @@ impl Build<'_> {
         let seen = observer.observe(&Subject::File(self.place(&file.path)), None);
         let stamp = known_files().stamp(&file.path.absolute);
         let same_bytes = file.digest.is_none_or(|digest| of_content(&digest) == seen.digest);
-        let overwritten =
-            all.written.iter().any(|written| written.read_before && written.path == file.path);
+        let overwritten = all.written.iter().any(|written| written.read_before && written.path == file.path);
         if stamp != file.stamp || !same_bytes || overwritten {
             self.changed.insert(file.path.named.display().to_string());
         }
@@ -127,6 +126,19 @@ impl Build<'_> {
             Err(_) => Place { base: Base::Root, path: bytes_of(&path.absolute) },
         }
     }
+}
+
+/// A subject of a computation of another project, as one of this project names it.
+fn rebased(seen: &Seen, from: &Path, project: &Path) -> Seen {
+    let mut seen = seen.clone();
+    if from != project
+        && let Some(place) = seen.subject.place_mut()
+        && place.base == Base::Project
+    {
+        let path = bytes_of(&path_of(place, from));
+        *place = Place { base: Base::Root, path };
+    }
+    seen
 }
 
 fn bytes_of(path: &Path) -> Vec<u8> {

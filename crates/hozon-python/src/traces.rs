@@ -12,6 +12,8 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
+use crate::watch;
+
 /// The digests of files that this process has taken.
 pub(crate) fn known_files() -> &'static KnownFiles {
     static KNOWN: OnceLock<KnownFiles> = OnceLock::new();
@@ -145,4 +147,13 @@ impl Trace {
     fn __len__(&self) -> usize {
         self.seen.len()
     }
+}
+
+/// Tells the computations under way that they use a result whose run had looked at this.
+#[pyfunction]
+pub(crate) fn inherit_trace(trace: &Trace) {
+    // Random states are no looks: the one who restores them tells of that.
+    let own = |seen: &&Seen| !matches!(seen.subject, Subject::RandomState(_));
+    let seen: Vec<Seen> = trace.seen.iter().filter(own).cloned().collect();
+    watch::inherit(&seen, &trace.project);
 }

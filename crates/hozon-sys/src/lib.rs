@@ -10,6 +10,7 @@ mod memory;
 mod os;
 mod os_lock;
 mod publish;
+mod seen;
 mod system;
 mod user_files;
 
@@ -19,5 +20,8 @@ pub use mapping::Mapping;
 pub use memory::Memory;
 pub use os::Os;
 pub use publish::{Durability, Publication, TemporaryName, publish};
+#[cfg(unix)]
+pub use seen::descriptor_stat;
+pub use seen::{descriptor_path, seen_bytes, seen_stat, working_directory};
 pub use system::{FileKind, LockAttempt, LockGuard, NewFile, Stat, System};
 pub use user_files::UserFiles;

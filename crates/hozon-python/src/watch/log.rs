@@ -1,0 +1,341 @@
+//! The log of one computation, and the rules of what is an input. Pure.
+//!
+//! What a computation reads is an input, unless it has written, made or removed it itself before.
+//! What it writes is reported. What it overwrites in part or extends is read as well, if it looks.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use hozon_format::{Digest, FileStamp};
+use hozon_key::Seen;
+
+/// The most details kept of each kind of what cannot be verified.
+const MOST_DETAILS: usize = 8;
+
+/// A path as the program named it, and where that was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NamedPath {
+    /// As the program named it, maybe relative to the working directory.
+    pub(crate) named: PathBuf,
+    /// Resolved against the working directory of that moment; links are not resolved.
+    pub(crate) absolute: PathBuf,
+    /// Whether `named` is relative and the computation had changed the working directory before.
+    pub(crate) moved: bool,
+}
+
+/// How much of a file's status a computation has asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum StatusPart {
+    /// Whether it is there, and whether it is a file or a folder.
+    Kind,
+    /// Its length, too.
+    Size,
+    /// Everything: times and permissions, too.
+    All,
+}
+
+/// A file that was opened for reading before the computation wrote to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ReadFile {
+    pub(crate) path: NamedPath,
+    /// What it was like when it was first opened.
+    pub(crate) stamp: Option<FileStamp>,
+    /// Its digest at that moment, taken if it was so young that a later write could leave the stamp
+    /// as it is.
+    pub(crate) digest: Option<Digest>,
+}
+
+/// A folder whose names the computation has asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ListedDirectory {
+    pub(crate) path: NamedPath,
+    /// What it was like when it was first listed; None where it was so young that a later change could
+    /// leave the stamp as it is.
+    pub(crate) stamp: Option<FileStamp>,
+}
+
+/// A file that the computation has written, replaced or removed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct WrittenFile {
+    pub(crate) path: NamedPath,
+    /// Whether earlier bytes stay: opened to append, or to overwrite in part.
+    pub(crate) appended: bool,
+    /// Whether the computation has read it before it wrote, or what it kept of it afterwards.
+    pub(crate) read_before: bool,
+    /// Whether it was there before.
+    pub(crate) existed_before: bool,
+    /// Whether it is gone at the end.
+    pub(crate) gone: bool,
+}
+
+/// What a computation was seen to do. Paths are in the order of their absolute forms.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Observations {
+    pub(crate) read: Vec<ReadFile>,
+    /// What was opened or asked for and was not there.
+    pub(crate) absent: Vec<NamedPath>,
+    pub(crate) listed: Vec<ListedDirectory>,
+    pub(crate) statuses: Vec<(NamedPath, StatusPart)>,
+    pub(crate) written: Vec<WrittenFile>,
+    /// The names of variables that were read, whether set or not.
+    pub(crate) environment: BTreeSet<String>,
+    /// Whether all variables were asked for at once.
+    pub(crate) whole_environment: bool,
+    /// The names of variables that the computation has set or deleted.
+    pub(crate) environment_written: BTreeSet<String>,
+    /// Whether local code has asked for the working directory.
+    pub(crate) working_directory: bool,
+    /// What nobody can verify: by kind, short details (a host, a program), at most 8 of each.
+    pub(crate) unverifiable: BTreeMap<&'static str, BTreeSet<String>>,
+    /// What stored results that it used had looked at, each with the folder of its project.
+    pub(crate) inherited: Vec<(Seen, PathBuf)>,
+}
+
+/// How a file is opened for writing.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Writing {
+    /// Earlier bytes stay.
+    pub(crate) keeps: bool,
+    /// It is open for reading as well.
+    pub(crate) reads: bool,
+    /// What it was like before; None: it was not there.
+    pub(crate) before: Option<FileStamp>,
+    /// Whether `before` is so old that a write changes it.
+    pub(crate) settled: bool,
+}
+
+/// What one computation has done so far.
+#[derive(Debug, Default)]
+pub(crate) struct Log {
+    files: BTreeMap<PathBuf, Met>,
+    listed: BTreeMap<PathBuf, ListedDirectory>,
+    moved: bool,
+    others: Observations,
+}
+
+/// What is known of one path.
+#[derive(Debug)]
+struct Met {
+    path: NamedPath,
+    read: Option<(Option<FileStamp>, Option<Digest>)>,
+    absent: bool,
+    statuses: BTreeSet<StatusPart>,
+    own: Option<Own>,
+}
+
+/// A path that the computation itself has changed.
+#[derive(Debug)]
+struct Own {
+    writing: Writing,
+    read_before: bool,
+    folder: bool,
+}
+
+impl Log {
+    /// Tells whether another read of a path adds nothing.
+    pub(crate) fn knows_read(&self, absolute: &Path) -> bool {
+        self.files.get(absolute).is_some_and(|met| met.read.is_some() || met.is_made_here())
+    }
+
+    /// A file was opened for reading.
+    pub(crate) fn read(&mut self, path: &NamedPath, stamp: Option<FileStamp>, digest: Option<Digest>) {
+        let met = self.met(path);
+        if met.read.is_some() {
+            return;
+        }
+        match &mut met.own {
+            None => met.read = Some((stamp, digest)),
+            Some(own) if own.keeps_earlier_bytes() => {
+                own.read_before = true;
+                met.read = Some((own.writing.before, None));
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// A path was looked for and nothing was there.
+    pub(crate) fn absent(&mut self, path: &NamedPath) {
+        let met = self.met(path);
+        met.absent |= met.own.is_none();
+    }
+
+    /// A folder was listed.
+    pub(crate) fn list(&mut self, path: &NamedPath, stamp: Option<FileStamp>) {
+        if self.files.get(&path.absolute).is_some_and(Met::is_made_here) {
+            return;
+        }
+        let path = self.placed(path);
+        self.listed.entry(path.absolute.clone()).or_insert(ListedDirectory { path, stamp });
+    }
+
+    /// The status of something that is there was asked for.
+    pub(crate) fn status(&mut self, path: &NamedPath, part: StatusPart) {
+        let met = self.met(path);
+        if met.own.is_none() {
+            met.statuses.insert(part);
+        }
+    }
+
+    /// A file was opened for writing, or replaced.
+    pub(crate) fn write(&mut self, path: &NamedPath, writing: Writing) {
+        let met = self.met(path);
+        if writing.reads && writing.keeps && writing.before.is_some() && met.own.is_none() {
+            met.read.get_or_insert((writing.before, None));
+        }
+        met.change(writing, false);
+    }
+
+    /// A file was opened for reading and writing: as [`Log::write`], with the digest of a young file.
+    pub(crate) fn write_over(&mut self, path: &NamedPath, writing: Writing, digest: Option<Digest>) {
+        if writing.before.is_some() {
+            self.read(path, writing.before, digest);
+        }
+        self.write(path, writing);
+    }
+
+    /// Something was removed.
+    pub(crate) fn remove(&mut self, path: &NamedPath, before: Option<FileStamp>) {
+        let writing = Writing { keeps: false, reads: false, before, settled: true };
+        self.met(path).change(writing, false);
+    }
+
+    /// A folder was made.
+    pub(crate) fn make_folder(&mut self, path: &NamedPath) {
+        let writing = Writing { keeps: false, reads: false, before: None, settled: true };
+        self.met(path).change(writing, true);
+    }
+
+    /// A file got another name, or a second one.
+    pub(crate) fn rename(
+        &mut self,
+        (from, from_before): (&NamedPath, Option<FileStamp>),
+        (to, to_before): (&NamedPath, Option<FileStamp>),
+        stays: bool,
+    ) {
+        if from_before.is_some() {
+            self.read(from, from_before, None);
+        }
+        if !stays {
+            self.remove(from, from_before);
+        }
+        self.write(to, Writing { keeps: false, reads: false, before: to_before, settled: true });
+    }
+
+    /// The working directory was changed.
+    pub(crate) fn change_directory(&mut self) {
+        self.moved = true;
+    }
+
+    /// Local code asked for the working directory.
+    pub(crate) fn working_directory(&mut self) {
+        self.others.working_directory = true;
+    }
+
+    /// A variable was read, whether it is set or not.
+    pub(crate) fn environment(&mut self, name: &str) {
+        let others = &mut self.others;
+        if !others.environment_written.contains(name) && !others.environment.contains(name) {
+            others.environment.insert(name.to_owned());
+        }
+    }
+
+    /// A variable was set or deleted.
+    pub(crate) fn write_environment(&mut self, name: &str) {
+        if !self.others.environment_written.contains(name) {
+            self.others.environment_written.insert(name.to_owned());
+        }
+    }
+
+    /// All variables were asked for.
+    pub(crate) fn whole_environment(&mut self) {
+        self.others.whole_environment = true;
+    }
+
+    /// Something was done that cannot be verified.
+    pub(crate) fn unverifiable(&mut self, kind: &'static str, detail: &str) {
+        let details = self.others.unverifiable.entry(kind).or_default();
+        if details.len() < MOST_DETAILS && !detail.is_empty() && !details.contains(detail) {
+            details.insert(detail.to_owned());
+        }
+    }
+
+    /// A stored result was used whose computation had looked at this.
+    pub(crate) fn inherit(&mut self, seen: &[Seen], project: &Path) {
+        let own = seen.iter().map(|seen| (seen.clone(), project.to_owned()));
+        self.others.inherited.extend(own);
+    }
+
+    /// Ends the log. `stamp_now` tells what is at a path at the end.
+    pub(crate) fn into_observations(self, stamp_now: impl Fn(&Path) -> Option<FileStamp>) -> Observations {
+        let mut all = self.others;
+        all.listed = self.listed.into_values().collect();
+        for met in self.files.into_values() {
+            if met.absent {
+                all.absent.push(met.path.clone());
+            }
+            all.statuses.extend(met.statuses.iter().map(|part| (met.path.clone(), *part)));
+            if let Some(written) = met.written(&stamp_now) {
+                all.written.push(written);
+            }
+            if let Some((stamp, digest)) = met.read {
+                all.read.push(ReadFile { path: met.path, stamp, digest });
+            }
+        }
+        all
+    }
+
+    fn met(&mut self, path: &NamedPath) -> &mut Met {
+        let moved = self.moved && path.named.is_relative();
+        self.files.entry(path.absolute.clone()).or_insert_with(|| Met {
+            path: NamedPath { moved, ..path.clone() },
+            read: None,
+            absent: false,
+            statuses: BTreeSet::new(),
+            own: None,
+        })
+    }
+
+    fn placed(&self, path: &NamedPath) -> NamedPath {
+        NamedPath { moved: self.moved && path.named.is_relative(), ..path.clone() }
+    }
+}
+
+impl Met {
+    fn is_made_here(&self) -> bool {
+        self.own.as_ref().is_some_and(|own| !own.keeps_earlier_bytes())
+    }
+
+    /// What was there before the first change stays known; whether its bytes stay is for the last.
+    fn change(&mut self, writing: Writing, folder: bool) {
+        let read_before = self.read.is_some();
+        match &mut self.own {
+            None => self.own = Some(Own { writing, read_before, folder }),
+            Some(own) => {
+                own.writing.keeps &= writing.keeps;
+                own.folder = folder;
+            }
+        }
+    }
+
+    fn written(&self, stamp_now: impl Fn(&Path) -> Option<FileStamp>) -> Option<WrittenFile> {
+        let own = self.own.as_ref().filter(|own| !own.folder)?;
+        let now = stamp_now(&self.path.absolute);
+        let untouched = now == own.writing.before && own.writing.settled;
+        if untouched || (now.is_none() && own.writing.before.is_none()) {
+            return None;
+        }
+        Some(WrittenFile {
+            path: self.path.clone(),
+            appended: own.writing.keeps,
+            read_before: own.read_before,
+            existed_before: own.writing.before.is_some(),
+            gone: now.is_none(),
+        })
+    }
+}
+
+impl Own {
+    fn keeps_earlier_bytes(&self) -> bool {
+        self.writing.keeps && self.writing.before.is_some()
+    }
+}

@@ -1,0 +1,411 @@
+"""Watches what a computation reads while it runs.
+
+The native part sees what CPython's audit events and native libraries' calls show. What neither shows
+is seen by standing in for functions of the standard library, only while something is being watched:
+
+- the environment, through the class of `os.environ`;
+- `os.stat`, `os.lstat` and `os.access`: who calls says how much of the status matters;
+- `os.getcwd`, where local code asks for it;
+- `os.urandom`, the system's randomness;
+- `os.open` and `os.stat` with `dir_fd`, whose audit events do not say the folder;
+- processes that `multiprocessing` starts, and work given to processes that run already.
+
+What happens during an import is no part of the computation: modules count by their code.
+"""
+
+from __future__ import annotations
+
+import linecache
+import os
+import random
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from hozon._hozon import (
+    Observed,
+    Watch,
+    note_absent,
+    note_entropy,
+    note_environment,
+    note_environment_written,
+    note_open,
+    note_status,
+    note_unverifiable,
+    note_whole_environment,
+    note_working_directory,
+    rescan_libraries,
+    resume_watching,
+    suspend_watching,
+    watching_is_local,
+)
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+__all__ = ["Watching", "after_import", "resume_watching", "suspend_watching"]
+
+# Called when an import that a watched computation has begun is done.
+after_import: list[Callable[[], None]] = []
+
+# Libraries that read files by themselves, which audit events do not show.
+_NATIVE_READERS = (
+    "cv2",
+    "datatable",
+    "duckdb",
+    "fastparquet",
+    "fiona",
+    "h5py",
+    "lance",
+    "lightgbm",
+    "netCDF4",
+    "osgeo",
+    "polars",
+    "pyarrow",
+    "pyogrio",
+    "rasterio",
+    "safetensors",
+    "tables",
+    "tensorflow",
+    "tiledb",
+    "tokenizers",
+    "torchaudio",
+    "vaex",
+    "xgboost",
+)
+
+_Arguments = tuple[Any, ...]
+_Keywords = Mapping[str, Any] | None
+_Error = BaseException | None
+
+
+class Watching:
+    """One computation that is watched, by everything there is."""
+
+    def __init__(self, native: bool) -> None:
+        """Args: native: whether import tables of native libraries may be patched."""
+        self.watch = Watch(native)
+        self._audit_only = not (native and Watch.sees_native())
+        self._running = False
+
+    def start(self) -> None:
+        """Begins, for the thread that calls."""
+        self._stand_in(True)
+        try:
+            self.watch.start()
+        except BaseException:
+            self._stand_in(False)
+            raise
+
+    def pause(self) -> None:
+        """Stops for a while: a generator has handed an item out."""
+        self.watch.pause()
+        self._stand_in(False)
+
+    def resume(self) -> None:
+        """Goes on, for the thread that calls."""
+        self._stand_in(True)
+        self.watch.resume()
+
+    def stop(self) -> None:
+        """Ends. Once is enough."""
+        if self._audit_only:
+            for name in _NATIVE_READERS:
+                if name in sys.modules:
+                    self.watch.add_unverifiable("native", name)
+        self.watch.stop()
+        self._stand_in(False)
+
+    def _stand_in(self, running: bool) -> None:
+        if self._running is not running:
+            self._running = running
+            if running:
+                _stand_ins.begin(self)
+            else:
+                _stand_ins.end(self)
+
+
+class _StandIn:
+    """One attribute that is something else while anything is watched."""
+
+    def __init__(
+        self,
+        holder: Any,
+        name: str,
+        before: Callable[[_Arguments, _Keywords], bool] | None = None,
+        after: Callable[[_Arguments, _Keywords, _Error], None] | None = None,
+        suspends: bool = False,
+    ) -> None:
+        self.holder = holder
+        self.name = name
+        self.how = (before, after, suspends)
+        self.original: Any = None
+        self.observed: Any = None
+
+    def install(self) -> None:
+        original = vars(self.holder).get(self.name)
+        if original is None or isinstance(original, Observed):
+            return
+        if self.observed is None or original is not self.original:
+            self.original = original
+            self.observed = Observed(original, *self.how)
+        setattr(self.holder, self.name, self.observed)
+
+    def remove(self) -> None:
+        # Where somebody has put something of their own in between, it stays: ours inside it is silent.
+        if self.observed is not None and vars(self.holder).get(self.name) is self.observed:
+            setattr(self.holder, self.name, self.original)
+
+
+class _StandIns:
+    """All of them, while at least one watch runs."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        # What runs, and the thread that it runs on.
+        self.running: dict[Watching, int] = {}
+        self.made: list[_StandIn] | None = None
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(
+                before=self.lock.acquire,
+                after_in_parent=self.lock.release,
+                after_in_child=self._go_on_in_child,
+            )
+
+    def begin(self, watching: Watching) -> None:
+        with self.lock:
+            if not self.running:
+                self._install()
+            self.running[watching] = threading.get_ident()
+
+    def end(self, watching: Watching) -> None:
+        with self.lock:
+            if self.running.pop(watching, None) is not None and not self.running:
+                self._remove()
+
+    def _install(self) -> None:
+        if self.made is None:
+            self.made = _make_stand_ins()
+        for stand_in in self.made:
+            stand_in.install()
+
+    def _remove(self) -> None:
+        for stand_in in self.made or ():
+            stand_in.remove()
+
+    def _go_on_in_child(self) -> None:
+        """Drops what ran on threads that the child does not have."""
+        here = threading.get_ident()
+        self.running = {watching: thread for watching, thread in self.running.items() if thread == here}
+        if not self.running:
+            self._remove()
+        self.lock.release()
+
+
+def _make_stand_ins() -> list[_StandIn]:
+    environment = os._Environ
+    made = [
+        _StandIn(environment, "__getitem__", after=_variable_read),
+        _StandIn(environment, "__iter__", after=_all_variables_read),
+        _StandIn(environment, "__len__", after=_all_variables_read),
+        _StandIn(environment, "__repr__", after=_all_variables_read),
+        _StandIn(environment, "__setitem__", after=_variable_written),
+        _StandIn(environment, "__delitem__", after=_variable_written),
+        _StandIn(os, "stat", after=_status_read),
+        _StandIn(os, "lstat", after=_status_read),
+        _StandIn(os, "access", after=_access_asked),
+        _StandIn(os, "open", before=_opens_in_folder),
+        _StandIn(os, "getcwd", after=_working_directory_read),
+        _StandIn(os, "getcwdb", after=_working_directory_read),
+        _StandIn(os, "urandom", after=_entropy_used),
+        _StandIn(random, "_urandom", after=_entropy_used),
+        _StandIn(linecache, "updatecache", before=_shows_source),
+        _StandIn(linecache, "checkcache", before=_shows_source),
+        _StandIn(sys.modules["_frozen_importlib"], "_find_and_load", after=_imported, suspends=True),
+    ]
+    try:
+        import _posixsubprocess
+    except ImportError:
+        return made
+    return [*made, _StandIn(_posixsubprocess, "fork_exec", after=_process_started)]
+
+
+# --- the environment
+
+
+def _variable_read(arguments: _Arguments, keywords: _Keywords, error: _Error) -> None:
+    note_environment(arguments[1])
+
+
+def _variable_written(arguments: _Arguments, keywords: _Keywords, error: _Error) -> None:
+    note_environment_written(arguments[1])
+
+
+def _all_variables_read(arguments: _Arguments, keywords: _Keywords, error: _Error) -> None:
+    note_whole_environment()
+
+
+# --- the status of files
+
+# Modules of the standard library that ask on behalf of their callers, and what a caller of each of
+# their functions learns. A function that is not named says nothing: its caller does.
+_ASKING = ("genericpath.py", "posixpath.py", "ntpath.py", "pathlib.py", "os.py", "fnmatch.py")
+_ASKING_FOLDERS = ("/pathlib/", "\\pathlib\\")
+_KIND = "kind"
+_LEARNED: dict[str, str | None] = {
+    **dict.fromkeys(
+        (
+            *("exists", "lexists", "isfile", "isdir", "islink", "isjunction", "ismount", "isdevdrive"),
+            *("is_file", "is_dir", "is_symlink", "is_mount", "is_junction", "is_socket", "is_fifo"),
+            *("is_block_device", "is_char_device", "samefile", "sameopenfile", "realpath", "_joinrealpath"),
+            *("resolve", "glob", "rglob", "walk", "_walk", "fwalk", "_fwalk", "removedirs"),
+        ),
+        _KIND,
+    ),
+    "getsize": "size",
+    # Makes folders that are missing: that they were is no input.
+    "makedirs": None,
+}
+# Modules of the standard library that look for reasons of their own: to find out whether something is
+# there, and of what kind.
+_LOOKING = ("shutil.py", "glob.py", "tempfile.py", "zipfile.py", "tarfile.py", "mimetypes.py", "filecmp.py")
+_SILENT = ("linecache.py", "traceback.py", "warnings.py", "inspect.py")
+
+
+def _status_read(arguments: _Arguments, keywords: _Keywords, error: _Error) -> None:
+    _note_status(arguments, keywords, error, _part_learned(sys._getframe(1)))
+
+
+def _access_asked(arguments: _Arguments, keywords: _Keywords, error: _Error) -> None:
+    path = _path_asked(arguments, keywords)
+    if path is not None:
+        if os.path.lexists(path):
+            note_status(path, _KIND)
+        else:
+            note_absent(path)
+
+
+def _note_status(arguments: _Arguments, keywords: _Keywords, error: _Error, part: str | None) -> None:
+    path = _path_asked(arguments, keywords)
+    if part is None or path is None:
+        return
+    if error is None:
+        note_status(path, part)
+    elif isinstance(error, (FileNotFoundError, NotADirectoryError)):
+        note_absent(path)
+
+
+def _path_asked(arguments: _Arguments, keywords: _Keywords) -> Any:
+    """The path of a call such as `os.stat(path, dir_fd=7)`; None for a descriptor."""
+    keywords = keywords or {}
+    path: Any = arguments[0] if arguments else keywords.get("path")
+    if isinstance(path, int):
+        return None
+    folder = keywords.get("dir_fd")
+    if folder is None:
+        return path
+    try:
+        return os.path.join(os.readlink(f"/proc/self/fd/{folder}"), os.fsdecode(path))
+    except OSError:
+        return None
+
+
+def _part_learned(frame: FrameType | None) -> str | None:
+    """How much of a status the code learns that asks for it, from the frames of who asks."""
+    while frame is not None:
+        code = frame.f_code
+        file = code.co_filename
+        name = _module_file(file)
+        if name in _SILENT:
+            return None
+        if name in _LOOKING:
+            return _KIND if not _is_local(file) else "all"
+        if name not in _ASKING and not any(folder in file for folder in _ASKING_FOLDERS):
+            return "all"
+        if _is_local(file):
+            return "all"
+        if code.co_name in _LEARNED:
+            return _LEARNED[code.co_name]
+        frame = frame.f_back
+    return "all"
+
+
+def _module_file(file: str) -> str:
+    """The name of a module's file, without its folder. Frozen modules have no folder."""
+    if file.startswith("<frozen "):
+        return file[len("<frozen ") : -1].rpartition(".")[2] + ".py"
+    return os.path.basename(file)
+
+
+def _shows_source(arguments: _Arguments, keywords: _Keywords) -> bool:
+    """Whether lines of source are looked up to be shown, in a warning or a traceback."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename == linecache.__file__:
+        frame = frame.f_back
+    if frame is None:
+        return True
+    file = frame.f_code.co_filename
+    return _module_file(file) != "inspect.py" and not _is_local(file)
+
+
+def _opens_in_folder(arguments: _Arguments, keywords: _Keywords) -> bool:
+    """Tells of an `os.open` with `dir_fd` here: its audit event has the path alone."""
+    if not keywords or keywords.get("dir_fd") is None:
+        return False
+    flags = arguments[1] if len(arguments) > 1 else keywords.get("flags", 0)
+    path = _path_asked(arguments, keywords)
+    if path is not None:
+        note_open(path, flags)
+    return True
+
+
+# --- the working directory, randomness, processes, imports
+
+
+def _working_directory_read(arguments: _Arguments, keywords: _Keywords, error: _Error) -> None:
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and _asks_for_callers(frame.f_code.co_filename):
+        frame = frame.f_back
+    if frame is not None and _is_local(frame.f_code.co_filename):
+        note_working_directory()
+
+
+def _asks_for_callers(file: str) -> bool:
+    is_asking = _module_file(file) in _ASKING or any(folder in file for folder in _ASKING_FOLDERS)
+    return is_asking and not _is_local(file)
+
+
+def _entropy_used(arguments: _Arguments, keywords: _Keywords, error: _Error) -> None:
+    file = sys._getframe(1).f_code.co_filename
+    # What processes of a pool greet each other with is in no result.
+    if os.path.basename(os.path.dirname(file)) != "multiprocessing" or _is_local(file):
+        note_entropy()
+
+
+def _process_started(arguments: _Arguments, keywords: _Keywords, error: _Error) -> None:
+    note_unverifiable("subprocess", os.path.basename(os.fsdecode(arguments[1][0])))
+
+
+def _imported(arguments: _Arguments, keywords: _Keywords, error: _Error) -> None:
+    rescan_libraries()
+    suspend_watching()
+    try:
+        for callback in after_import:
+            callback()
+    finally:
+        resume_watching()
+
+
+_local_files: dict[str, bool] = {}
+
+
+def _is_local(file: str) -> bool:
+    try:
+        return _local_files[file]
+    except KeyError:
+        is_local = _local_files[file] = watching_is_local(file)
+        return is_local
+
+
+_stand_ins = _StandIns()
