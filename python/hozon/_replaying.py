@@ -17,6 +17,7 @@ handlers write before that is recorded as text.
 from __future__ import annotations
 
 import contextvars
+import functools
 import os
 import sys
 import threading
@@ -231,7 +232,8 @@ def _layer_at(owner: Any, name: str, make: Callable[[_Layer], Any]) -> _Layer:
         layer = object.__getattribute__(standing, "_layer")
     elif type(standing) is _FUNCTION:
         layer = getattr(standing, "_hozon_layer", None)
-    if layer is None:
+    # Someone's wrapper around ours may carry its attributes.
+    if layer is None or layer.standing is not standing:
         layer = _Layer(owner, name)
         layer.standing = make(layer)
         setattr(owner, name, layer.standing)
@@ -281,9 +283,11 @@ def _as_a_whole(
         _showing.depth -= 1
 
 
-def _hook(layer: _Layer, function: Any) -> Any:
-    function._hozon_layer = layer
-    return function
+def _hook(layer: _Layer, wrapper: Any) -> Any:
+    """Keys see through what is called `wrapper` and has a `__wrapped__`."""
+    functools.update_wrapper(wrapper, layer.original)
+    wrapper._hozon_layer = layer
+    return wrapper
 
 
 # Text --------------------------------------------------------------------------------------------
@@ -413,13 +417,13 @@ def _shown_warning(layer: _Layer) -> Any:
     # A list that catches warnings in this context only (3.14) takes what the computation catches.
     log_before = _context_log()
 
-    def show(message: Any) -> Any:
+    def wrapper(message: Any) -> Any:
         log = _context_log()
         if log is not None and log is not log_before:
             return layer.original(message)
         return _as_a_whole(layer, lambda: _warning_event(message), layer.original, message)
 
-    return _hook(layer, show)
+    return _hook(layer, wrapper)
 
 
 def _context_log() -> Any:
@@ -428,7 +432,7 @@ def _context_log() -> Any:
 
 
 def _shown_warning_by_hook(layer: _Layer) -> Any:
-    def showwarning(
+    def wrapper(
         message: Any, category: Any, filename: Any, lineno: Any, file: Any = None, line: Any = None
     ) -> Any:
         def event() -> Event | None:
@@ -438,7 +442,7 @@ def _shown_warning_by_hook(layer: _Layer) -> Any:
 
         return _as_a_whole(layer, event, layer.original, message, category, filename, lineno, file, line)
 
-    return _hook(layer, showwarning)
+    return _hook(layer, wrapper)
 
 
 def _warning_event(shown: Any) -> Event | None:
@@ -528,10 +532,10 @@ _RECORD_OWN = frozenset(
 
 
 def _handled_record(layer: _Layer) -> Any:
-    def handle(self: Any, record: Any) -> Any:
+    def wrapper(self: Any, record: Any) -> Any:
         return _as_a_whole(layer, lambda: _record_event(self, record), layer.original, self, record)
 
-    return _hook(layer, handle)
+    return _hook(layer, wrapper)
 
 
 def _record_event(logger: Any, record: Any) -> Event:
@@ -588,10 +592,10 @@ def _replay_record(
 
 
 def _published(layer: _Layer) -> Any:
-    def publish(*args: Any, **named: Any) -> Any:
+    def wrapper(*args: Any, **named: Any) -> Any:
         return _as_a_whole(layer, lambda: _display_event(*args, **named), layer.original, *args, **named)
 
-    return _hook(layer, publish)
+    return _hook(layer, wrapper)
 
 
 def _display_event(
@@ -602,10 +606,10 @@ def _display_event(
 
 
 def _cleared(layer: _Layer) -> Any:
-    def clear_output(wait: bool = False) -> Any:
+    def wrapper(wait: bool = False) -> Any:
         return _as_a_whole(layer, lambda: ("clear output", bool(wait)), layer.original, wait)
 
-    return _hook(layer, clear_output)
+    return _hook(layer, wrapper)
 
 
 def _replay_display(data: Any, metadata: Any, transient: Any) -> None:
