@@ -2,7 +2,7 @@
 
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyFloat, PyFunction, PyInt, PyModule, PyString, PyType};
+use pyo3::types::{PyBool, PyCFunction, PyDict, PyFloat, PyFunction, PyInt, PyModule, PyString, PyType};
 
 use crate::memory;
 
@@ -93,7 +93,27 @@ fn is_hozon_wrapper(value: &Bound<'_, PyAny>) -> bool {
 }
 
 /// Where the code of hozon's wrappers stands, on any machine.
-const WRAPPERS_FILES: [&str; 2] = ["/hozon/_functions.py", "/hozon/_memory.py"];
+const WRAPPERS_FILES: [&str; 4] =
+    ["/hozon/_functions.py", "/hozon/_memory.py", "/hozon/_randomness.py", "/hozon/_replaying.py"];
+
+/// Tells whether this is a method of one of the process's global random generators. Their state is an
+/// input of what draws from them, found out by running it: no part of the method.
+pub(crate) fn is_of_global_generator(value: &Bound<'_, PyAny>) -> PyResult<bool> {
+    if !value.is_instance_of::<PyCFunction>() && type_name(&value.get_type()) != "method" {
+        return Ok(false);
+    }
+    let py = value.py();
+    let owner = value.getattr(intern!(py, "__self__"))?;
+    let modules = py.import(intern!(py, "sys"))?.getattr(intern!(py, "modules"))?.cast_into::<PyDict>()?;
+    for (module, name) in [("random", "_inst"), ("numpy.random.mtrand", "_rand")] {
+        if let Some(module) = modules.get_item(module)?
+            && module.getattr_opt(name)?.is_some_and(|generator| generator.is(&owner))
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
 
 /// Tells whether this belongs to hozon itself: its module, functions and classes.
 pub(crate) fn is_of_hozon(value: &Bound<'_, PyAny>) -> bool {

@@ -405,13 +405,16 @@ impl<'walk, 'py> Builder<'walk, 'py> {
             used += 1;
         }
         let label = path[..used].join(".");
-        if reach::definition_kind(&names::unwrapped(&object)?).is_some() || is_named(&object)? {
+        let inner = names::unwrapped(&object)?;
+        if reach::definition_kind(&inner).is_some() || is_named(&inner)? {
             return self.target_edges(&object, &label, &path[used..], edges);
         }
         if names::is_of_hozon(&object) {
             return Ok(());
         }
-        self.value_edge(&object, label, &path[used - 1], owner, edges)
+        // What stands for a library's function while a computation is recorded is that function.
+        let value = if object.is_instance_of::<PyFunction>() { inner } else { object };
+        self.value_edge(&value, label, &path[used - 1], owner, edges)
     }
 
     /// A module has no such attribute yet: it is made on demand, or the code will raise.
@@ -649,8 +652,12 @@ fn foreign_name(object: &Bound<'_, PyAny>) -> PyResult<Option<(String, String)>>
     Ok(reach::foreign_package(object)?.map(|package| (package, foreign_label(object))))
 }
 
-/// Tells whether this is a function written in C that is bound to nothing but its module.
+/// Tells whether this is a function written in C that is bound to nothing but its module, or a method of
+/// a global random generator.
 fn is_named(object: &Bound<'_, PyAny>) -> PyResult<bool> {
+    if names::is_of_global_generator(object)? {
+        return Ok(true);
+    }
     if !object.is_instance_of::<PyCFunction>() {
         return Ok(false);
     }
