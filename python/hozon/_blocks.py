@@ -6,7 +6,6 @@ On a hit the body does not run, and the names that it binds are bound from the s
 from __future__ import annotations
 
 import sys
-import time
 from importlib import import_module
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
@@ -15,11 +14,12 @@ from hozon import _config, _results
 from hozon._config import UNSET
 from hozon._errors import BlockError, SourceChanged
 from hozon._hozon import BlockSite, Hit, block_site
+from hozon._running import Run, unwatched
 from hozon._runtime import WAIT_SECONDS, store_of, warn_once
 from hozon._skipping import CAN_DELETE, Exit, Skip, SkipBody, bind, find_exit, has_positions, position_at
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from types import CodeType, FrameType, TracebackType
 
     from hozon._hozon import Keyed, Store, Turn
@@ -54,6 +54,7 @@ class CachedBlock:
         self._store: Store | None = None
         self._skip: Skip | None = None
         self._turn: Turn | None = None
+        self._run: Run | None = None
         self._made: tuple[CodeType, int] | None = None
 
     def made_at(self, frame: FrameType) -> CachedBlock:
@@ -74,6 +75,12 @@ class CachedBlock:
         if _config.disabled():
             return self
         frame = sys._getframe(levels)
+        unwatched(self._begin, frame)
+        if self._run is not None:
+            self._run.__enter__()
+        return self
+
+    def _begin(self, frame: FrameType) -> None:
         self._frame = frame
         self._options = _config.resolve(_file_of(frame), self._given, name=self.name, when=self._when)
         try:
@@ -82,24 +89,24 @@ class CachedBlock:
             where = f"{self.name}: its file has changed since it was loaded ({changed})"
             warn_once("source", self.name, f"{where}; the block runs, and nothing is stored")
             self._frame = None
-            return self
+            return
         self._refuse_escapes(site)
         self._leave_at = self._exit_of(site, frame)
         local_names = None if site.scope == "module" else dict(frame.f_locals)
         self._before = self._bound_values(frame)
         self._may = self._may_stay(frame)
-        self._keyed: Keyed = site.keyed(frame.f_globals, local_names, self._may, self.name, self._options.pins)
+        self._keyed: Keyed = site.keyed(
+            frame.f_globals, local_names, self._may, self.name, self._options.pins
+        )
         self.key = self._keyed.hex
         self._store = store_of(self._options.folder)
         if self._store is not None:
             self._look_up(self._store, frame)
-        self._started = time.perf_counter()
-        return self
 
     def _look_up(self, store: Store, frame: FrameType) -> None:
         begun = _results.begin(store, self._keyed, self._options)
         if isinstance(begun, Hit):
-            outputs = _results.restored(store, self._keyed, begun, self.name, frame.f_globals)
+            outputs = _results.restored(store, self._keyed, begun, self._options, self.name, frame.f_globals)
             if outputs is not None:
                 self._plan_skip(store, frame, begun, outputs)
                 return
@@ -108,6 +115,7 @@ class CachedBlock:
                 return
         self._turn = begun
         _results.note_miss(store, self._keyed, begun, self.name)
+        self._run = Run(self._keyed, self._options, self.name)
 
     def _plan_skip(
         self, store: Store, frame: FrameType, hit: Hit, outputs: dict[str, tuple[str, Any]]
@@ -116,7 +124,7 @@ class CachedBlock:
         self._skip = Skip(frame, self._leave_at)
         self.hit = True
         self.saved_seconds = hit.seconds
-        store.record_hit(self._keyed.key, self.name, hit.seconds)
+        store.record_hit(hit.key, self.name, hit.seconds)
 
     def _may_stay(self, frame: FrameType) -> list[str]:
         """Names that have a value already, which the body may leave them: then that is an input."""
@@ -173,6 +181,8 @@ class CachedBlock:
 
     def leave(self, kind: type[BaseException] | None, error: BaseException | None) -> bool:
         """Binds the names on a hit, stores them after a run."""
+        if self._run is not None:
+            self._run.__exit__()
         frame, self._frame = self._frame, None
         if frame is None:
             return False
@@ -184,8 +194,8 @@ class CachedBlock:
             self._outputs = {}
             return error is raised
         try:
-            if error is None and self._turn is not None:
-                self._keep(frame, time.perf_counter() - self._started)
+            if error is None and self._run is not None:
+                unwatched(self._keep, frame, self._run)
         finally:
             if self._turn is not None:
                 self._turn.close()
@@ -210,11 +220,11 @@ class CachedBlock:
         gone = [name for name in gone if name not in of_module]
         bind(frame, here, gone, is_function=self._site.scope == "function")
 
-    def _keep(self, frame: FrameType, seconds: float) -> None:
+    def _keep(self, frame: FrameType, run: Run) -> None:
         assert self._site is not None
         assert self._store is not None
         values = self._bound_values(frame)
-        if not _results.is_worth(self._options.when, values, seconds, self.name):
+        if not _results.is_worth(self._options.when, values, run.seconds, self.name):
             return
         gone = [name for name in self._site.deletes if name in self._before and name not in values]
         if self._site.scope == "function" and not CAN_DELETE and not set(gone) <= set(self._site.binds[1]):
@@ -226,12 +236,11 @@ class CachedBlock:
         values = {name: value for name, value in values.items() if name not in stayed}
         _results.keep(
             self._store,
-            self._keyed,
-            name=self.name,
+            run,
             kind="block",
             place=self._site.place,
-            seconds=seconds,
-            pack=lambda: self._pack(values, gone, frame),
+            namespace=frame.f_globals,
+            results=lambda: self._bound_results(values, gone, frame),
         )
 
     def _bound_values(self, frame: FrameType) -> dict[str, Any]:
@@ -244,14 +253,15 @@ class CachedBlock:
         found.update((name, here[name]) for name in sorted(names) if name in here)
         return found
 
-    def _pack(self, values: dict[str, Any], gone: list[str], frame: FrameType) -> list[_results.Output]:
+    def _bound_results(
+        self, values: dict[str, Any], gone: list[str], frame: FrameType
+    ) -> list[tuple[str, str, Any]]:
         assert self._site is not None
         for name, value in values.items():
             if _is_defined_inside(value, frame, self._site.extent):
                 raise TypeError(f"`{name}` is defined in the block: move its definition out of it")
         modules = {name: _Module(value) for name, value in values.items() if isinstance(value, ModuleType)}
-        packed = [_results.packed(_NAMES, "pickle", {**values, **modules}, frame.f_globals)]
-        return packed + [(name, "deleted", b"", []) for name in gone]
+        return [(_NAMES, "pickle", {**values, **modules}), *((name, "deleted", None) for name in gone)]
 
     def explain(self) -> str:
         """Why the body ran, or "hit"."""
@@ -319,6 +329,10 @@ def cached_context(
     pin_hozon_lib: str | None = UNSET,
     pin_sys_libs: str | None = UNSET,
     pin_local_libs: str | None = UNSET,
+    track_files: bool = UNSET,
+    allow: str | Iterable[str] = UNSET,
+    replay: bool = UNSET,
+    explain_values: bool = UNSET,
     when: Callable[[Any, float], bool] | None = None,
 ) -> CachedBlock:
     """Keeps what a block binds; on a hit its body does not run.
@@ -334,8 +348,8 @@ def cached_context(
 
     Args:
         name: The label in listings, and part of the key.
-        save_path, ttl, pin_hozon_lib, pin_sys_libs, pin_local_libs, when: As for `persistent_cache`;
-            `when` gets a dict of the names.
+        save_path, ttl, pin_hozon_lib, pin_sys_libs, pin_local_libs, track_files, allow, replay,
+            explain_values, when: As for `persistent_cache`; `when` gets a dict of the names.
 
     Raises:
         BlockError: On entry: the body leaves by `return`, `break`, `continue` or `yield`, or its
@@ -352,6 +366,10 @@ def cached_context(
         "pin_hozon_lib": pin_hozon_lib,
         "pin_sys_libs": pin_sys_libs,
         "pin_local_libs": pin_local_libs,
+        "track_files": track_files,
+        "allow": allow,
+        "replay": replay,
+        "explain_values": explain_values,
     }
     return CachedBlock(name, given, when).made_at(sys._getframe(1))
 

@@ -6,6 +6,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from hozon._hozon import resume_watching, suspend_watching
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -120,7 +122,18 @@ def _truth(name: str, text: str) -> bool:
 
 
 def resolve(file: str | None, given: dict[str, Any], *, name: str | None, when: Any) -> Options:
-    """Puts the sources together for a computation whose code stands in `file` (None: nowhere)."""
+    """Puts the sources together for a computation whose code stands in `file` (None: nowhere).
+
+    What is read for that is no input of a computation that is under way.
+    """
+    suspend_watching()
+    try:
+        return _resolved(file, given, name, when)
+    finally:
+        resume_watching()
+
+
+def _resolved(file: str | None, given: dict[str, Any], name: str | None, when: Any) -> Options:
     project = project_folder(file)
     layers = [given, _from_environment(), _from_header(file), _from_project(project)]
     values = {key: _first(key, layers) for key in _DEFAULTS}

@@ -192,4 +192,3 @@ async def played_async(
     finally:
         if generator is not None:
             await generator.aclose()
-

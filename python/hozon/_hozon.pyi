@@ -127,6 +127,19 @@ class Trace:
     def __len__(self) -> int: ...
 
 @final
+class Deeds:
+    """What a run did that is no input."""
+
+    changed: list[str]
+    written: list[str]
+    appended: list[str]
+    variables: list[str]
+    unverifiable: dict[str, set[str]]
+
+def trace_of(watch: Watch | None, project: str, states: list[tuple[str, bytes]]) -> tuple[Trace, Deeds]: ...
+def inherit_trace(trace: Trace) -> None: ...
+
+@final
 class Hit:
     """A stored result."""
 

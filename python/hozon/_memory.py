@@ -20,9 +20,9 @@ from hozon._functions import (
     CO_GENERATOR,
     CacheInfo,
     _is_coroutine_function,
-    _Items,
     file_of,
 )
+from hozon._generators import Items
 from hozon._hozon import Memory, memory_of
 from hozon._runtime import warn_once
 
@@ -258,7 +258,7 @@ def _record(
     memory: Memory, missing: Missing, generator: Generator[Any, Any, Any]
 ) -> Generator[Any, Any, Any]:
     """Runs a generator and keeps what it gave, if it was run to its end and sent nothing."""
-    items = _Items(memory.__qualname__)
+    items = Items(memory.__qualname__)
     started = time.perf_counter()
     action: Any = generator.__next__
     try:
@@ -295,7 +295,7 @@ async def _generate_async(
         return
     if begun is not None:
         memory._note_run(begun, args, kwargs)
-    items = _Items(memory.__qualname__)
+    items = Items(memory.__qualname__)
     started = time.perf_counter()
     async for item in memory.__wrapped__(*args, **kwargs):
         if begun is not None:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from hozon.codecs import Reducer
 
     Namespace = Mapping[str, Any]
+    # Name, codec, payload, buffers with whether they are read-only.
+    Output = tuple[str, str, bytes, list[tuple[Any, bool]]]
 
 _PROTOCOL = 5
 
@@ -47,6 +49,19 @@ def dumps(value: object, *, namespace: Namespace | None = None) -> tuple[bytes, 
     pickler.namespace = namespace
     pickler.dump(value)
     return file.getvalue(), buffers
+
+
+def packed(name: str, codec: str, value: object, namespace: Namespace | None = None) -> Output:
+    """One result as an output of a store. Raises as :func:`dumps`."""
+    if codec == "deleted":
+        return name, codec, b"", []
+    payload, buffers = dumps(value, namespace=namespace)
+    return name, codec, payload, [(buffer, _is_read_only(buffer)) for buffer in buffers]
+
+
+def _is_read_only(buffer: pickle.PickleBuffer) -> bool:
+    with buffer.raw() as view:
+        return bool(view.readonly)
 
 
 def loads(payload: bytes, buffers: Iterable[Any], *, namespace: Namespace | None = None) -> Any:

@@ -3,34 +3,21 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hozon._errors import StoreError
 from hozon._hozon import Hit
-from hozon._pickling import dumps, loads
+from hozon._pickling import loads, packed
+from hozon._running import apply
 from hozon._runtime import WAIT_SECONDS, warn_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hozon._config import Options
-    from hozon._hozon import Keyed, Store, Turn
-
-    Output = tuple[str, str, bytes, list[tuple[Any, bool]]]
-
-
-def packed(name: str, codec: str, value: Any, namespace: dict[str, Any]) -> Output:
-    """One result as an output. Raises what pickle raises where it cannot be stored.
-
-    `namespace` is where the computation's own classes are found again, whatever its module is called.
-    """
-    payload, buffers = dumps(value, namespace=namespace)
-    return name, codec, payload, [(buffer, _is_read_only(buffer)) for buffer in buffers]
-
-
-def _is_read_only(buffer: Any) -> bool:
-    with buffer.raw() as view:
-        return bool(view.readonly)
+    from hozon._hozon import Keyed, Store, Trace, Turn
+    from hozon._pickling import Output
+    from hozon._running import Run
 
 
 def unpacked(hit: Hit, namespace: dict[str, Any]) -> dict[str, tuple[str, Any]]:
@@ -83,9 +70,7 @@ def restored(
     """The outputs of a hit, whose effects are done again; or None where they cannot be had: warned of,
     forgotten, a miss."""
     try:
-        outputs = unpacked(hit, keyed, namespace)
-    except Mismatch:
-        return None
+        outputs = unpacked(hit, namespace)
     except Exception as error:
         why = f"{type(error).__name__}: {error}"
         warn_once(
@@ -119,19 +104,20 @@ def keep(
     keyed, name = run.keyed, run.name
     if store.is_read_only():
         return None
+    changed = keyed.changed_inputs()
+    if changed:
+        names = ", ".join(f"`{changed_name}`" for changed_name in changed)
+        message = f"{name} changes {names} in place, so its result is not stored: a hit would not do that"
+        warn_once("changed input", name, message)
+        return None
     trace = run.trace()
     if trace is None:
         return None
     try:
-        first, *others = results()
-        outputs = [*run.packed(*first, namespace), *(packed(*other, namespace) for other in others)]
-        outputs += run.effects()
-    except Unstorable as why:
-        warn_once("unstorable", name, f"the result of {name} is not stored: {why}")
-        return None
+        outputs = [packed(*result, namespace) for result in results()] + run.effects()
     except Exception as error:
-        why_not = f"{type(error).__name__}: {error}"
-        warn_once("unstorable", name, f"the result of {name} cannot be stored ({why_not})")
+        why = f"{type(error).__name__}: {error}"
+        warn_once("unstorable", name, f"the result of {name} cannot be stored ({why})")
         return None
     try:
         key = store.put(keyed.key, keyed.recipe(), trace, name, kind, place, run.seconds, outputs, run.notes)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from typing import TYPE_CHECKING, Any
 
 from hozon import _config, _results
@@ -11,6 +10,7 @@ from hozon._config import UNSET
 from hozon._errors import NotSavedError
 from hozon._functions import file_of
 from hozon._hozon import Computation, Hit
+from hozon._running import Run
 from hozon._runtime import open_store, store_of, warn_once
 
 if TYPE_CHECKING:
@@ -48,28 +48,27 @@ def save(function: Callable[[], T], name: str, *, save_path: Any = UNSET, ttl: A
     namespace = getattr(function, "__globals__", {})
     begun = _results.begin(store, keyed, options)
     if isinstance(begun, Hit):
-        outputs = _results.restored(store, keyed, begun, name, namespace)
+        outputs = _results.restored(store, keyed, begun, options, name, namespace)
         if outputs is None:
             return function()
-        store.record_hit(keyed.key, name, begun.seconds)
-        _set_root(store, name, keyed.key)
+        store.record_hit(begun.key, name, begun.seconds)
+        _set_root(store, name, begun.key)
         value: T = outputs[""][1]
         return value
     try:
         _results.note_miss(store, keyed, begun, name)
-        started = time.perf_counter()
-        value = function()
+        with Run(keyed, options, name) as run:
+            value = function()
         kept = _results.keep(
             store,
-            keyed,
-            name=name,
+            run,
             kind="saved",
             place=computation.place() or "",
-            seconds=time.perf_counter() - started,
-            pack=lambda: [_results.packed("", "pickle", value, namespace)],
+            namespace=namespace,
+            results=lambda: [("", "pickle", value)],
         )
         if kept is not None:
-            _set_root(store, name, keyed.key)
+            _set_root(store, name, kept.key)
         return value
     finally:
         begun.close()

@@ -162,7 +162,9 @@ def make(folder: Path, number: int) -> Path:
 
 
 @pytest.mark.parametrize(("name", "expression", "edit", "same"), FILES, ids=[row[0] for row in FILES])
-def test_an_edit_of_what_was_looked_at(name: str, expression: str, edit: object, same: bool, tmp_path: Path) -> None:
+def test_an_edit_of_what_was_looked_at(
+    name: str, expression: str, edit: object, same: bool, tmp_path: Path
+) -> None:
     (tmp_path / "project").mkdir()
     make(tmp_path / "project", 1)
     changed = edit if edit is not None else lambda folder: make(folder, 2)
