@@ -62,9 +62,11 @@ class Run:
 
             self._recording = Recording(is_task=is_task)
         if options.track_files:
-            from hozon._watching import Watching
+            from hozon import _watching
 
-            self._watching = Watching(options.watch == "native")
+            if not _watching.after_import:
+                _watching.after_import.append(_note_new_libraries)
+            self._watching = _watching.Watching(options.watch == "native")
         self._parts = [part for part in (self._states, self._recording, self._watching) if part is not None]
         self._started = 0.0
 
@@ -141,6 +143,14 @@ class Run:
         shown = None if self._recording is None else self._recording.events()
         found = ((STATES, self._states.after), (VARIABLES, variables or None), (TEXT, shown))
         return [packed(name, "effect", effect) for name, effect in found if effect is not None]
+
+
+def _note_new_libraries() -> None:
+    """A computation has imported something: its generators and loggers count from now on."""
+    from hozon import _randomness, _replaying
+
+    _randomness.note_new_libraries()
+    _replaying.note_new_libraries()
 
 
 def apply(outputs: dict[str, tuple[str, Any]], trace: Trace | None, options: Options) -> None:

@@ -88,7 +88,7 @@ def links(name: str, target: str) -> Callable[[Path], Path]:
     return edit
 
 
-DATA = {"data.txt": "one", "data/a.txt": "1", "data/b.txt": "2", "other.txt": "else"}
+DATA = {"data.txt": "one", "data/a.txt": "1", "data/b.txt": "2", "other.txt": "else", "set.ini": "[a]"}
 
 # name, expression, edit, whether the result stays the same
 FILES = [
@@ -102,7 +102,7 @@ FILES = [
     ("beside the program", "(Path(__file__).parent / 'data.txt').read_text()", writes("data.txt", "two"), False),
     ("only a part is read", "open('data.txt').read(1)", writes("data.txt", "oops"), True),
     ("two files, the second changes", "open('other.txt').read() + open('data.txt').read()", writes("data.txt", "two"), False),
-    ("mmap", "(lambda m: bytes(m[:]))(__import__('mmap').mmap(open('data.txt', 'rb').fileno(), 0, access=1))",
+    ("mmap", "[bytes(__import__('mmap').mmap(f.fileno(), 0, access=1)) for f in [open('data.txt', 'rb')]]",
      writes("data.txt", "two"), False),
     ("a missing file appears", "open('no.txt').read() if os.path.exists('no.txt') else 'none'", writes("no.txt", "yes"), False),
     ("a missing file is tried", "[p.read_text() for p in [Path('no.txt')] if p.is_file()]", writes("no.txt", "yes"), False),
@@ -118,7 +118,7 @@ FILES = [
     ("os.walk", "sorted(f for _, _, fs in os.walk('data') for f in fs)", writes("data/deep/c.txt", ""), False),
     ("glob module", "sorted(__import__('glob').glob('data/*.txt'))", writes("data/c.txt", ""), False),
     ("json", "json.load(open('data/a.txt'))", writes("data/a.txt", "7"), False),
-    ("configparser", "__import__('configparser').ConfigParser().read('data.txt') and 1", writes("data.txt", "[x]"), None),
+    ("configparser", "(lambda c: (c.read('set.ini'), c.sections()))(__import__('configparser').ConfigParser())", writes("set.ini", "[x]"), False),
     ("sqlite", "__import__('sqlite3').connect('file:base.db?mode=ro', uri=True).execute('select x from t').fetchall()", None, False),
     ("gzip", "__import__('gzip').open('data.gz').read()", None, False),
     ("zipfile", "__import__('zipfile').ZipFile('data.zip').namelist()", None, False),

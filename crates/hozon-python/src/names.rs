@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyCFunction, PyDict, PyFloat, PyFunction, PyInt, PyModule, PyString, PyType};
 
 use crate::memory;
+use crate::watch::Observed;
 
 /// The most characters of a value that are shown.
 const SHOWN_CHARACTERS: usize = 40;
@@ -71,10 +72,26 @@ pub(crate) fn shown(value: &Bound<'_, PyAny>) -> String {
 /// Follows hozon's own wrappers to what they wrap: the cache around a function is no part of its code.
 pub(crate) fn unwrapped<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     let mut value = value.clone();
-    while is_hozon_wrapper(&value) {
-        value = value.getattr(intern!(value.py(), "__wrapped__"))?;
+    loop {
+        if let Ok(observed) = value.cast::<Observed>() {
+            value = observed.get().original(value.py());
+        } else if is_hozon_wrapper(&value) {
+            value = value.getattr(intern!(value.py(), "__wrapped__"))?;
+        } else {
+            return Ok(value);
+        }
     }
-    Ok(value)
+}
+
+/// Tells whether this is the process's environment. What is read of it is found out by running: the
+/// mapping as a whole is no input.
+pub(crate) fn is_environment(value: &Bound<'_, PyAny>) -> PyResult<bool> {
+    if type_name(&value.get_type()) != "os._Environ" {
+        return Ok(false);
+    }
+    let os = value.py().import(intern!(value.py(), "os"))?;
+    let is = |name: &str| Ok::<_, PyErr>(os.getattr_opt(name)?.is_some_and(|own| own.is(value)));
+    Ok(is("environ")? || is("environb")?)
 }
 
 /// Tells whether this is a function that hozon made around another: by where its own code stands. An

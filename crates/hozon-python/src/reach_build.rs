@@ -652,10 +652,10 @@ fn foreign_name(object: &Bound<'_, PyAny>) -> PyResult<Option<(String, String)>>
     Ok(reach::foreign_package(object)?.map(|package| (package, foreign_label(object))))
 }
 
-/// Tells whether this is a function written in C that is bound to nothing but its module, or a method of
-/// a global random generator.
+/// Tells whether this is a function written in C that is bound to nothing but its module, a method of a
+/// global random generator, or the environment.
 fn is_named(object: &Bound<'_, PyAny>) -> PyResult<bool> {
-    if names::is_of_global_generator(object)? {
+    if names::is_of_global_generator(object)? || names::is_environment(object)? {
         return Ok(true);
     }
     if !object.is_instance_of::<PyCFunction>() {

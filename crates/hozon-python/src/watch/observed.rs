@@ -18,6 +18,11 @@ pub(crate) struct Observed {
 
 #[pymethods]
 impl Observed {
+    /// Returns the function that it stands for.
+    pub(crate) fn original<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
+        self.original.bind(py).clone()
+    }
+
     /// While calls of this thread are recorded, `before(arguments, keywords)` is called first; if it
     /// returns True, or `suspends` is True, nothing that the call does is recorded. Then
     /// `after(arguments, keywords, error)` is called. What these raise is lost.
