@@ -92,6 +92,7 @@ unsafe extern "C" fn on_event(event: *const c_char, arguments: *mut ffi::PyObjec
 }
 
 fn handle(inside: &Inside, event: &[u8], arguments: &Bound<'_, PyTuple>) -> PyResult<()> {
+    import_tables::patch_after_dlopen();
     match event {
         b"open" => open(inside, arguments),
         b"os.listdir" | b"os.scandir" => {
