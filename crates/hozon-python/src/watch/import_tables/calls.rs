@@ -5,6 +5,7 @@
 
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
 use std::mem::transmute;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -85,6 +86,12 @@ pub(super) fn find_real_functions() {
         let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, call.name.as_ptr()) };
         call.real.store(found as usize, Ordering::Release);
     }
+}
+
+/// From the first of the real functions to the last.
+pub(super) fn range_of_real_functions() -> Range<usize> {
+    let addresses = || all().iter().map(Call::real).filter(|address| *address != 0);
+    addresses().min().unwrap_or(0)..addresses().max().map_or(0, |last| last + 1)
 }
 
 /// Finds what stands in for a function.

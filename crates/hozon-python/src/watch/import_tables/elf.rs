@@ -3,7 +3,9 @@
 
 use std::ffi::{CStr, c_char};
 use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+const PF_W: u32 = 2;
 const PT_LOAD: u32 = 1;
 const PT_DYNAMIC: u32 = 2;
 const PT_GNU_RELRO: u32 = 0x6474_e552;
@@ -22,12 +24,14 @@ mod kind {
     pub(super) const ABSOLUTE: u32 = 1;
     pub(super) const GLOBAL_DATA: u32 = 6;
     pub(super) const JUMP_SLOT: u32 = 7;
+    pub(super) const CALLED: u32 = 37;
 }
 #[cfg(target_arch = "aarch64")]
 mod kind {
     pub(super) const ABSOLUTE: u32 = 257;
     pub(super) const GLOBAL_DATA: u32 = 1025;
     pub(super) const JUMP_SLOT: u32 = 1026;
+    pub(super) const CALLED: u32 = 1032;
 }
 
 #[repr(C)]
@@ -59,11 +63,20 @@ pub(super) struct Library<'loaded> {
 }
 
 /// A slot of an import table.
+#[derive(Clone, Copy)]
 pub(super) struct Slot {
     /// Where the address of the imported function stands.
     pub(super) address: usize,
     /// Whether the loader may still have to fill it in when it is first used.
     pub(super) may_be_lazy: bool,
+}
+
+impl Slot {
+    /// The slot as a place in memory.
+    pub(super) fn place(&self) -> &AtomicUsize {
+        // SAFETY: slots are made of aligned addresses in a mapped table, and hold an address each.
+        unsafe { &*(self.address as *const AtomicUsize) }
+    }
 }
 
 #[derive(Default)]
@@ -100,40 +113,46 @@ impl<'loaded> Library<'loaded> {
         range.start & !(page - 1)..range.end & !(page - 1)
     }
 
-    /// Calls `with` on every slot for a function that is imported by name.
-    pub(super) fn for_each_import(&self, mut with: impl FnMut(&CStr, Slot)) {
+    /// Tells whether an address is in a part of the library that can be written to, if it is not sealed.
+    pub(super) fn may_write(&self, address: usize) -> bool {
+        let writable = |segment: &&libc::Elf64_Phdr| segment.p_type == PT_LOAD && segment.p_flags & PF_W != 0;
+        self.segments.iter().filter(writable).any(|segment| self.range(segment).contains(&address))
+    }
+
+    /// Tells whether the loader has filled in the tables: it goes through them in order, so the last
+    /// slot tells. What stands there before is an offset in the library.
+    pub(super) fn is_filled_in(&self) -> bool {
+        const LARGEST_OFFSET: usize = 1 << 32;
+        let Some(tables) = self.tables() else { return true };
+        let last = |range: &Range<usize>| {
+            relocations(range, 0).rev().find(|relocation| type_of(relocation) != kind::CALLED)
+        };
+        let Some(last) = last(&tables.calls).or_else(|| last(&tables.all)) else { return true };
+        let Some(slot) = self.slot(last) else { return true };
+        slot.place().load(Ordering::Relaxed) >= LARGEST_OFFSET
+    }
+
+    /// Calls `with` on the slots for functions that are imported by name, of those that `wanted` says yes to.
+    pub(super) fn for_each_import(&self, wanted: impl Fn(&Slot) -> bool, mut with: impl FnMut(&CStr, Slot)) {
         let Some(tables) = self.tables() else { return };
-        for (range, skipped) in [(&tables.calls, 0), (&tables.all, tables.relative)] {
-            let count = range.len() / size_of::<Relocation>();
-            for place in skipped..count {
-                let at = range.start + place * size_of::<Relocation>();
-                // SAFETY: the dynamic section says that this many relocations are mapped here.
-                let relocation = unsafe { &*(at as *const Relocation) };
-                if let Some((name, slot)) = self.import(&tables, relocation) {
-                    with(name, slot);
-                }
+        for relocation in relocations(&tables.calls, 0).chain(relocations(&tables.all, tables.relative)) {
+            let is_import =
+                [kind::JUMP_SLOT, kind::GLOBAL_DATA, kind::ABSOLUTE].contains(&type_of(relocation));
+            if !is_import || relocation.addend != 0 {
+                continue;
+            }
+            if let Some(slot) = self.slot(relocation).filter(|slot| wanted(slot))
+                && let Some(name) = imported_name(&tables, relocation)
+            {
+                with(name, slot);
             }
         }
     }
 
-    fn import(&self, tables: &Tables, relocation: &Relocation) -> Option<(&CStr, Slot)> {
-        let type_of = (relocation.about & 0xffff_ffff) as u32;
-        if ![kind::JUMP_SLOT, kind::GLOBAL_DATA, kind::ABSOLUTE].contains(&type_of) || relocation.addend != 0
-        {
-            return None;
-        }
-        let symbol = usize::try_from(relocation.about >> 32).ok()?;
-        let at = tables.symbols + symbol * size_of::<Symbol>();
-        // SAFETY: a relocation's symbol is one of the mapped table of symbols.
-        let symbol = unsafe { &*(at as *const Symbol) };
-        if symbol.section != 0 || symbol.name == 0 {
-            return None;
-        }
-        // SAFETY: a symbol's name is a NUL-terminated text of the mapped table of strings.
-        let name = unsafe { CStr::from_ptr((tables.strings + symbol.name as usize) as *const c_char) };
+    fn slot(&self, relocation: &Relocation) -> Option<Slot> {
         let address = self.base + usize::try_from(relocation.offset).ok()?;
-        let aligned = address.is_multiple_of(align_of::<usize>());
-        aligned.then_some((name, Slot { address, may_be_lazy: type_of == kind::JUMP_SLOT }))
+        let may_be_lazy = type_of(relocation) == kind::JUMP_SLOT;
+        address.is_multiple_of(align_of::<usize>()).then_some(Slot { address, may_be_lazy })
     }
 
     fn tables(&self) -> Option<Tables> {
@@ -172,4 +191,32 @@ impl<'loaded> Library<'loaded> {
         let start = self.base + usize::try_from(segment.p_vaddr).unwrap_or(0);
         start..start + usize::try_from(segment.p_memsz).unwrap_or(0)
     }
+}
+
+fn type_of(relocation: &Relocation) -> u32 {
+    (relocation.about & 0xffff_ffff) as u32
+}
+
+fn relocations<'loaded>(
+    range: &Range<usize>,
+    skipped: usize,
+) -> impl DoubleEndedIterator<Item = &'loaded Relocation> + use<'loaded> {
+    let (start, count) = (range.start, range.len() / size_of::<Relocation>());
+    (skipped..count.max(skipped)).map(move |place| {
+        // SAFETY: the dynamic section says that this many relocations are mapped here, for as long as
+        // the library is.
+        unsafe { &*((start + place * size_of::<Relocation>()) as *const Relocation) }
+    })
+}
+
+/// The name of the symbol of a relocation, if it is another library's.
+fn imported_name<'loaded>(tables: &Tables, relocation: &Relocation) -> Option<&'loaded CStr> {
+    let symbol = usize::try_from(relocation.about >> 32).ok()?;
+    // SAFETY: a relocation's symbol is one of the mapped table of symbols.
+    let symbol = unsafe { &*((tables.symbols + symbol * size_of::<Symbol>()) as *const Symbol) };
+    if symbol.section != 0 || symbol.name == 0 {
+        return None;
+    }
+    // SAFETY: a symbol's name is a NUL-terminated text of the mapped table of strings.
+    Some(unsafe { CStr::from_ptr((tables.strings + symbol.name as usize) as *const c_char) })
 }

@@ -3,10 +3,9 @@
 
 use std::ffi::{CStr, c_int, c_void};
 use std::ops::Range;
-use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
-use hozon_sys::{Os, System, seen_bytes};
+use hozon_sys::{Os, System};
 
 use super::calls::{self, DLOPENS};
 use super::elf::{Library, Slot};
@@ -23,9 +22,6 @@ static FAILED: AtomicBool = AtomicBool::new(false);
 
 /// How often a scan of another thread is waited for, the processor being given away in between.
 const MOST_WAITS: u32 = 100_000;
-
-/// The longest list of mappings that is read.
-const MOST_MAPPINGS: u64 = 64 << 20;
 
 /// Libraries that are left alone: what implements the functions, and what audit events tell of.
 const LEFT_ALONE: [&str; 8] = [
@@ -90,7 +86,8 @@ struct Known {
 struct Scan {
     own: usize,
     page: usize,
-    writable: Vec<Range<usize>>,
+    /// From the first of the real functions to the last.
+    real: Range<usize>,
     before: Known,
     now: Known,
 }
@@ -101,7 +98,7 @@ fn scan(added: u64, removed: u64) {
     let mut scan = Scan {
         own: calls::address_of_one(),
         page: page_size(),
-        writable: writable_mappings(),
+        real: calls::range_of_real_functions(),
         before: if unloaded { Known::default() } else { KNOWN.with(std::mem::take).unwrap_or_default() },
         now: Known::default(),
     };
@@ -139,22 +136,19 @@ fn is_left_alone(info: &libc::dl_phdr_info) -> bool {
     name.is_empty() || LEFT_ALONE.iter().any(|left| name.starts_with(left.as_bytes()))
 }
 
-/// Patches one library. False where the loader does not seem to be done with it; one that is the same
-/// at the next scan is never sealed.
+/// Patches one library. False where the loader seems not to be done with it, the first time.
 fn patch(library: &Library<'_>, scan: &Scan) -> bool {
-    let sealed = library.sealed_pages(scan.page);
-    let is_writable = |address: usize| {
-        let after = scan.writable.partition_point(|range| range.end <= address);
-        scan.writable.get(after).is_some_and(|range| range.contains(&address))
-    };
-    let is_sealed = sealed.is_empty() || !is_writable(sealed.start);
-    if !is_sealed && !scan.before.unfinished.contains(&library.base) {
+    if !library.is_filled_in() && !scan.before.unfinished.contains(&library.base) {
         return false;
     }
-    let mut unsealed = !is_sealed;
-    library.for_each_import(|name, slot| {
+    let sealed = library.sealed_pages(scan.page);
+    let mut unsealed = false;
+    let wanted = |slot: &Slot| leads_to_us(library, slot, &scan.real);
+    library.for_each_import(wanted, |name, slot| {
         let Some(call) = calls::find(name) else { return };
-        if !wants_patch(library, &slot, call.real()) {
+        let now = slot.place().load(Ordering::Relaxed);
+        let is_free = now == call.real() || (slot.may_be_lazy && library.holds(now));
+        if call.real() == 0 || !is_free || !library.may_write(slot.address) {
             return;
         }
         if sealed.contains(&slot.address) {
@@ -163,28 +157,20 @@ fn patch(library: &Library<'_>, scan: &Scan) -> bool {
                 FAILED.store(true, Ordering::Relaxed);
                 return;
             }
-        } else if !is_writable(slot.address) {
-            return;
         }
-        // SAFETY: the slot is aligned, mapped and writable, and holds an address as wide as this.
-        let table = unsafe { &*(slot.address as *const AtomicUsize) };
-        table.store(call.replacement, Ordering::Release);
+        slot.place().store(call.replacement, Ordering::Release);
     });
-    if unsealed && is_sealed {
+    if unsealed {
         protect(&sealed, libc::PROT_READ);
     }
     true
 }
 
-/// A slot is taken if it leads to the C library, or if it will when it is first used. What somebody
-/// else has put there stays.
-fn wants_patch(library: &Library<'_>, slot: &Slot, real: usize) -> bool {
-    if real == 0 {
-        return false;
-    }
-    // SAFETY: the slot is aligned and mapped, and holds an address.
-    let now = unsafe { &*(slot.address as *const AtomicUsize) }.load(Ordering::Relaxed);
-    now == real || (slot.may_be_lazy && library.holds(now))
+/// Tells, before its name is read, whether a slot may be one of those: it leads to where the real
+/// functions are, or will when it is first used. What somebody else has put there stays.
+fn leads_to_us(library: &Library<'_>, slot: &Slot, real: &Range<usize>) -> bool {
+    let now = slot.place().load(Ordering::Relaxed);
+    real.contains(&now) || (slot.may_be_lazy && library.holds(now))
 }
 
 fn protect(pages: &Range<usize>, access: c_int) -> bool {
@@ -208,20 +194,4 @@ fn counts() -> (u64, u64) {
 fn page_size() -> usize {
     // SAFETY: the call only asks.
     usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096)
-}
-
-/// The parts of memory that can be written to, in order: a library whose sealed pages are among them
-/// is still being loaded.
-fn writable_mappings() -> Vec<Range<usize>> {
-    let text = seen_bytes(Path::new("/proc/self/maps"), MOST_MAPPINGS).unwrap_or_default();
-    text.split(|byte| *byte == b'\n').filter_map(writable_mapping).collect()
-}
-
-fn writable_mapping(line: &[u8]) -> Option<Range<usize>> {
-    let line = std::str::from_utf8(line.get(..line.len().min(60))?).ok()?;
-    let mut words = line.split(' ');
-    let (start, end) = words.next()?.split_once('-')?;
-    let can_write = words.next()?.as_bytes().get(1) == Some(&b'w');
-    let number = |text| usize::from_str_radix(text, 16).ok();
-    can_write.then_some(number(start)?..number(end)?)
 }
