@@ -184,7 +184,7 @@ fn database(inside: &Inside, arguments: &Bound<'_, PyTuple>) {
         return;
     }
     if text.starts_with("file:") {
-        if !import_tables::SEES_NATIVE {
+        if !import_tables::is_in_use() {
             inside.tell(|log| log.unverifiable("native", "sqlite3"));
         }
         return;
