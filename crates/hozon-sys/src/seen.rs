@@ -22,6 +22,9 @@ pub fn seen_stat(path: &Path) -> io::Result<Stat> {
 pub fn descriptor_stat(descriptor: i32) -> io::Result<Stat> {
     use std::mem::ManuallyDrop;
     use std::os::fd::FromRawFd;
+    if descriptor < 0 {
+        return Err(io::Error::from_raw_os_error(libc::EBADF));
+    }
     // SAFETY: the file is never dropped, so the descriptor stays its owner's; one that is not open
     // only makes the call fail.
     let file = ManuallyDrop::new(unsafe { fs::File::from_raw_fd(descriptor) });

@@ -92,6 +92,7 @@ unsafe extern "C" fn on_event(event: *const c_char, arguments: *mut ffi::PyObjec
 }
 
 fn handle(inside: &Inside, event: &[u8], arguments: &Bound<'_, PyTuple>) -> PyResult<()> {
+    import_tables::patch_after_dlopen();
     match event {
         b"open" => open(inside, arguments),
         b"os.listdir" | b"os.scandir" => {
@@ -183,7 +184,7 @@ fn database(inside: &Inside, arguments: &Bound<'_, PyTuple>) {
         return;
     }
     if text.starts_with("file:") {
-        if !import_tables::SEES_NATIVE {
+        if !import_tables::is_in_use() {
             inside.tell(|log| log.unverifiable("native", "sqlite3"));
         }
         return;

@@ -133,10 +133,9 @@ pub(super) fn renaming(
 ) {
     match from_before {
         None => inside.tell(|log| log.absent(from)),
-        Some(stat) if stat.kind == FileKind::Folder => inside.tell(|log| {
-            log.remove(from, Some(stamp_of(&stat)));
-            log.make_folder(to);
-        }),
+        Some(stat) if stat.kind == FileKind::Folder => {
+            inside.tell(|log| log.rename_folder(from, to, Some(stamp_of(&stat))));
+        }
         Some(stat) => {
             let to_before = to_before.map(|stat| stamp_of(&stat));
             inside.tell(|log| log.rename((from, Some(stamp_of(&stat))), (to, to_before), stays));

@@ -1,6 +1,7 @@
 //! The log of one computation, and the rules of what is an input. Pure.
 //!
-//! What a computation reads is an input, unless it has written, made or removed it itself before.
+//! What a computation reads is an input, unless it has written, made or removed it itself before. What is
+//! in a folder that it has made is its own.
 //! What it writes is reported. What it overwrites in part or extends is read as well, if it looks.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -109,6 +110,8 @@ pub(crate) struct Writing {
 pub(crate) struct Log {
     files: BTreeMap<PathBuf, Met>,
     listed: BTreeMap<PathBuf, ListedDirectory>,
+    /// The folders that it has made.
+    made: BTreeSet<PathBuf>,
     moved: bool,
     others: Observations,
 }
@@ -135,10 +138,14 @@ impl Log {
     /// Tells whether another read of a path adds nothing.
     pub(crate) fn knows_read(&self, absolute: &Path) -> bool {
         self.files.get(absolute).is_some_and(|met| met.read.is_some() || met.is_made_here())
+            || self.is_in_made_folder(absolute)
     }
 
     /// A file was opened for reading.
     pub(crate) fn read(&mut self, path: &NamedPath, stamp: Option<FileStamp>, digest: Option<Digest>) {
+        if self.is_in_made_folder(&path.absolute) {
+            return;
+        }
         let met = self.met(path);
         if met.read.is_some() {
             return;
@@ -155,13 +162,16 @@ impl Log {
 
     /// A path was looked for and nothing was there.
     pub(crate) fn absent(&mut self, path: &NamedPath) {
+        if self.is_in_made_folder(&path.absolute) {
+            return;
+        }
         let met = self.met(path);
         met.absent |= met.own.is_none();
     }
 
     /// A folder was listed.
     pub(crate) fn list(&mut self, path: &NamedPath, stamp: Option<FileStamp>) {
-        if self.files.get(&path.absolute).is_some_and(Met::is_made_here) {
+        if self.is_in_made_folder(&path.absolute) {
             return;
         }
         let path = self.placed(path);
@@ -170,6 +180,9 @@ impl Log {
 
     /// The status of something that is there was asked for.
     pub(crate) fn status(&mut self, path: &NamedPath, part: StatusPart) {
+        if self.is_in_made_folder(&path.absolute) {
+            return;
+        }
         let met = self.met(path);
         if met.own.is_none() {
             met.statuses.insert(part);
@@ -203,6 +216,18 @@ impl Log {
     pub(crate) fn make_folder(&mut self, path: &NamedPath) {
         let writing = Writing { keeps: false, reads: false, before: None, settled: true };
         self.met(path).change(writing, true);
+        self.made.insert(path.absolute.clone());
+    }
+
+    /// A folder got another name.
+    pub(crate) fn rename_folder(&mut self, from: &NamedPath, to: &NamedPath, before: Option<FileStamp>) {
+        let is_made_here = self.made.remove(&from.absolute);
+        self.remove(from, before);
+        let writing = Writing { keeps: false, reads: false, before: None, settled: true };
+        self.met(to).change(writing, true);
+        if is_made_here {
+            self.made.insert(to.absolute.clone());
+        }
     }
 
     /// A file got another name, or a second one.
@@ -269,11 +294,18 @@ impl Log {
     pub(crate) fn into_observations(self, stamp_now: impl Fn(&Path) -> Option<FileStamp>) -> Observations {
         let mut all = self.others;
         all.listed = self.listed.into_values().collect();
+        let implied = implied_kinds(&self.files);
         for met in self.files.into_values() {
             if met.absent {
                 all.absent.push(met.path.clone());
             }
-            all.statuses.extend(met.statuses.iter().map(|part| (met.path.clone(), *part)));
+            let is_implied = |part| match part {
+                StatusPart::Kind => met.read.is_some() || implied.contains(&met.path.absolute),
+                StatusPart::Size => met.read.is_some(),
+                StatusPart::All => false,
+            };
+            let statuses = met.statuses.iter().filter(|part| !is_implied(**part));
+            all.statuses.extend(statuses.map(|part| (met.path.clone(), *part)));
             if let Some(written) = met.written(&stamp_now) {
                 all.written.push(written);
             }
@@ -282,6 +314,10 @@ impl Log {
             }
         }
         all
+    }
+
+    fn is_in_made_folder(&self, absolute: &Path) -> bool {
+        !self.made.is_empty() && absolute.ancestors().any(|above| self.made.contains(above))
     }
 
     fn met(&mut self, path: &NamedPath) -> &mut Met {
@@ -298,6 +334,16 @@ impl Log {
     fn placed(&self, path: &NamedPath) -> NamedPath {
         NamedPath { moved: self.moved && path.named.is_relative(), ..path.clone() }
     }
+}
+
+/// The folders above what was read: that they are folders goes without saying.
+fn implied_kinds(files: &BTreeMap<PathBuf, Met>) -> BTreeSet<PathBuf> {
+    let asked = files.values().filter(|met| met.statuses.contains(&StatusPart::Kind));
+    let is_above_read = |folder: &Path| {
+        let below = files.range(folder.to_path_buf()..).take_while(|(path, _)| path.starts_with(folder));
+        below.skip(1).any(|(_, met)| met.read.is_some())
+    };
+    asked.map(|met| &met.path.absolute).filter(|folder| is_above_read(folder)).cloned().collect()
 }
 
 impl Met {
