@@ -113,18 +113,19 @@ class Before:
                     if len(self._met) >= MOST_OBJECTS:
                         self.why_not = f"`{label}` holds more than {MOST_OBJECTS} objects"
                         return
-                    if self._meet(child, label, snapshots, is_input=len(pending) == 1):
-                        pending.append(iter(self._kinds[-1].children(child)))
+                    children = self._meet(child, label, snapshots, is_input=len(pending) == 1)
+                    if children:
+                        pending.append(iter(children))
 
-    def _meet(self, value: Any, label: str, snapshots: bool, *, is_input: bool) -> bool:
-        """Numbers an object; tells whether it is new."""
+    def _meet(self, value: Any, label: str, snapshots: bool, *, is_input: bool) -> Any:
+        """Numbers an object; gives what it refers to, nothing if it was met before."""
         number = self._numbers.get(id(value))
         if number is not None:
             self._met.append(number)
-            return False
+            return ()
         # Equal constants may be one object or several, as the interpreter likes.
-        if is_constant(value):
-            return False
+        if type(value) in (tuple, frozenset) and is_constant(value):
+            return ()
         kind = kind_of(value)
         number = len(self._objects)
         self._numbers[id(value)] = number
@@ -132,9 +133,11 @@ class Before:
         self._objects.append(value)
         self._kinds.append(kind)
         self._labels.append(label)
-        if snapshots:
-            self._snapshots.append(kind.snapshot(value, is_input=is_input))
-        return True
+        if not snapshots:
+            return kind.children(value)
+        snapshot, children = kind.look(value, is_input=is_input)
+        self._snapshots.append(snapshot)
+        return children
 
     def pattern(self) -> bytes:
         """Which objects there are, and which of them are shared, in 32 bytes."""

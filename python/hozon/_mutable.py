@@ -58,6 +58,8 @@ class Kind:
 
     # Applied first: objects that others may hold as keys.
     is_first = False
+    # Other objects of the class may be of another kind.
+    depends_on_value = False
 
     def __init__(self, cls: type) -> None:
         self.name = f"{cls.__module__}.{cls.__qualname__}".removeprefix("builtins.")
@@ -70,6 +72,10 @@ class Kind:
         """What `has_changed` needs. `is_input` says that the caller knows of this very object whether
         it has changed."""
         raise NotImplementedError
+
+    def look(self, value: Any, *, is_input: bool) -> tuple[Any, Iterable[Any]]:
+        """Its snapshot and its children."""
+        return self.snapshot(value, is_input=is_input), self.children(value)
 
     def has_changed(self, value: Any, snapshot: Any) -> bool:
         raise NotImplementedError
@@ -282,6 +288,10 @@ _CONTENTS: dict[type, Content | None] = {
 }
 
 
+# Classes whose own way of pickling says no more than what is reached here.
+_KNOWN_WAYS = frozenset({collections.Counter, types.SimpleNamespace})
+
+
 class Plain(Kind):
     """A container, or a class written in Python: its content, its `__dict__` and its slots."""
 
@@ -291,11 +301,12 @@ class Plain(Kind):
         self.has_dict = has_dict
         self.slots = slots
         self.is_first = content is None
+        self.depends_on_value = type(content) is _Set
 
     def _parts(self, value: Any) -> tuple[Any, dict[str, Any], dict[str, Any]]:
         content = self.content.read(value) if self.content is not None else None
         attributes = dict(_namespace(value)) if self.has_dict else {}
-        slots = {}
+        slots: dict[str, Any] = {}
         for name, slot in self.slots.items():
             try:
                 slots[name] = slot.__get__(value, type(value))
@@ -304,12 +315,19 @@ class Plain(Kind):
         return content, attributes, slots
 
     def children(self, value: Any) -> Iterable[Any]:
-        content, attributes, slots = self._parts(value)
-        if self.content is not None:
-            yield from _no_atoms(self.content.items(content))
-        for part in (attributes, slots):
-            for name in sorted(part, key=str):
-                yield part[name]
+        return self._children(self._parts(value))
+
+    def _children(self, parts: tuple[Any, dict[str, Any], dict[str, Any]]) -> Iterable[Any]:
+        content, attributes, slots = parts
+        items = _no_atoms(self.content.items(content)) if self.content is not None else ()
+        if not attributes and not slots:
+            return items
+        named = [part[name] for part in (attributes, slots) for name in sorted(part, key=str)]
+        return (*items, *named)
+
+    def look(self, value: Any, *, is_input: bool) -> tuple[Any, Iterable[Any]]:
+        parts = self._parts(value)
+        return (type(value), parts), self._children(parts)
 
     def snapshot(self, value: Any, *, is_input: bool) -> Any:
         return type(value), self._parts(value)
@@ -351,7 +369,8 @@ class Plain(Kind):
 
 def _no_atoms(items: Any) -> Iterable[Any]:
     """The items, or none if all are plain numbers and texts: found out at the speed of C."""
-    items = list(items)
+    if type(items) is not list:
+        items = list(items)
     return () if ATOMS.issuperset(map(type, items)) else items
 
 
@@ -364,14 +383,14 @@ def _plain(cls: type) -> Plain | None:
     base = next(base for base in cls.__mro__ if base in _CONTENTS)
     # What pickles in a way of its own may be known by its name: a logger.
     own_ways = cls.__reduce_ex__ is not base.__reduce_ex__ or cls.__reduce__ is not base.__reduce__
-    if (own_ways and cls is not collections.Counter) or cls in copyreg.dispatch_table:
+    if (own_ways and cls not in _KNOWN_WAYS) or cls in copyreg.dispatch_table:
         return None
     slots = {}
     for part in cls.__mro__:
         if part in _CONTENTS:
             continue
         for name, slot in part.__dict__.items():
-            if type(slot) is types.MemberDescriptorType:
+            if type(slot) is types.MemberDescriptorType and name not in ("__dict__", "__weakref__"):
                 slots[f"{part.__qualname__}.{name}"] = slot
     has_dict = cls.__dictoffset__ != 0
     pointers = len(slots) + sum(
@@ -409,6 +428,8 @@ class Memory(Kind):
 
 
 class NumPyArray(Memory):
+    depends_on_value = True
+
     def shape(self, value: Any) -> Any:
         return value.shape, value.dtype, value.flags.writeable
 
@@ -479,7 +500,7 @@ class Frame(Memory):
         if value.ndim == 1:
             columns = [value] if value.dtype == object else []
         else:
-            columns = [value.iloc[:, at] for at, dtype in enumerate(value.dtypes) if dtype == object]
+            columns = [value.iloc[:, at] for at, kind in enumerate(value.dtypes.map(str)) if kind == "object"]
         for column in columns:
             yield from _no_atoms(column.array)
         yield from value.attrs.values()
@@ -583,6 +604,8 @@ def kind_of(value: Any) -> Kind:
     kind = _kinds.get(cls)
     if kind is None:
         kind = _kinds[cls] = _library_kind(cls) or _structural_kind(cls)
+    if not kind.depends_on_value:
+        return kind
     if isinstance(kind, NumPyArray) and value.dtype.hasobject:
         return NumPyObjects(cls) if value.dtype == object and type(kind) is NumPyArray else Opaque(cls)
     if (
