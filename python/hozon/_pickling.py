@@ -19,7 +19,7 @@ from hozon.codecs import codec_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Any
 
     from hozon.codecs import Reducer
@@ -33,20 +33,28 @@ _PROTOCOL = 5
 _reducers: dict[type, Reducer | None] = {}
 
 
-def dumps(value: object, *, namespace: Namespace | None = None) -> tuple[bytes, list[pickle.PickleBuffer]]:
+def dumps(
+    value: object,
+    *,
+    namespace: Namespace | None = None,
+    persistent_id: Callable[[Any], Any] | None = None,
+) -> tuple[bytes, list[pickle.PickleBuffer]]:
     """Returns a value's payload and the buffers that go with it, in order.
 
     The buffers lend the value's own memory: write them before the value changes. Classes and functions
     of ``namespace`` (the globals of the cached function) and of ``__main__`` are stored by their name
-    in it, so that the same code can load them however it was started.
+    in it, so that the same code can load them however it was started. ``persistent_id`` names objects
+    that are not stored: for them it returns anything but None, which :func:`loads` hands on.
 
     Raises what pickle raises for a value that it refuses: ``pickle.PicklingError``, ``TypeError``,
     ``AttributeError``, or ``RecursionError``.
     """
     file = io.BytesIO()
     buffers: list[pickle.PickleBuffer] = []
-    pickler = _Pickler(file, protocol=_PROTOCOL, buffer_callback=buffers.append)
+    kind = _Pickler if persistent_id is None else _NamingPickler
+    pickler = kind(file, protocol=_PROTOCOL, buffer_callback=buffers.append)
     pickler.namespace = namespace
+    pickler.name_of = persistent_id
     pickler.dump(value)
     return file.getvalue(), buffers
 
@@ -64,22 +72,31 @@ def _is_read_only(buffer: pickle.PickleBuffer) -> bool:
         return bool(view.readonly)
 
 
-def loads(payload: bytes, buffers: Iterable[Any], *, namespace: Namespace | None = None) -> Any:
+def loads(
+    payload: bytes,
+    buffers: Iterable[Any],
+    *,
+    namespace: Namespace | None = None,
+    persistent_load: Callable[[Any], Any] | None = None,
+) -> Any:
     """Returns the value of a payload and its buffers, which become its memory.
 
     A buffer has to be writable if what used it was; what was read-only comes back read-only. Names of
-    the storing program are looked up in ``namespace`` first, then in ``__main__``.
+    the storing program are looked up in ``namespace`` first, then in ``__main__``; objects that were
+    not stored come from ``persistent_load``.
 
     Runs code that the payload names: only for payloads of a trusted writer. Raises what unpickling
     raises, ``AttributeError`` and ``ImportError`` among it where a class is not there any more.
     """
     unpickler = _Unpickler(io.BytesIO(payload), buffers=buffers)
     unpickler.namespace = namespace
+    unpickler.object_of = persistent_load
     return unpickler.load()
 
 
 class _Pickler(pickle.Pickler):
     namespace: Namespace | None
+    name_of: Callable[[Any], Any] | None
 
     def reducer_override(self, value: Any) -> Any:
         cls = type(value)
@@ -106,8 +123,22 @@ class _Pickler(pickle.Pickler):
         return NotImplemented
 
 
+class _NamingPickler(_Pickler):
+    """Asks for every object whether it has a name: apart, since that takes its time."""
+
+    def persistent_id(self, value: Any) -> Any:
+        assert self.name_of is not None
+        return self.name_of(value)
+
+
 class _Unpickler(pickle.Unpickler):
     namespace: Namespace | None
+    object_of: Callable[[Any], Any] | None
+
+    def persistent_load(self, name: Any) -> Any:
+        if self.object_of is None:
+            raise pickle.UnpicklingError("the result refers to objects of the call")
+        return self.object_of(name)
 
     def find_class(self, module: str, name: str) -> Any:
         if module == __name__ and name == "here":

@@ -13,6 +13,7 @@ use pyo3::types::{PyBytes, PyDict, PyFunction, PyTuple, PyType};
 use crate::binding::{Binding, Bound as BoundArgument};
 use crate::distributions;
 use crate::errors;
+use crate::guards;
 use crate::reach::{self, Reached};
 use crate::walk::{Refusal, Walked, Walker};
 use crate::watch::Suspended;
@@ -408,6 +409,48 @@ impl Keyed {
     /// What the code uses to run code that cannot be followed: `exec`, computed imports.
     fn unseen(&self) -> Vec<String> {
         self.reached.unseen.iter().cloned().collect()
+    }
+
+    /// Labels and objects of the inputs that can change in place: arguments, and values that the code
+    /// reads. The order is that of the recipe: the same for equal keys.
+    fn inputs<'py>(&self, py: Python<'py>) -> Vec<(String, Bound<'py, PyAny>)> {
+        let arguments = self.arguments.iter().map(|input| (&input.label, &input.object));
+        let values = self.reached.values.iter().filter(|slot| !slot.settled);
+        arguments
+            .chain(values.map(|slot| (&slot.label, &slot.object)))
+            .map(|(label, object)| (label.clone(), object.bind(py).clone()))
+            .filter(|(_, object)| !reach::is_immutable(object))
+            .collect()
+    }
+
+    /// Where the code may bind names for good: namespaces of local modules, and closed-over variables,
+    /// each once. `root` is the function that the key is for. The order is the same for equal keys.
+    #[expect(clippy::type_complexity, reason = "two lists of a border crossing")]
+    fn bindable<'py>(
+        &self,
+        py: Python<'py>,
+        root: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<(Vec<Bound<'py, PyAny>>, Vec<Bound<'py, PyAny>>)> {
+        let mut places = guards::Bindable::default();
+        for guard in &self.reached.guards {
+            places.add(py, guard, root)?;
+        }
+        Ok((places.namespaces, places.cells))
+    }
+
+    /// Names of the functions and classes that are no longer what they were when the key was made: the
+    /// computation has set an attribute of a class, say.
+    fn changed_code(&self, py: Python<'_>, root: Option<&Bound<'_, PyAny>>) -> PyResult<Vec<String>> {
+        let none = py.None().into_bound(py);
+        let mut changed = Vec::new();
+        for guard in &self.reached.guards {
+            if let Some(definition) = guard.definition(root.unwrap_or(&none))
+                && !guard.holds(root.unwrap_or(&none))?
+            {
+                changed.push(names::text_attribute(&definition, "__qualname__"));
+            }
+        }
+        Ok(changed)
     }
 
     /// The names of inputs whose digest is no longer what it was when the key was made: the computation

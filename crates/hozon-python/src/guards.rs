@@ -6,6 +6,8 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyType};
 
+use crate::places;
+
 /// One thing that must not have changed.
 pub(crate) enum Guard {
     /// A name in a module's namespace, or its absence there.
@@ -102,6 +104,15 @@ impl Guard {
 }
 
 impl Guard {
+    /// The function or class that is guarded; None for names, and where that is no object.
+    pub(crate) fn definition<'py>(&self, root: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
+        let (Self::Function { function: object, .. } | Self::Class { class: object, .. }) = self else {
+            return None;
+        };
+        let definition = object.as_ref().map_or_else(|| root.clone(), |object| object.bind(root.py()).clone());
+        (!definition.is_none()).then_some(definition)
+    }
+
     /// Calls `visit` for each reference that the guard holds.
     pub(crate) fn visit(&self, visit: &mut dyn FnMut(*mut pyo3::ffi::PyObject)) {
         match self {
@@ -130,6 +141,61 @@ impl Guard {
                 }
             }
         }
+    }
+}
+
+/// Where code that was reached may bind names for good.
+#[derive(Default)]
+pub(crate) struct Bindable<'py> {
+    pub(crate) namespaces: Vec<Bound<'py, PyAny>>,
+    pub(crate) cells: Vec<Bound<'py, PyAny>>,
+}
+
+impl<'py> Bindable<'py> {
+    /// Adds the places of one guard. `root` is what the analysis started from.
+    pub(crate) fn add(
+        &mut self,
+        py: Python<'py>,
+        guard: &Guard,
+        root: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<()> {
+        match guard {
+            Guard::Slot { namespace, .. } => self.add_namespace(namespace.bind(py).as_any())?,
+            Guard::Cell { cell, .. } => add_once(&mut self.cells, cell.bind(py)),
+            Guard::Function { .. } | Guard::Class { .. } => {
+                let Some(definition) = guard.definition(root.unwrap_or(&py.None().into_bound(py))) else {
+                    return Ok(());
+                };
+                if let Some(namespace) = definition.getattr_opt(intern!(py, "__globals__"))? {
+                    self.add_namespace(&namespace)?;
+                }
+                if let Some(closure) = definition.getattr_opt(intern!(py, "__closure__"))?
+                    && !closure.is_none()
+                {
+                    for cell in closure.try_iter()? {
+                        add_once(&mut self.cells, &cell?);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What libraries bind in their own modules is their own matter.
+    fn add_namespace(&mut self, namespace: &Bound<'py, PyAny>) -> PyResult<()> {
+        let py = namespace.py();
+        let name = namespace.cast::<PyDict>()?.get_item(intern!(py, "__name__"))?;
+        let name = name.and_then(|name| name.extract::<String>().ok()).unwrap_or_default();
+        if matches!(places::of_module(py, &name)?, places::Place::Local) {
+            add_once(&mut self.namespaces, namespace);
+        }
+        Ok(())
+    }
+}
+
+fn add_once<'py>(list: &mut Vec<Bound<'py, PyAny>>, object: &Bound<'py, PyAny>) {
+    if !list.iter().any(|known| known.is(object)) {
+        list.push(object.clone());
     }
 }
 
