@@ -201,12 +201,16 @@ pub(crate) fn of_callable<'py>(walker: &mut Walker<'py>, callable: &Bound<'py, P
 /// Analyses what `root` reaches, from scratch.
 pub(crate) fn analyse<'py>(walker: &mut Walker<'py>, root: &Bound<'py, PyAny>) -> Walked<Reached> {
     let outer_touched = std::mem::take(&mut walker.touched);
+    let outer_unseen = std::mem::take(&mut walker.unseen);
     let mut builder = reach_build::Builder::new(walker, root);
     let result = builder.run();
     let mut reached = builder.reached;
     reached.packages.append(&mut walker.touched);
     walker.touched = outer_touched;
     walker.touched.extend(reached.packages.iter().cloned());
+    reached.unseen.append(&mut walker.unseen);
+    walker.unseen = outer_unseen;
+    walker.unseen.extend(reached.unseen.iter().cloned());
     result?;
     seal_code(&mut reached);
     Ok(reached)

@@ -90,6 +90,8 @@ pub(crate) struct Walker<'py> {
     pub(crate) met_unfinished: bool,
     /// Top-level packages of the non-local types and functions that were met.
     pub(crate) touched: BTreeSet<String>,
+    /// What was found in values that runs code which cannot be followed.
+    pub(crate) unseen: BTreeSet<String>,
     code_digests: HashMap<usize, (Bound<'py, PyAny>, Digest)>,
 }
 
@@ -106,6 +108,7 @@ impl<'py> Walker<'py> {
             in_progress: Vec::new(),
             met_unfinished: false,
             touched: BTreeSet::new(),
+            unseen: BTreeSet::new(),
             code_digests: HashMap::new(),
         }
     }

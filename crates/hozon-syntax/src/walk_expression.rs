@@ -123,7 +123,12 @@ impl<'a> Walker<'a, '_> {
                 }
                 self.read(&path, bare);
             }
-            (None, Expr::Attribute(attribute)) => self.visit_expr(&attribute.value),
+            (None, Expr::Attribute(attribute)) => {
+                if let Some(name) = unseen_name(&[&attribute.attr], false) {
+                    self.mark_unseen(name);
+                }
+                self.visit_expr(&attribute.value);
+            }
             (None, _) => self.visit_expr(expression),
         }
     }
