@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import CodeType, ModuleType
 from typing import Any
 
@@ -208,14 +208,19 @@ def origin_of(name: str) -> str | None:
     """The file of a module that may not have been imported yet, found without importing it."""
     module = sys.modules.get(name)
     if module is not None:
-        return getattr(module, "__file__", None) or ""
+        return getattr(module, "__file__", None) or _of_folders(getattr(module, "__path__", None))
     from importlib.util import find_spec
 
     try:
         spec = find_spec(name.partition(".")[0])
     except (ImportError, ValueError, AttributeError):
         return None
-    return None if spec is None else (spec.origin or "")
+    return None if spec is None else (spec.origin or _of_folders(spec.submodule_search_locations))
+
+
+def _of_folders(folders: Iterable[str] | None) -> str:
+    """The file that a package without one would have."""
+    return next((os.path.join(folder, "__init__.py") for folder in folders or ()), "")
 
 
 def files_of_module(name: str) -> list[str]:

@@ -8,7 +8,7 @@ use crate::code::CodeFacts;
 use crate::names;
 
 /// Names in a class's namespace that Python itself puts there, or that the class's source says all of.
-const NOT_INPUTS: [&str; 25] = [
+const NOT_INPUTS: [&str; 24] = [
     "__module__",
     "__qualname__",
     "__doc__",
@@ -23,7 +23,6 @@ const NOT_INPUTS: [&str; 25] = [
     "__abstractmethods__",
     "_abc_impl",
     "__slots__",
-    "__match_args__",
     "__parameters__",
     "__orig_bases__",
     "__type_params__",

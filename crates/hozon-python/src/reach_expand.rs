@@ -93,7 +93,7 @@ impl<'py> Builder<'_, 'py> {
         let mut items: Vec<(String, Bound<'py, PyAny>)> = namespace
             .iter()
             .filter_map(|(name, value)| Some((name.extract::<String>().ok()?, value)))
-            .filter(|(name, _)| !name.starts_with("__"))
+            .filter(|(name, _)| !name.starts_with("__") || name == "__getattr__")
             .collect();
         items.sort_by(|left, right| left.0.cmp(&right.0));
         let mut edges = Vec::new();
