@@ -290,6 +290,15 @@ def _sources_under(root: str) -> Iterator[tuple[str, str]]:
                 yield os.path.relpath(path, root).replace("\\", "/"), path
 
 
+def machine_code(file: str) -> tuple[bytes, int]:
+    """The bytes of an extension module, and when it was last changed (ns)."""
+    try:
+        status = os.stat(file)
+        return content_of(file), max(status.st_mtime_ns, status.st_ctime_ns)
+    except OSError:
+        return b"", 0
+
+
 def content_of(file: str) -> bytes:
     """The bytes of a file, none where it cannot be read."""
     try:

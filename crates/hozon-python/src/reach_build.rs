@@ -516,6 +516,7 @@ impl<'walk, 'py> Builder<'walk, 'py> {
             if package != places::HOZON {
                 self.walker.touched.insert(package);
                 edges.push(named(label.to_owned(), &name));
+                self.compiled_edge(&names::text_attribute(object, "__module__"), edges)?;
             }
             return Ok(());
         }
@@ -530,6 +531,17 @@ impl<'walk, 'py> Builder<'walk, 'py> {
         let number = self.number_of(object);
         edges.push(Edge { label: label.to_owned(), target: Target::Definition(number) });
         self.function_attribute_edge(object, label, rest, edges)
+    }
+
+    /// Code of a local extension module counts by its file.
+    pub(crate) fn compiled_edge(&mut self, module_name: &str, edges: &mut Vec<Edge>) -> PyResult<()> {
+        if let Some(digest) = places::compiled_digest(self.py, module_name)? {
+            edges.push(Edge {
+                label: format!("machine code of {module_name}"),
+                target: Target::Named(digest),
+            });
+        }
+        Ok(())
     }
 
     /// A version may be another after a reload.

@@ -31,6 +31,7 @@ impl<'py> Builder<'_, 'py> {
                     named_digest(&names::text_attribute(class, "__qualname__"))
             }
         }
+        self.compiled_edge(&names::text_attribute(class, "__module__"), &mut edges)?;
         for base in class.getattr("__bases__")?.try_iter()? {
             self.target_edges(&base?, "base", &[], &mut edges)?;
         }
@@ -97,6 +98,7 @@ impl<'py> Builder<'_, 'py> {
             .collect();
         items.sort_by(|left, right| left.0.cmp(&right.0));
         let mut edges = Vec::new();
+        self.compiled_edge(&name, &mut edges)?;
         for (name, value) in items {
             self.reached.guards.push(Guard::slot(&namespace, &name, Some(&value)));
             self.lenient_edge(&value, &name, namespace.as_ptr() as usize, &mut edges)?;

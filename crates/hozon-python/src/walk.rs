@@ -16,7 +16,7 @@ use pyo3::types::{
 
 use crate::buffers;
 use crate::reach;
-use crate::{hooks, local_pins, names};
+use crate::{hooks, local_pins, names, places};
 
 /// Why a value has no digest.
 pub(crate) enum Refusal {
@@ -392,11 +392,19 @@ impl<'py> Walker<'py> {
             let module = names::text_attribute(value, "__module__");
             self.writer.global(&module, &name);
             self.touched.insert(names::top_level(&module).to_owned());
+            self.write_machine_code(&module)?;
         } else {
             self.writer.text(&name);
             self.write(&owner).map_err(|refusal| refusal.inside(|| format!(".{name}.__self__")))?;
         }
         self.writer.end();
+        Ok(())
+    }
+
+    fn write_machine_code(&mut self, module: &str) -> Walked<()> {
+        if let Some(digest) = places::compiled_digest(self.python(), module)? {
+            self.writer.reference(Tag::Code, &digest);
+        }
         Ok(())
     }
 
@@ -443,6 +451,7 @@ impl<'py> Walker<'py> {
             let module = names::text_attribute(value, "__module__");
             self.touched.insert(names::top_level(&module).to_owned());
             self.writer.global(&module, &name.to_string_lossy());
+            self.write_machine_code(&module)?;
         } else {
             let parts = reduced
                 .cast::<PyTuple>()
