@@ -11,6 +11,9 @@ import sys
 
 _found: dict[str, tuple[str, str] | None] = {}
 
+# What a folder holds, with the time of its last change.
+_listed: dict[str, tuple[int, list[tuple[str, str, str]]]] = {}
+
 
 def find(package: str) -> tuple[str, str] | None:
     """The name and version of the distribution that delivers a top-level package.
@@ -26,13 +29,39 @@ def _search(package: str) -> tuple[str, str] | None:
     if package == "python":
         return "python", ".".join(str(part) for part in sys.version_info[:3])
     for folder in _site_folders(package):
-        installed = _installed(folder)
-        named_alike = [item for item in installed if item[0] == _normal(package)]
-        owners = named_alike or [item for item in installed if _delivers(folder, item[2], package)]
+        owners = _owners(folder, package)
         if owners:
             return " + ".join(item[0] for item in owners), " + ".join(item[1] for item in owners)
     version = getattr(sys.modules.get(package), "__version__", None)
     return (package, version) if isinstance(version, str) else None
+
+
+def counts_as_local(folder: str, package: str) -> bool:
+    """Whether a package in a folder of installed ones is code of the person's own: installed from their
+    folder, or put there without being a distribution's."""
+    owners = _owners(folder, package)
+    return not owners or any(_is_from_a_folder(os.path.join(folder, owner[2])) for owner in owners)
+
+
+def _is_from_a_folder(metadata: str) -> bool:
+    """Conda builds its packages in folders as well; they are no person's own."""
+    direct = "".join(_lines(os.path.join(metadata, "direct_url.json")))
+    if "dir_info" not in direct or "conda" in _lines(os.path.join(metadata, "INSTALLER")):
+        return False
+    import json
+
+    try:
+        found = json.loads(direct)
+        return "dir_info" in found and str(found.get("url", "")).startswith("file:")
+    except (ValueError, AttributeError, TypeError):
+        return False
+
+
+def _owners(folder: str, package: str) -> list[tuple[str, str, str]]:
+    """The distributions that deliver a package: the ones named like it, else those that say so."""
+    installed = _installed(folder)
+    named_alike = [item for item in installed if item[0] == _normal(package)]
+    return named_alike or [item for item in installed if _delivers(folder, item[2], package)]
 
 
 def _site_folders(package: str) -> list[str]:
@@ -49,6 +78,10 @@ def _site_folders(package: str) -> list[str]:
 def _installed(folder: str) -> list[tuple[str, str, str]]:
     """Normal name, version and metadata folder of every distribution of one folder, sorted."""
     try:
+        changed = os.stat(folder).st_mtime_ns
+        known = _listed.get(folder)
+        if known is not None and known[0] == changed:
+            return known[1]
         names = os.listdir(folder)
     except OSError:
         return []
@@ -58,7 +91,9 @@ def _installed(folder: str) -> list[tuple[str, str, str]]:
         if dot and ending in {"dist-info", "egg-info"} and "-" in stem:
             parts = stem.split("-")
             found.append((_normal(parts[0]), parts[1], name))
-    return sorted(found)
+    found.sort()
+    _listed[folder] = changed, found
+    return found
 
 
 def _normal(name: str) -> str:

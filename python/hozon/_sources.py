@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Iterable, Iterator
 from types import CodeType, ModuleType
 from typing import Any
 
@@ -207,14 +208,19 @@ def origin_of(name: str) -> str | None:
     """The file of a module that may not have been imported yet, found without importing it."""
     module = sys.modules.get(name)
     if module is not None:
-        return getattr(module, "__file__", None) or ""
+        return getattr(module, "__file__", None) or _of_folders(getattr(module, "__path__", None))
     from importlib.util import find_spec
 
     try:
         spec = find_spec(name.partition(".")[0])
     except (ImportError, ValueError, AttributeError):
         return None
-    return None if spec is None else (spec.origin or "")
+    return None if spec is None else (spec.origin or _of_folders(spec.submodule_search_locations))
+
+
+def _of_folders(folders: Iterable[str] | None) -> str:
+    """The file that a package without one would have."""
+    return next((os.path.join(folder, "__init__.py") for folder in folders or ()), "")
 
 
 def files_of_module(name: str) -> list[str]:
@@ -228,6 +234,78 @@ def files_of_module(name: str) -> list[str]:
     line_cache = sys.modules.get("linecache")
     cells = list(line_cache.cache) if line_cache is not None and name == "__main__" else []
     return sent + [cell for cell in reversed(cells) if "ipykernel" in cell or cell.startswith("<ipython")]
+
+
+# More files are not looked at for code that cannot be followed.
+_MOST_LOCAL_SOURCES = 10_000
+
+
+def local_sources() -> tuple[list[tuple[str, str]], bool]:
+    """Names and files of all source that code may come from which no text names, and whether that is all:
+    what an import finds in the folders of `sys.path`, and every module that is loaded from elsewhere.
+
+    Files under site-packages and of the standard library are among them where they are loaded.
+    """
+    found: dict[str, str] = {}
+    for folder in _local_roots():
+        for name, file in _sources_under(folder):
+            found.setdefault(file, name)
+            if len(found) > _MOST_LOCAL_SOURCES:
+                return [], False
+    for name, module in list(sys.modules.items()):
+        origin = getattr(module, "__file__", None)
+        if isinstance(origin, str) and origin.endswith(".py"):
+            found.setdefault(os.path.realpath(origin), name)
+    return sorted((name, file) for file, name in found.items()), True
+
+
+def _local_roots() -> list[str]:
+    standard = os.path.dirname(os.__file__)
+    folders = [os.path.realpath(folder or os.getcwd()) for folder in sys.path]
+    return [
+        folder
+        for folder in dict.fromkeys(folders)
+        if not folder.startswith(standard) and not _is_foreign(folder) and os.path.isdir(folder)
+    ]
+
+
+def _is_foreign(folder: str) -> bool:
+    return not {"site-packages", "dist-packages"}.isdisjoint(folder.replace("\\", "/").split("/"))
+
+
+def _sources_under(root: str) -> Iterator[tuple[str, str]]:
+    own = os.path.dirname(os.path.realpath(__file__))
+    for folder, folders, files in os.walk(root):
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not name.startswith((".", "__pycache__"))
+            and name not in {"node_modules", "site-packages", "dist-packages"}
+            and os.path.join(folder, name) != own
+            and not os.path.exists(os.path.join(folder, name, "pyvenv.cfg"))
+        )
+        for name in files:
+            if name.endswith(".py"):
+                path = os.path.join(folder, name)
+                yield os.path.relpath(path, root).replace("\\", "/"), path
+
+
+def machine_code(file: str) -> tuple[bytes, int]:
+    """The bytes of an extension module, and when it was last changed (ns)."""
+    try:
+        status = os.stat(file)
+        return content_of(file), max(status.st_mtime_ns, status.st_ctime_ns)
+    except OSError:
+        return b"", 0
+
+
+def content_of(file: str) -> bytes:
+    """The bytes of a file, none where it cannot be read."""
+    try:
+        with open(file, "rb") as opened:
+            return opened.read()
+    except OSError:
+        return b""
 
 
 # A longer text is not sent along with a pickled function.

@@ -176,20 +176,22 @@ impl Source {
         if py.import("hozon._sources")?.call_method1("is_settled", arguments)?.extract()? {
             return Ok(digest);
         }
-        let salt = PROCESS_SALT.get_or_init(|| {
-            let mut bytes = [0; 16];
-            // Without randomness the number of the process and the time must do.
-            if Os.fill_random(&mut bytes).is_err() {
-                bytes[..8].copy_from_slice(&Os.now_ms().to_le_bytes());
-                bytes[8..12].copy_from_slice(&Os.process_id().to_le_bytes());
-            }
-            bytes
-        });
-        Ok(Hasher::in_domain("hozon 2026 code 1: unsettled source")
-            .update(digest.as_bytes())
-            .update(salt)
-            .finish())
+        Ok(of_this_process(&digest))
     }
+}
+
+/// Returns a digest that is another one in every process.
+pub(crate) fn of_this_process(digest: &Digest) -> Digest {
+    let salt = PROCESS_SALT.get_or_init(|| {
+        let mut bytes = [0; 16];
+        // Without randomness the number of the process and the time must do.
+        if Os.fill_random(&mut bytes).is_err() {
+            bytes[..8].copy_from_slice(&Os.now_ms().to_le_bytes());
+            bytes[8..12].copy_from_slice(&Os.process_id().to_le_bytes());
+        }
+        bytes
+    });
+    Hasher::in_domain("hozon 2026 code 1: unsettled source").update(digest.as_bytes()).update(salt).finish()
 }
 
 fn from_bytecode<'py>(walker: &mut Walker<'py>, code: &Bound<'py, PyAny>) -> Walked<CodeFacts> {

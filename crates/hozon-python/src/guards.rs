@@ -109,7 +109,8 @@ impl Guard {
         let (Self::Function { function: object, .. } | Self::Class { class: object, .. }) = self else {
             return None;
         };
-        let definition = object.as_ref().map_or_else(|| root.clone(), |object| object.bind(root.py()).clone());
+        let definition =
+            object.as_ref().map_or_else(|| root.clone(), |object| object.bind(root.py()).clone());
         (!definition.is_none()).then_some(definition)
     }
 

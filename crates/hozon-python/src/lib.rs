@@ -29,6 +29,7 @@ mod reach_cache;
 mod reach_class;
 mod reach_expand;
 mod reach_path;
+mod reach_unseen;
 mod store;
 mod trace_build;
 mod traces;

@@ -3,11 +3,13 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
+use hozon_format::Digest;
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyDict, PyString};
 
-use crate::names;
+use crate::{code, names};
 
 /// The package that stands for the interpreter and its standard library.
 pub(crate) const PYTHON: &str = "python";
@@ -51,7 +53,10 @@ fn classify(py: Python<'_>, file: &str) -> PyResult<Place> {
     if let Some(inside) = inside_site(&normal) {
         let first = inside.split('/').next().unwrap_or(inside);
         let package = first.split('.').next().unwrap_or(first);
-        return Ok(Place::Foreign(package.to_owned()));
+        let folder = normal[..normal.len() - inside.len()].trim_end_matches('/');
+        let distributions = py.import("hozon._distributions")?;
+        let is_local = distributions.call_method1("counts_as_local", (folder, package))?.extract()?;
+        return Ok(if is_local { Place::Local } else { Place::Foreign(package.to_owned()) });
     }
     let standard = standard_folder(py)?;
     Ok(if normal.starts_with(&standard) { Place::Foreign(PYTHON.to_owned()) } else { Place::Local })
@@ -122,6 +127,26 @@ pub(crate) fn of_module_object(module: &Bound<'_, PyAny>, name: &str) -> PyResul
         return Ok(Place::Local);
     }
     Ok(Place::Foreign(PYTHON.to_owned()))
+}
+
+/// The digest of the file of a local module that is no source but machine code; None for other modules.
+///
+/// A file that has changed since the process started may not be what was loaded: then the digest holds in
+/// this process only.
+pub(crate) fn compiled_digest(py: Python<'_>, module_name: &str) -> PyResult<Option<Digest>> {
+    let modules = py.import("sys")?.getattr(intern!(py, "modules"))?.cast_into::<PyDict>()?;
+    let Some(module) = modules.get_item(module_name)? else { return Ok(None) };
+    let Some(file) = file_of(&module)? else { return Ok(None) };
+    let is_machine_code = [".so", ".pyd", ".dylib"].iter().any(|ending| file.ends_with(ending));
+    if !is_machine_code || of_file(py, &file)? != Some(Place::Local) {
+        return Ok(None);
+    }
+    let sources = py.import("hozon._sources")?;
+    let (content, changed): (PyBackedBytes, u64) =
+        sources.call_method1("machine_code", (&file,))?.extract()?;
+    let digest = py.detach(|| Digest::of_large(&content));
+    let settled: bool = sources.call_method1("is_settled", (file, changed))?.extract()?;
+    Ok(Some(if settled { digest } else { code::of_this_process(&digest) }))
 }
 
 fn file_of(module: &Bound<'_, PyAny>) -> PyResult<Option<String>> {

@@ -201,12 +201,16 @@ pub(crate) fn of_callable<'py>(walker: &mut Walker<'py>, callable: &Bound<'py, P
 /// Analyses what `root` reaches, from scratch.
 pub(crate) fn analyse<'py>(walker: &mut Walker<'py>, root: &Bound<'py, PyAny>) -> Walked<Reached> {
     let outer_touched = std::mem::take(&mut walker.touched);
+    let outer_unseen = std::mem::take(&mut walker.unseen);
     let mut builder = reach_build::Builder::new(walker, root);
     let result = builder.run();
     let mut reached = builder.reached;
     reached.packages.append(&mut walker.touched);
     walker.touched = outer_touched;
     walker.touched.extend(reached.packages.iter().cloned());
+    reached.unseen.append(&mut walker.unseen);
+    walker.unseen = outer_unseen;
+    walker.unseen.extend(reached.unseen.iter().cloned());
     result?;
     seal_code(&mut reached);
     Ok(reached)
@@ -243,10 +247,16 @@ pub(crate) fn foreign_package(value: &Bound<'_, PyAny>) -> PyResult<Option<Strin
         }
     }
     // In a worker that got a class by value, the module of that name is the worker's own program.
-    if module.is_empty() || module == "__main__" {
+    if module.is_empty() || module == "__main__" || is_made_by_types(value, &module)? {
         return Ok(None);
     }
     Ok(foreign(places::of_module(py, &module)?))
+}
+
+/// Tells whether a class was made by `types.new_class` and says no more than that: it is none of that module's.
+fn is_made_by_types(value: &Bound<'_, PyAny>, module: &str) -> PyResult<bool> {
+    let name = names::text_attribute(value, "__qualname__");
+    Ok(module == "types" && value.is_instance_of::<PyType>() && !value.py().import("types")?.hasattr(name)?)
 }
 
 /// Returns the top-level package of a module that is not local, None where it is local.

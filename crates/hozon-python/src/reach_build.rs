@@ -123,7 +123,7 @@ impl<'walk, 'py> Builder<'walk, 'py> {
             let edges = self.expand(number, &object)?;
             self.reached.definitions[number].edges = edges;
         }
-        Ok(())
+        self.unseen_edges()
     }
 
     /// Returns the number of a definition, announcing it if it is new.
@@ -267,7 +267,7 @@ impl<'walk, 'py> Builder<'walk, 'py> {
     }
 
     /// Code that looks names up while it runs may reach anything of its module.
-    fn whole_module_edge(&mut self, scope: &Scope<'py>, edges: &mut Vec<Edge>) -> Walked<()> {
+    pub(crate) fn whole_module_edge(&mut self, scope: &Scope<'py>, edges: &mut Vec<Edge>) -> Walked<()> {
         let name = scope.globals.get_item("__name__")?;
         let module = match name {
             Some(name) => self
@@ -329,12 +329,14 @@ impl<'walk, 'py> Builder<'walk, 'py> {
                 edges.push(named(path.join("."), "unbound"));
                 return Ok(());
             };
+            self.alias_edge(scope, &found, path, edges)?;
             return self.follow(&found, path, Some((cell.as_ptr() as usize, None)), edges);
         }
         let found = scope.globals.get_item(name)?;
         self.reached.guards.push(Guard::slot(&scope.globals, name, found.as_ref()));
         match found {
             Some(found) => {
+                self.alias_edge(scope, &found, path, edges)?;
                 let owner = (scope.globals.as_ptr() as usize, Some(scope.globals.clone()));
                 self.follow(&found, path, Some(owner), edges)
             }
@@ -410,6 +412,11 @@ impl<'walk, 'py> Builder<'walk, 'py> {
             return self.target_edges(&object, &label, &path[used..], edges);
         }
         if names::is_of_hozon(&object) {
+            return Ok(());
+        }
+        if object.is(&self.py.import("sys")?.getattr("modules")?) {
+            // What is loaded is no value; the code that looks there counts as code that is not seen.
+            edges.push(named(label, "sys.modules"));
             return Ok(());
         }
         // What stands for a library's function while a computation is recorded is that function.
@@ -512,6 +519,7 @@ impl<'walk, 'py> Builder<'walk, 'py> {
             if package != places::HOZON {
                 self.walker.touched.insert(package);
                 edges.push(named(label.to_owned(), &name));
+                self.compiled_edge(&names::text_attribute(object, "__module__"), edges)?;
             }
             return Ok(());
         }
@@ -526,6 +534,17 @@ impl<'walk, 'py> Builder<'walk, 'py> {
         let number = self.number_of(object);
         edges.push(Edge { label: label.to_owned(), target: Target::Definition(number) });
         self.function_attribute_edge(object, label, rest, edges)
+    }
+
+    /// Code of a local extension module counts by its file.
+    pub(crate) fn compiled_edge(&mut self, module_name: &str, edges: &mut Vec<Edge>) -> PyResult<()> {
+        if let Some(digest) = places::compiled_digest(self.py, module_name)? {
+            edges.push(Edge {
+                label: format!("machine code of {module_name}"),
+                target: Target::Named(digest),
+            });
+        }
+        Ok(())
     }
 
     /// A version may be another after a reload.
@@ -665,7 +684,7 @@ fn is_named(object: &Bound<'_, PyAny>) -> PyResult<bool> {
     Ok(owner.is_none() || owner.is_instance_of::<PyModule>())
 }
 
-fn foreign_label(object: &Bound<'_, PyAny>) -> String {
+pub(crate) fn foreign_label(object: &Bound<'_, PyAny>) -> String {
     format!(
         "{}:{}",
         names::text_attribute(object, "__module__"),

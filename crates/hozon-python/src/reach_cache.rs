@@ -28,6 +28,7 @@ pub(crate) fn reached<'py>(walker: &mut Walker<'py>, root: &Bound<'py, PyAny>) -
     let keeps = walker.local_pin == Pin::Code;
     if let Some(reached) = if keeps { kept(root)? } else { None } {
         walker.touched.extend(reached.packages.iter().cloned());
+        walker.unseen.extend(reached.unseen.iter().cloned());
         return Ok(reached);
     }
     let outer_unfinished = std::mem::replace(&mut walker.met_unfinished, false);

@@ -8,7 +8,7 @@ use crate::code::CodeFacts;
 use crate::names;
 
 /// Names in a class's namespace that Python itself puts there, or that the class's source says all of.
-const NOT_INPUTS: [&str; 25] = [
+const NOT_INPUTS: [&str; 24] = [
     "__module__",
     "__qualname__",
     "__doc__",
@@ -23,7 +23,6 @@ const NOT_INPUTS: [&str; 25] = [
     "__abstractmethods__",
     "_abc_impl",
     "__slots__",
-    "__match_args__",
     "__parameters__",
     "__orig_bases__",
     "__type_params__",
@@ -51,6 +50,9 @@ pub(crate) fn functions_of<'py>(value: &Bound<'py, PyAny>) -> PyResult<Vec<Bound
     }
     let class = value.get_type();
     let class_name = names::type_name(&class);
+    if class_name == "functools.singledispatchmethod" {
+        return functions_of_dispatcher(&value);
+    }
     let attributes: &[&str] = match class_name.as_str() {
         "staticmethod" | "classmethod" => &["__func__"],
         "property" => &["fget", "fset", "fdel"],
@@ -66,6 +68,43 @@ pub(crate) fn functions_of<'py>(value: &Bound<'py, PyAny>) -> PyResult<Vec<Bound
     }
     let _ = py;
     Ok(functions)
+}
+
+/// The implementations of a method that is chosen by its argument's type, in the order of their types' names.
+fn functions_of_dispatcher<'py>(method: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    let registry = method.getattr("dispatcher")?.getattr("registry")?;
+    let mut found: Vec<(String, Bound<'py, PyAny>)> = Vec::new();
+    for item in registry.call_method0("items")?.try_iter()? {
+        let (class, function): (Bound<'py, PyAny>, Bound<'py, PyAny>) = item?.extract()?;
+        found.push((full_name(&class), function));
+    }
+    found.sort_by(|left, right| left.0.cmp(&right.0));
+    found
+        .into_iter()
+        .map(|(_, function)| functions_of(&function))
+        .collect::<PyResult<Vec<_>>>()
+        .map(|all| all.concat())
+}
+
+/// The classes that were registered with an abstract base class, in the order of their names.
+pub(crate) fn registered_with<'py>(class: &Bound<'py, PyType>) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    if !class.getattr(intern!(class.py(), "__dict__"))?.contains("_abc_impl")? {
+        return Ok(Vec::new());
+    }
+    let registry = class.py().import("_abc")?.call_method1("_get_dump", (class,))?.get_item(0)?;
+    let mut found = Vec::new();
+    for reference in registry.try_iter()? {
+        let registered = reference?.call0()?;
+        if !registered.is_none() {
+            found.push(registered);
+        }
+    }
+    found.sort_by_cached_key(full_name);
+    Ok(found)
+}
+
+fn full_name(class: &Bound<'_, PyAny>) -> String {
+    format!("{}.{}", names::text_attribute(class, "__module__"), names::text_attribute(class, "__qualname__"))
 }
 
 /// Tells whether a function stands in the source of the class, which then says all of its code.

@@ -31,10 +31,14 @@ impl<'py> Builder<'_, 'py> {
                     named_digest(&names::text_attribute(class, "__qualname__"))
             }
         }
+        self.compiled_edge(&names::text_attribute(class, "__module__"), &mut edges)?;
         for base in class.getattr("__bases__")?.try_iter()? {
             self.target_edges(&base?, "base", &[], &mut edges)?;
         }
         self.target_edges(class.get_type().as_any(), "metaclass", &[], &mut edges)?;
+        for registered in reach_class::registered_with(class)? {
+            self.target_edges(&registered, "registered class", &[], &mut edges)?;
+        }
         let mut items = items;
         items.sort_by_cached_key(|(name, _)| name.to_string_lossy().into_owned());
         for (name, value) in &items {
@@ -90,10 +94,11 @@ impl<'py> Builder<'_, 'py> {
         let mut items: Vec<(String, Bound<'py, PyAny>)> = namespace
             .iter()
             .filter_map(|(name, value)| Some((name.extract::<String>().ok()?, value)))
-            .filter(|(name, _)| !name.starts_with("__"))
+            .filter(|(name, _)| !name.starts_with("__") || name == "__getattr__")
             .collect();
         items.sort_by(|left, right| left.0.cmp(&right.0));
         let mut edges = Vec::new();
+        self.compiled_edge(&name, &mut edges)?;
         for (name, value) in items {
             self.reached.guards.push(Guard::slot(&namespace, &name, Some(&value)));
             self.lenient_edge(&value, &name, namespace.as_ptr() as usize, &mut edges)?;

@@ -16,7 +16,7 @@ use pyo3::types::{
 
 use crate::buffers;
 use crate::reach;
-use crate::{hooks, local_pins, names};
+use crate::{hooks, local_pins, names, places};
 
 /// Why a value has no digest.
 pub(crate) enum Refusal {
@@ -90,6 +90,8 @@ pub(crate) struct Walker<'py> {
     pub(crate) met_unfinished: bool,
     /// Top-level packages of the non-local types and functions that were met.
     pub(crate) touched: BTreeSet<String>,
+    /// What was found in values that runs code which cannot be followed.
+    pub(crate) unseen: BTreeSet<String>,
     code_digests: HashMap<usize, (Bound<'py, PyAny>, Digest)>,
 }
 
@@ -106,6 +108,7 @@ impl<'py> Walker<'py> {
             in_progress: Vec::new(),
             met_unfinished: false,
             touched: BTreeSet::new(),
+            unseen: BTreeSet::new(),
             code_digests: HashMap::new(),
         }
     }
@@ -389,11 +392,19 @@ impl<'py> Walker<'py> {
             let module = names::text_attribute(value, "__module__");
             self.writer.global(&module, &name);
             self.touched.insert(names::top_level(&module).to_owned());
+            self.write_machine_code(&module)?;
         } else {
             self.writer.text(&name);
             self.write(&owner).map_err(|refusal| refusal.inside(|| format!(".{name}.__self__")))?;
         }
         self.writer.end();
+        Ok(())
+    }
+
+    fn write_machine_code(&mut self, module: &str) -> Walked<()> {
+        if let Some(digest) = places::compiled_digest(self.python(), module)? {
+            self.writer.reference(Tag::Code, &digest);
+        }
         Ok(())
     }
 
@@ -440,6 +451,7 @@ impl<'py> Walker<'py> {
             let module = names::text_attribute(value, "__module__");
             self.touched.insert(names::top_level(&module).to_owned());
             self.writer.global(&module, &name.to_string_lossy());
+            self.write_machine_code(&module)?;
         } else {
             let parts = reduced
                 .cast::<PyTuple>()

@@ -84,16 +84,38 @@ impl Collector {
     }
 }
 
+/// Functions and attributes that lead to code by its place, by a text, or by what happens to be loaded.
+const UNSEEN: [&str; 19] = [
+    "import_module",
+    "spec_from_file_location",
+    "exec_module",
+    "load_module",
+    "resolve_name",
+    "iter_modules",
+    "walk_packages",
+    "entry_points",
+    "run_path",
+    "run_module",
+    "_getframe",
+    "currentframe",
+    "f_globals",
+    "f_locals",
+    "f_back",
+    "get_objects",
+    "get_referrers",
+    "__globals__",
+    "__subclasses__",
+];
+
 /// Returns the name of what runs code that no text shows, if a path leads to it.
 ///
 /// Methods count by their name alone: what they are called on is mostly an import of the same function.
 pub(crate) fn unseen_name<'a>(path: &[&'a str], is_free: bool) -> Option<&'a str> {
-    const FUNCTIONS: [&str; 4] = ["import_module", "run_path", "run_module", "_getframe"];
     match path {
         [name] if is_free && ["exec", "__import__"].contains(name) => Some(name),
         ["sys", "modules", ..] => Some("sys.modules"),
-        [.., name] if FUNCTIONS.contains(name) => Some(name),
-        _ => None,
+        // What is looked up on it, too: `frame.f_globals["name"]`, `module.__globals__.get`.
+        [rest @ ..] => rest.iter().find(|name| UNSEEN.contains(name)).copied(),
     }
 }
 

@@ -21,6 +21,7 @@ impl<'a> Visitor<'a> for Walker<'a, '_> {
         // A class keeps its annotations, and dataclasses and their like act on them.
         if self.scopes.top_kind() == Kind::Class {
             self.visit_expr(annotation);
+            self.quoted_names(annotation);
         }
     }
 
@@ -114,6 +115,31 @@ impl<'a> Walker<'a, '_> {
         self.import(&Import { module: module.to_owned(), level: 0, name: None, bound_as: module.to_owned() });
     }
 
+    /// The names in an annotation that is a text, or has texts in it.
+    fn quoted_names(&mut self, annotation: &'a Expr) {
+        match annotation {
+            Expr::StringLiteral(text) => {
+                let is_no_path = |character: char| !(character.is_alphanumeric() || "_.".contains(character));
+                for path in text.value.to_str().split(is_no_path) {
+                    let path: Vec<&str> = path.split('.').collect();
+                    if path
+                        .iter()
+                        .all(|name| name.starts_with(|first: char| first.is_alphabetic() || first == '_'))
+                    {
+                        self.read(&path, true);
+                    }
+                }
+            }
+            Expr::Subscript(subscript) => self.quoted_names(&subscript.slice),
+            Expr::Tuple(tuple) => tuple.elts.iter().for_each(|item| self.quoted_names(item)),
+            Expr::BinOp(operation) => {
+                self.quoted_names(&operation.left);
+                self.quoted_names(&operation.right);
+            }
+            _ => {}
+        }
+    }
+
     /// Walks an expression that is used as a value, or only called.
     fn value(&mut self, expression: &'a Expr, bare: bool) {
         match (path_of(expression), expression) {
@@ -123,7 +149,12 @@ impl<'a> Walker<'a, '_> {
                 }
                 self.read(&path, bare);
             }
-            (None, Expr::Attribute(attribute)) => self.visit_expr(&attribute.value),
+            (None, Expr::Attribute(attribute)) => {
+                if let Some(name) = unseen_name(&[&attribute.attr], false) {
+                    self.mark_unseen(name);
+                }
+                self.visit_expr(&attribute.value);
+            }
             (None, _) => self.visit_expr(expression),
         }
     }

@@ -1,0 +1,33 @@
+"""Edits by theme, one test in fresh processes each: dynamic code, classes, modules."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from never_stale import edits_classes, edits_dynamic, edits_modules
+from never_stale.harness import Case, check_hits, check_recomputes
+
+RECOMPUTE = [*edits_dynamic.RECOMPUTE, *edits_classes.RECOMPUTE, *edits_modules.RECOMPUTE]
+HIT = [*edits_dynamic.HIT, *edits_classes.HIT, *edits_modules.HIT]
+
+
+def name(case: Case) -> str:
+    return case.name
+
+
+@pytest.mark.parametrize("case", RECOMPUTE, ids=name)
+def test_an_edit_recomputes(case: Case, tmp_path: Path) -> None:
+    check_recomputes(case, tmp_path)
+
+
+@pytest.mark.parametrize("case", HIT, ids=name)
+def test_an_edit_hits(case: Case, tmp_path: Path) -> None:
+    check_hits(case, tmp_path)
+
+
+@pytest.mark.xfail(reason="state of the interpreter that has no name is not seen", strict=True)
+@pytest.mark.parametrize("case", edits_dynamic.HOLES, ids=name)
+def test_a_known_hole(case: Case, tmp_path: Path) -> None:
+    check_recomputes(case, tmp_path)
