@@ -216,6 +216,7 @@ class CachedBlock:
         assert self._store is not None
         values = self._bound_values(frame)
         if not _results.is_worth(self._options.when, values, seconds, self.name):
+            _results.note_run(self._store, self._keyed, self.name, seconds, "its `when` said no")
             return
         gone = [name for name in self._site.deletes if name in self._before and name not in values]
         if self._site.scope == "function" and not CAN_DELETE and not set(gone) <= set(self._site.binds[1]):
@@ -233,6 +234,7 @@ class CachedBlock:
             place=self._site.place,
             seconds=seconds,
             pack=lambda: self._pack(values, gone, frame),
+            explain_values=self._options.explain_values,
         )
 
     def _bound_values(self, frame: FrameType) -> dict[str, Any]:
@@ -260,7 +262,8 @@ class CachedBlock:
             return "hit"
         if not self.key or self._store is None:
             return "caching is off"
-        return "\n".join(self._store.explain(self._keyed.key, self._keyed.recipe(), self.name))
+        recipe = self._keyed.recipe(self._options.explain_values)
+        return "\n".join(self._store.explain(self._keyed.key, recipe, self.name))
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A block that another block's body binds is kept as what it tells."""

@@ -274,6 +274,7 @@ class CachedFunction:
 
     def keep(self, store: Store, keyed: Keyed, value: Any, seconds: float) -> None:
         if not _results.is_worth(self.options.when, value, seconds, self.name):
+            _results.note_run(store, keyed, self.name, seconds, "its `when` said no")
             return
         outputs = self.keep_output(store, keyed, "pickle", value, seconds)
         if outputs is not None:
@@ -284,6 +285,8 @@ class CachedFunction:
     def keep_exception(self, store: Store, keyed: Keyed, error: Exception, seconds: float) -> None:
         if self.options.cache_exceptions:
             self.keep_output(store, keyed, "exception", error, seconds)
+        else:
+            _results.note_run(store, keyed, self.name, seconds, f"it raised {type(error).__name__}")
 
     def keep_output(
         self, store: Store, keyed: Keyed, codec: str, value: Any, seconds: float
@@ -296,6 +299,7 @@ class CachedFunction:
             place=self.place(),
             seconds=seconds,
             pack=lambda: [_results.packed("", codec, value, self.namespace)],
+            explain_values=self.options.explain_values,
         )
 
     # What the wrapper offers beside the call.
@@ -325,7 +329,7 @@ class CachedFunction:
         if hit is not None:
             too_old = _results.is_too_old(hit, self.options.ttl)
             return f"older than its ttl of {self.options.ttl:g} seconds" if too_old else "hit"
-        return "\n".join(store.explain(keyed.key, keyed.recipe(), self.name))
+        return "\n".join(store.explain(keyed.key, keyed.recipe(self.options.explain_values), self.name))
 
     def forget(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
         keyed = self.fitting(args, kwargs)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from hozon._errors import StoreError
+from hozon._errors import StoreError, said
 from hozon._hozon import Hit
 from hozon._pickling import dumps, loads
 from hozon._runtime import WAIT_SECONDS, warn_once
@@ -45,7 +45,7 @@ def begin(store: Store, keyed: Keyed, ttl: float | None) -> Hit | Turn:
     begun = store.begin(keyed.key, WAIT_SECONDS)
     if not isinstance(begun, Hit) or not is_too_old(begun, ttl):
         return begun
-    forget(store, keyed.key)
+    forget(store, keyed.key, "expired")
     return store.begin(keyed.key, WAIT_SECONDS)
 
 
@@ -53,10 +53,10 @@ def is_too_old(hit: Hit, ttl: float | None) -> bool:
     return ttl is not None and time.time() - hit.created >= ttl
 
 
-def forget(store: Store, key: bytes) -> None:
+def forget(store: Store, key: bytes, why: str) -> None:
     """Removes an entry that must not be used. A read-only store keeps it: then it is computed anew."""
     try:
-        store.forget(key)
+        store.forget(key, why)
     except StoreError as error:
         warn_once("forget", "", str(error))
 
@@ -83,11 +83,11 @@ def restored(
     try:
         return unpacked(hit, namespace)
     except Exception as error:
-        why = f"{type(error).__name__}: {error}"
+        why = said(error)
         warn_once(
             "restore", name, f"the stored result of {name} cannot be restored ({why}); it is computed anew"
         )
-        forget(store, keyed.key)
+        forget(store, keyed.key, "unusable")
         return None
 
 
@@ -100,6 +100,7 @@ def keep(
     place: str,
     seconds: float,
     pack: Callable[[], list[Output]],
+    explain_values: bool = False,
 ) -> list[Output] | None:
     """Stores results; what cannot be stored is warned of once. Gives what was stored.
 
@@ -107,25 +108,35 @@ def keep(
     change them again.
     """
     if store.is_read_only():
+        note_run(store, keyed, name, seconds, "the store can only be read")
         return None
     changed = keyed.changed_inputs()
     if changed:
         names = ", ".join(f"`{changed_name}`" for changed_name in changed)
         message = f"{name} changes {names} in place, so its result is not stored: a hit would not do that"
         warn_once("changed input", name, message)
+        note_run(store, keyed, name, seconds, f"it changes {names} in place")
         return None
     try:
         outputs = pack()
     except Exception as error:
-        why = f"{type(error).__name__}: {error}"
+        why = said(error)
         warn_once("unstorable", name, f"the result of {name} cannot be stored ({why})")
+        note_run(store, keyed, name, seconds, f"it cannot be stored ({why})")
         return None
     try:
-        store.put(keyed.key, keyed.recipe(), name, kind, place, seconds, outputs)
+        store.put(keyed.key, keyed.recipe(explain_values), name, kind, place, seconds, outputs)
     except (StoreError, OSError) as error:
         warn_once("put", name, f"the result of {name} could not be stored: {error}")
+        note_run(store, keyed, name, seconds, f"it could not be stored: {error}")
         return None
+    note_run(store, keyed, name, seconds)
     return outputs
+
+
+def note_run(store: Store, keyed: Keyed, name: str, seconds: float, unstored: str = "") -> None:
+    """Remembers for `hozon why` that a computation ran, and why its result was not stored."""
+    store.record_run(keyed.key, name, seconds, unstored)
 
 
 def is_worth(when: Any, result: Any, seconds: float, name: str) -> bool:
@@ -135,7 +146,7 @@ def is_worth(when: Any, result: Any, seconds: float, name: str) -> bool:
     try:
         return bool(when(result, seconds))
     except Exception as error:
-        why = f"{type(error).__name__}: {error}"
+        why = said(error)
         warn_once("when", name, f"`when` of {name} failed ({why}), so the result is not stored")
         return False
 
@@ -151,7 +162,7 @@ async def begin_in_task(store: Store, keyed: Keyed, ttl: float | None) -> Hit | 
         while True:
             begun = store.poll(keyed.key, task)
             if begun is not None and isinstance(begun, Hit) and is_too_old(begun, ttl):
-                forget(store, keyed.key)
+                forget(store, keyed.key, "expired")
                 ttl = None
                 continue
             if begun is not None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hozon import _config, _results
 from hozon._config import UNSET
-from hozon._errors import NotSavedError
+from hozon._errors import NotSavedError, said
 from hozon._functions import file_of
 from hozon._hozon import Computation, Hit
 from hozon._runtime import open_store, store_of, warn_once
@@ -68,6 +68,7 @@ def save(function: Callable[[], T], name: str, *, save_path: Any = UNSET, ttl: A
             place=computation.place() or "",
             seconds=time.perf_counter() - started,
             pack=lambda: [_results.packed("", "pickle", value, namespace)],
+            explain_values=options.explain_values,
         )
         if kept is not None:
             _set_root(store, name, keyed.key)
@@ -101,7 +102,7 @@ def load(name: str, *, save_path: Any = UNSET) -> Any:
     try:
         outputs = _results.unpacked(hit, caller.f_globals)
     except Exception as error:
-        why = f"{type(error).__name__}: {error}"
+        why = said(error)
         raise NotSavedError(f"the result saved as {name!r} cannot be restored here ({why})") from error
     store.record_hit(key, name, hit.seconds)
     return outputs[""][1]

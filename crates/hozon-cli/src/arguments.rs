@@ -42,11 +42,12 @@ pub(crate) enum Verb {
         #[arg(value_name = "KEY|NAME")]
         what: String,
     },
-    /// Explain why a computation ran: what differs from the nearest earlier entry of its name
+    /// Explain why computations ran: what differs from the nearest earlier entry. Without a word: all
+    /// that ran in the last session
     Why {
-        /// A name, or at least 4 hex digits of a key
-        #[arg(value_name = "NAME|KEY")]
-        what: String,
+        /// A name, a key's first hex digits, a function or class that computations reach, or a file
+        #[arg(value_name = "NAME|KEY|FUNCTION|FILE[:LINE]")]
+        what: Option<String>,
     },
     /// Sum up the store: entries, sizes, time saved
     Stats,

@@ -7,6 +7,7 @@
 mod arguments;
 mod context;
 mod failure;
+mod reaching;
 mod report;
 mod run;
 mod select;

@@ -2,9 +2,11 @@
 #![forbid(unsafe_code)]
 
 mod events;
+mod explaining;
 mod flight;
 mod table;
 
 pub use events::{Event, EventKind, EventLog, Totals};
+pub use explaining::{Cause, Memory, Told, explain_call, explain_entry, removal_words};
 pub use flight::{Begin, Flights, Poll, Turn};
 pub use table::{Caller, Claim, Table};

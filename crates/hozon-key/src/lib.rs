@@ -7,10 +7,12 @@
 mod encoding;
 mod explain;
 mod node;
+mod observed;
 pub mod pins;
 mod visible;
 
 pub use encoding::{MAX_DEPTH, MAX_NODES, RecipeError, decode, encode};
-pub use explain::{Change, ChangeKind, Explanation, explain};
+pub use explain::{Change, ChangeKind, Explanation, age, explain};
 pub use node::{Node, NodeKind, Shown, key, key_from_parts, node_digest};
+pub use observed::{OBSERVED, known, observed, with_observed_of};
 pub use visible::visible;

@@ -28,6 +28,7 @@ mod reach_cache;
 mod reach_class;
 mod reach_expand;
 mod reach_path;
+mod shown;
 mod store;
 mod walk;
 

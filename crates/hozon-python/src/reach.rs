@@ -13,6 +13,7 @@ use pyo3::types::{PyBool, PyBytes, PyFloat, PyInt, PyModule, PyString, PyType};
 
 use crate::guards::Guard;
 use crate::places::{self, Place};
+use crate::shown::shown;
 use crate::walk::{Walked, Walker};
 use crate::{names, reach_build, reach_cache};
 
@@ -92,8 +93,9 @@ impl Reached {
     }
 
     /// Returns the group of values as a recipe's node.
-    pub(crate) fn values_node(&self, py: Python<'_>, digests: &[Digest]) -> Node {
-        let children = self.values.iter().zip(digests).map(|(slot, digest)| slot.node(py, *digest)).collect();
+    pub(crate) fn values_node(&self, py: Python<'_>, digests: &[Digest], in_clear: bool) -> Node {
+        let slots = self.values.iter().zip(digests);
+        let children = slots.map(|(slot, digest)| slot.node(py, *digest, in_clear)).collect();
         Node { children, ..Node::new(NodeKind::Group, VALUES) }
     }
 
@@ -148,9 +150,9 @@ impl Edge {
 }
 
 impl ValueSlot {
-    fn node(&self, py: Python<'_>, digest: Digest) -> Node {
+    fn node(&self, py: Python<'_>, digest: Digest, in_clear: bool) -> Node {
         let mut node = Node::leaf(self.kind, self.label.as_str(), digest);
-        node.shown = Some(names::shown(self.object.bind(py)).as_str().into());
+        node.shown = Some(shown(self.object.bind(py), in_clear).as_str().into());
         node.place.clone_from(&self.place);
         node
     }

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use hozon_engine::{Begin, Caller, Event, EventKind, EventLog, Flights, Poll, Turn};
+use hozon_engine::{Begin, Caller, Event, EventKind, EventLog, Flights, Poll, Turn, explain_call};
 use hozon_format::{Codec, ComputationKind, Digest, Entry, Facts, Key, Output, Part, SealKey};
-use hozon_key::{decode, explain};
-use hozon_store::{Filter, Miss, NewBuffer, NewEntry, NewOutput, Notice, load_or_create_seal_key};
+use hozon_key::decode;
+use hozon_store::{Filter, Miss, NewBuffer, NewEntry, NewOutput, Notice, Run, load_or_create_seal_key};
 use hozon_sys::{Os, System};
 use pyo3::buffer::PyUntypedBuffer;
 use pyo3::exceptions::{PyOSError, PyValueError};
@@ -19,9 +19,6 @@ use crate::buffers;
 use crate::computation::HOZON_VERSION;
 use crate::errors;
 use crate::mapped::RestoredBuffer;
-
-/// With how many earlier entries of its name a recipe is compared, the newest first.
-const MOST_COMPARED: usize = 256;
 
 /// One store, opened.
 #[pyclass(frozen, module = "hozon._hozon")]
@@ -175,15 +172,17 @@ impl Store {
     }
 
     /// Removes the entry of a key; tells whether there was one.
-    fn forget(&self, py: Python<'_>, key: &[u8]) -> PyResult<bool> {
+    #[pyo3(signature = (key, why="forgotten"))]
+    fn forget(&self, py: Python<'_>, key: &[u8], why: &str) -> PyResult<bool> {
         let key = key_of(key)?;
-        py.detach(|| self.store().forget(&key)).map_err(|error| store_error(py, &error))
+        py.detach(|| self.store().forget_because(&key, why)).map_err(|error| store_error(py, &error))
     }
 
     /// Removes the entries of a name; gives their number.
     fn forget_name(&self, py: Python<'_>, name: String) -> PyResult<u64> {
-        let cleared =
-            py.detach(|| self.store().clear(&Filter::Name(name))).map_err(|error| store_error(py, &error))?;
+        let cleared = py
+            .detach(|| self.store().clear_because(&Filter::Name(name), "cleared by code"))
+            .map_err(|error| store_error(py, &error))?;
         Ok(cleared.entries)
     }
 
@@ -207,7 +206,17 @@ impl Store {
     fn explain(&self, py: Python<'_>, key: &[u8], recipe: &[u8], name: &str) -> PyResult<Vec<String>> {
         let key = key_of(key)?;
         let now = decode(recipe).map_err(|error| PyValueError::new_err(error.to_string()))?;
-        py.detach(|| self.explanation(&key, &now, name)).map_err(|error| store_error(py, &error))
+        let told = py.detach(|| explain_call(self.store(), &key, &now, name));
+        let told = told.map_err(|error| store_error(py, &error))?;
+        Ok(told.text(self.system.now_ms()).lines().map(str::to_owned).collect())
+    }
+
+    /// Notes that a computation ran, and why its result was not stored: empty if it was.
+    fn record_run(&self, key: &[u8], name: String, seconds: f64, unstored: String) -> PyResult<()> {
+        let unstored = Some(unstored).filter(|why| !why.is_empty());
+        let run = Run { key: key_of(key)?, name, seconds, when_ms: 0, session: 0, unstored };
+        self.store().record_run(run);
+        Ok(())
     }
 }
 
@@ -224,30 +233,6 @@ impl Store {
     fn hit<'py>(&self, py: Python<'py>, entry: Box<Entry>) -> PyResult<Bound<'py, PyAny>> {
         let hit = Hit { entry, store: self.store().clone() };
         Ok(hit.into_pyobject(py)?.into_any())
-    }
-
-    fn explanation(
-        &self,
-        key: &Key,
-        now: &hozon_key::Node,
-        name: &str,
-    ) -> Result<Vec<String>, hozon_store::StoreError> {
-        let summaries = self.store().summaries()?;
-        let earlier: Vec<(hozon_key::Node, Key)> = summaries
-            .iter()
-            .filter(|summary| summary.facts.name == name && summary.key != *key)
-            .take(MOST_COMPARED)
-            .filter_map(|summary| {
-                let entry = self.store().entry_for_explaining(&summary.key)?;
-                Some((decode(&entry.recipe).ok()?, summary.key))
-            })
-            .collect();
-        let removed = self.store().removed()?.into_iter().find(|removed| removed.key == *key);
-        if let Some(removed) = removed {
-            return Ok(vec![format!("its stored result was removed: {}", removed.why)]);
-        }
-        let tagged: Vec<(&hozon_key::Node, Key)> = earlier.iter().map(|(node, key)| (node, *key)).collect();
-        Ok(explain(now, &tagged).to_string().lines().map(str::to_owned).collect())
     }
 }
 

@@ -1,5 +1,7 @@
 //! One file for each verb, and what they share.
 
+mod accepted;
+mod cascade;
 mod clear;
 mod list;
 mod show;
