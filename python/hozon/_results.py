@@ -76,6 +76,24 @@ def note_miss(store: Store, keyed: Keyed, turn: Turn, name: str) -> None:
         )
 
 
+def accepted(store: Store, keyed: Keyed, name: str, turn: Turn) -> Hit | None:
+    """At a miss: an earlier result that a person has said this code gives, by `hozon accept`.
+
+    The turn is closed where there is one; else the caller goes on to compute.
+    """
+    if not store.has_acceptance(name):
+        return None
+    try:
+        key = store.accepted_entry(keyed.recipe(), name)
+        hit = None if key is None else store.get(key)
+    except StoreError as error:
+        warn_once("accept", name, f"what was accepted for {name} cannot be used: {error}")
+        return None
+    if hit is not None:
+        turn.close()
+    return hit
+
+
 def restored(
     store: Store, keyed: Keyed, hit: Hit, name: str, namespace: dict[str, Any]
 ) -> dict[str, tuple[str, Any]] | None:

@@ -11,6 +11,7 @@ mod reaching;
 mod report;
 mod run;
 mod select;
+mod sources;
 mod table;
 mod verbs;
 mod words;

@@ -81,7 +81,7 @@ fn ambiguous(prefix: &str, found: &[&Summary]) -> Failure {
     }
 }
 
-fn not_there(store: &Store, summaries: &[Summary], word: &str) -> Failure {
+pub(crate) fn not_there(store: &Store, summaries: &[Summary], word: &str) -> Failure {
     let failure = Failure::missing(format!(
         "no entry has the name or the key {:?} in {}",
         visible(word),

@@ -9,6 +9,8 @@ use hozon_format::Key;
 use hozon_key::{Explanation, Node, age, decode, explain, visible};
 use hozon_store::{Removed, Run, Store, StoreError, Summary};
 
+use crate::accepting::{Acceptable, acceptable};
+
 /// With how many earlier entries of its name a recipe is compared, the newest first.
 const MOST_COMPARED: usize = 256;
 
@@ -21,6 +23,8 @@ pub struct Told {
     pub explanation: Explanation<Key>,
     /// With how many entries it was compared.
     pub compared: usize,
+    /// Why what was accepted for its name does not cover it.
+    pub not_accepted: Option<String>,
 }
 
 /// What an explanation comes down to.
@@ -91,7 +95,11 @@ pub fn explain_call(store: &Store, key: &Key, now: &Node, name: &str) -> Result<
     let memory = Memory::of(store);
     let earlier = summaries.iter().filter(|other| other.facts.name == name && other.key != *key);
     let cause = removal(&memory.removed, key).or_else(|| unstored(&memory.runs, key, u64::MAX));
-    Ok(told(store, &memory, now, earlier, cause))
+    let not_accepted = match acceptable(store, now, name)? {
+        Acceptable::Refused(why) => Some(why),
+        _ => None,
+    };
+    Ok(Told { not_accepted, ..told(store, &memory, now, earlier, cause) })
 }
 
 /// Explains why a stored entry ran: what differs from the nearest of the `earlier` ones, newest first.
@@ -123,7 +131,7 @@ fn told<'a>(
     let tagged: Vec<(&Node, Key)> = recipes.iter().map(|(node, key)| (&**node, *key)).collect();
     let explanation = explain(now, &tagged).with_signs(|digest| store.sign_of(digest));
     let compared = if explanation.nearest.is_some() { Cause::Changed } else { Cause::FirstRun };
-    Told { cause: cause.unwrap_or(compared), explanation, compared: recipes.len() }
+    Told { cause: cause.unwrap_or(compared), explanation, compared: recipes.len(), not_accepted: None }
 }
 
 fn removal(removed: &[Removed], key: &Key) -> Option<Cause> {
@@ -160,6 +168,9 @@ impl Told {
     /// The lines, and below them the differences of code.
     pub fn text(&self, now_ms: u64) -> String {
         let mut lines = self.lines(now_ms);
+        lines.extend(
+            self.not_accepted.iter().map(|why| format!("what was accepted does not cover it: {why}")),
+        );
         if self.cause == Cause::Changed {
             for change in &self.explanation.changes {
                 let code = change.code_lines();

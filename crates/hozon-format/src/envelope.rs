@@ -54,6 +54,7 @@ pub(crate) enum RecordKind {
     Entry,
     Root,
     BlobCheck,
+    Acceptance,
 }
 
 /// The version of every record that this program writes.
@@ -104,6 +105,7 @@ impl RecordKind {
             Self::Entry => b"hozonENT",
             Self::Root => b"hozonROT",
             Self::BlobCheck => b"hozonCHK",
+            Self::Acceptance => b"hozonACC",
         }
     }
 }

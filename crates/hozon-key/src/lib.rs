@@ -4,6 +4,7 @@
 //! digest is the entry's key. Encoded beside the entry, it later explains why something ran again.
 #![forbid(unsafe_code)]
 
+mod accepting;
 mod encoding;
 mod explain;
 mod node;
@@ -11,6 +12,9 @@ mod observed;
 pub mod pins;
 mod visible;
 
+pub use accepting::{
+    AcceptedCode, AcceptedDifference, accepted_difference, definition_digest, value_reference_digest,
+};
 pub use encoding::{MAX_DEPTH, MAX_NODES, RecipeError, decode, encode};
 pub use explain::{Change, ChangeKind, Explanation, age, explain};
 pub use node::{Node, NodeKind, Shown, key, key_from_parts, node_digest};

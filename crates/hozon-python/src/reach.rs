@@ -6,8 +6,8 @@
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
-use hozon_format::{Digest, Hasher};
-use hozon_key::{Node, NodeKind, node_digest};
+use hozon_format::Digest;
+use hozon_key::{Node, NodeKind, node_digest, value_reference_digest};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyFloat, PyInt, PyModule, PyString, PyType};
 
@@ -139,9 +139,7 @@ impl Edge {
         match &self.target {
             Target::Definition(index) => Node::reference(*index as u64, self.label.as_str()),
             Target::Value(index) => {
-                let digest = Hasher::in_domain("hozon 2026 recipe 1: reference to a value")
-                    .update(&(*index as u64).to_le_bytes())
-                    .finish();
+                let digest = value_reference_digest(*index as u64);
                 Node::leaf(NodeKind::Reference, self.label.as_str(), digest)
             }
             Target::Named(digest) => Node::leaf(NodeKind::Reference, self.label.as_str(), *digest),

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use hozon_engine::{Begin, Caller, Event, EventKind, EventLog, Flights, Poll, Turn, explain_call};
+use hozon_engine::{
+    Begin, Caller, Event, EventKind, EventLog, Flights, Poll, Turn, accepted_entry, explain_call,
+};
 use hozon_format::{Codec, ComputationKind, Digest, Entry, Facts, Key, Output, Part, SealKey};
 use hozon_key::decode;
 use hozon_store::{Filter, Miss, NewBuffer, NewEntry, NewOutput, Notice, Run, load_or_create_seal_key};
@@ -209,6 +211,28 @@ impl Store {
         let told = py.detach(|| explain_call(self.store(), &key, &now, name));
         let told = told.map_err(|error| store_error(py, &error))?;
         Ok(told.text(self.system.now_ms()).lines().map(str::to_owned).collect())
+    }
+
+    /// The key of a result that accepted edits of code make that of this recipe; None where there is
+    /// none. It is stored then.
+    fn accepted_entry<'py>(
+        &self,
+        py: Python<'py>,
+        recipe: &[u8],
+        name: &str,
+    ) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        if self.store().acceptance(name).is_none() {
+            return Ok(None);
+        }
+        let now = decode(recipe).map_err(|error| PyValueError::new_err(error.to_string()))?;
+        let found = py.detach(|| accepted_entry(self.store(), &now, name));
+        let found = found.map_err(|error| store_error(py, &error))?;
+        Ok(found.map(|key| PyBytes::new(py, key.as_bytes())))
+    }
+
+    /// Whether edits are accepted for a name: only then is `accepted_entry` worth a recipe.
+    fn has_acceptance(&self, name: &str) -> bool {
+        self.store().acceptance(name).is_some()
     }
 
     /// Notes that a computation ran, and why its result was not stored: empty if it was.

@@ -3,6 +3,7 @@
 //! Plain files are the truth; nothing is ever changed in place. The layout is in `docs/format.md`.
 #![forbid(unsafe_code)]
 
+mod accepted;
 mod blobs;
 mod clear;
 mod error;

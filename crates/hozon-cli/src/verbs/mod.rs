@@ -1,5 +1,6 @@
 //! One file for each verb, and what they share.
 
+mod accept;
 mod accepted;
 mod cascade;
 mod clear;
@@ -9,6 +10,7 @@ mod stats;
 mod verify;
 mod why;
 
+pub(crate) use accept::{Asked, accept};
 pub(crate) use clear::{Asker, clear};
 pub(crate) use list::list;
 pub(crate) use show::show;
