@@ -13,7 +13,7 @@ from collections import namedtuple
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
-from hozon import _config, _results, _sources
+from hozon import _config, _results, _runtime, _sources
 from hozon._errors import StoreError
 from hozon._hozon import Computation, Hit
 from hozon._pickling import loads
@@ -89,6 +89,8 @@ class CachedFunction:
             return self.function(*args, **kwargs)
         found, value = self.from_front(keyed)
         if found:
+            if _runtime.auditor is not None:
+                _runtime.auditor(value, functools.partial(self.function, *args, **kwargs), self.name, keyed)
             return value
         store = self.store()
         if store is None:
@@ -97,7 +99,10 @@ class CachedFunction:
         if isinstance(begun, Hit):
             outputs = self.restore(store, keyed, begun)
             if outputs is not None:
-                return self.answer(outputs)
+                value = self.answer(outputs)
+                if _runtime.auditor is not None:
+                    _runtime.auditor(value, functools.partial(self.function, *args, **kwargs), self.name, keyed)
+                return value
             begun = store.begin(keyed.key, WAIT_SECONDS)
             if isinstance(begun, Hit):
                 return self.function(*args, **kwargs)

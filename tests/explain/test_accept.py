@@ -90,13 +90,14 @@ def test_show_and_why_tell_of_it(accepting: Any) -> None:
     edit(accepting, "return x * RATE", "return RATE * x")
     hozon(accepting, "accept", "total")
     accepting.run("main.py", "1")
-    facts = json.loads(hozon(accepting, "show", "total", "--json"))["accepted"]
+    shown = json.loads(accepting.run("-m", "hozon._command", "show", "total", "--json").stdout)
+    facts = shown["accepted"]
     assert facts["definitions"] == "helper clean() (utils.py:4)"
     assert facts["by"]
     entries = json.loads(hozon(accepting, "ls", "--json"))["entries"]
     assert facts["from"] in [entry["key"] for entry in entries]
     for verb in ("show", "why"):
-        said = hozon(accepting, verb, json.loads(hozon(accepting, "show", "total", "--json"))["key"])
+        said = hozon(accepting, verb, "total")
         assert "it did not run again: " in said
         assert "in spite of helper clean() (utils.py:4)" in said
 

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod accepting;
+mod causes;
 mod encoding;
 mod explain;
 mod node;
@@ -15,6 +16,7 @@ mod visible;
 pub use accepting::{
     AcceptedCode, AcceptedDifference, accepted_difference, definition_digest, value_reference_digest,
 };
+pub use causes::likely_causes;
 pub use encoding::{MAX_DEPTH, MAX_NODES, RecipeError, decode, encode};
 pub use explain::{Change, ChangeKind, Explanation, age, explain};
 pub use node::{Node, NodeKind, Shown, key, key_from_parts, node_digest};

@@ -372,6 +372,11 @@ impl Keyed {
         Ok(PyBytes::new(py, &encode(&self.tree(py, explain_values)?)))
     }
 
+    /// What in the code may give another result each time: for audits.
+    fn likely_causes(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        Ok(hozon_key::likely_causes(&self.tree(py, false)?))
+    }
+
     /// What the code uses to run code that cannot be followed: `exec`, computed imports.
     fn unseen(&self) -> Vec<String> {
         self.reached.unseen.iter().cloned().collect()
