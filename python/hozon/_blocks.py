@@ -5,6 +5,7 @@ On a hit the body does not run, and the names that it binds are bound from the s
 
 from __future__ import annotations
 
+import functools
 import sys
 from importlib import import_module
 from types import FunctionType, ModuleType
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from types import CodeType, FrameType, TracebackType
 
+    from hozon._changes import Before
     from hozon._hozon import Keyed, Store, Turn
 
 # The output that holds the names which a block bound: together, so that what they share stays shared.
@@ -106,7 +108,7 @@ class CachedBlock:
     def _look_up(self, store: Store, frame: FrameType) -> None:
         begun = _results.begin(store, self._keyed, self._options)
         if isinstance(begun, Hit):
-            outputs = _results.restored(store, self._keyed, begun, self._options, self.name, frame.f_globals)
+            outputs = self._restored(store, frame, begun)
             if outputs is not None:
                 self._plan_skip(store, frame, begun, outputs)
                 return
@@ -114,8 +116,30 @@ class CachedBlock:
             if isinstance(begun, Hit):
                 return
         self._turn = begun
+        bound = _results.accepted(store, self._keyed, self._options, self.name)
+        outputs = None if bound is None else self._restored(store, frame, bound)
+        if bound is not None and outputs is not None:
+            begun.close()
+            self._plan_skip(store, frame, bound, outputs)
+            return
         _results.note_miss(store, self._keyed, begun, self.name)
-        self._run = Run(self._keyed, self._options, self.name)
+        self._run = Run(self._keyed, self._options, self.name, self._objects(frame))
+
+    def _restored(self, store: Store, frame: FrameType, hit: Hit) -> dict[str, tuple[str, Any]] | None:
+        objects = self._objects(frame)
+        return _results.restored(store, self._keyed, hit, self._options, self.name, frame.f_globals, objects)
+
+    def _objects(self, frame: FrameType) -> Callable[..., Before]:
+        """Numbers the objects that the body may change, when it is called. The names that it binds are
+        its results."""
+        from hozon._changes import Before
+
+        assert self._site is not None
+        local, of_module, outer = self._site.binds
+        bound = {*local, *of_module, *outer, *self._site.deletes}
+        if self._leave_at.unbound is not None:
+            bound.add(self._leave_at.unbound)
+        return functools.partial(Before.of, self._keyed, None, own=frame.f_globals, left_out=bound)
 
     def _plan_skip(
         self, store: Store, frame: FrameType, hit: Hit, outputs: dict[str, tuple[str, Any]]
@@ -225,6 +249,7 @@ class CachedBlock:
         assert self._store is not None
         values = self._bound_values(frame)
         if not _results.is_worth(self._options.when, values, run.seconds, self.name):
+            _results.note_run(self._store, self._keyed, self.name, run.seconds, "its `when` said no")
             return
         gone = [name for name in self._site.deletes if name in self._before and name not in values]
         if self._site.scope == "function" and not CAN_DELETE and not set(gone) <= set(self._site.binds[1]):
@@ -269,7 +294,8 @@ class CachedBlock:
             return "hit"
         if not self.key or self._store is None:
             return "caching is off"
-        return "\n".join(self._store.explain(self._keyed.key, self._keyed.recipe(), self.name))
+        recipe = self._keyed.recipe(self._options.explain_values)
+        return "\n".join(self._store.explain(self._keyed.key, recipe, self.name))
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A block that another block's body binds is kept as what it tells."""

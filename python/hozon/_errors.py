@@ -26,6 +26,10 @@ class SourceChanged(HozonError):
     """Code that runs was loaded from a text that its file does not hold any more."""
 
 
+class NoDigestError(TypeError):
+    """A library's value that has no digest, in hozon's own words."""
+
+
 class UndigestibleError(HozonError, TypeError):
     """An input of a computation has no digest, so that no key can be made.
 
@@ -49,6 +53,33 @@ class UndigestibleError(HozonError, TypeError):
             outs[1] = "pass it as an argument and leave it out with ignore=[...], if it cannot matter"
         ways = "; ".join(f"({number}) {out}" for number, out in enumerate(outs, 1))
         super().__init__(f"{kind} `{name}` of {computation} has no digest: {what} ({why}). Ways out: {ways}")
+
+
+# What Python says about types, functions, modules and files: names, and no values.
+_SAYS_NAMES_ALONE = (
+    r"cannot pickle '[\w.]+' object.{0,30}",
+    r"Can't pickle <(function|class|built-in function) [\w.<>' ]+>: "
+    r"(it's not|attribute lookup|import of module)[\w.<>' ]+",
+    r"Can't get (local object|attribute|local attribute) '[\w.<>]+'.*",
+    r"No module named '[\w.]+'.*",
+    r"`\w+` is defined in the block: .*",
+)
+
+
+def said(error: BaseException) -> str:
+    """What may be passed on of an exception of other code: its type, and its text where that tells no
+    values. A value may be a secret, and an exception may quote it."""
+    import re
+
+    name = type(error).__name__
+    if isinstance(error, (HozonError, OSError, MemoryError)):
+        return f"{name}: {error}"
+    try:
+        text = str(error)
+    except Exception:
+        return name
+    is_safe = any(re.fullmatch(pattern, text) for pattern in _SAYS_NAMES_ALONE)
+    return f"{name}: {text}" if is_safe else name
 
 
 class HozonWarning(UserWarning):

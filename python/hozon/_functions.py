@@ -13,7 +13,7 @@ from collections import namedtuple
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
-from hozon import _config, _results, _sources
+from hozon import _config, _results, _runtime, _sources
 from hozon._errors import StoreError
 from hozon._generators import Items, advanced, played, played_async, recorded, recorded_async
 from hozon._hozon import Computation, Hit, inherit_trace
@@ -24,6 +24,7 @@ from hozon._runtime import WAIT_SECONDS, store_of
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator
 
+    from hozon._changes import Before
     from hozon._hozon import Keyed, Store, Trace, Turn
 
 CacheInfo = namedtuple("CacheInfo", ["hits", "misses", "maxsize", "currsize", "time_saved"])
@@ -72,6 +73,21 @@ class CachedFunction:
         for name, value in definitions.items():
             self.namespace.setdefault(name, value)
 
+    def before(self, keyed: Keyed) -> Callable[..., Before]:
+        """Numbers the objects that a call may change, when it is called."""
+        from hozon._changes import Before
+
+        return functools.partial(Before.of, keyed, self.function)
+
+    def run(self, keyed: Keyed, *, is_task: bool = False) -> Run:
+        return Run(keyed, self.options, self.name, self.before(keyed), is_task=is_task)
+
+    def audited(self, keyed: Keyed, value: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """A hit's value; under `hozon audit`, it is computed again and compared."""
+        if _runtime.auditor is not None:
+            _runtime.auditor(value, functools.partial(self.function, *args, **kwargs), self.name, keyed)
+        return value
+
     def store(self) -> Store | None:
         return store_of(self.options.folder)
 
@@ -87,7 +103,7 @@ class CachedFunction:
             return self.function(*args, **kwargs)
         found, value = self.from_front(keyed)
         if found:
-            return value
+            return self.audited(keyed, value, args, kwargs)
         store = self.store()
         if store is None:
             return self.function(*args, **kwargs)
@@ -95,13 +111,17 @@ class CachedFunction:
         if isinstance(begun, Hit):
             outputs = self.restore(store, keyed, begun)
             if outputs is not None:
-                return self.answer(outputs)
+                return self.audited(keyed, self.answer(outputs), args, kwargs)
             begun = store.begin(keyed.key, WAIT_SECONDS, self.options.project)
             if isinstance(begun, Hit):
                 return self.function(*args, **kwargs)
         try:
+            bound = _results.accepted(store, keyed, self.options, self.name)
+            outputs = None if bound is None else self.restore(store, keyed, bound)
+            if outputs is not None:
+                return self.answer(outputs)
             _results.note_miss(store, keyed, begun, self.name)
-            run = Run(keyed, self.options, self.name)
+            run = self.run(keyed)
             try:
                 with run:
                     value = self.function(*args, **kwargs)
@@ -133,8 +153,12 @@ class CachedFunction:
             if isinstance(begun, Hit):
                 return await self.function(*args, **kwargs)
         try:
+            bound = _results.accepted(store, keyed, self.options, self.name)
+            outputs = None if bound is None else self.restore(store, keyed, bound)
+            if outputs is not None:
+                return self.answer(outputs)
             _results.note_miss(store, keyed, begun, self.name)
-            run = Run(keyed, self.options, self.name, is_task=True)
+            run = self.run(keyed, is_task=True)
             try:
                 with run:
                     value = await self.function(*args, **kwargs)
@@ -161,7 +185,7 @@ class CachedFunction:
             return (yield from played(items, returned, lambda: self.function(*args, **kwargs)))
         try:
             _results.note_miss(store, keyed, begun, self.name)
-            seen, run = Items(self.name), Run(keyed, self.options, self.name)
+            seen, run = Items(self.name), self.run(keyed)
             returned = yield from recorded(self.function(*args, **kwargs), seen, run)
             if seen.hold():
                 self.keep(store, run, (seen.items, returned))
@@ -190,7 +214,7 @@ class CachedFunction:
         """Runs an asynchronous generator and stores what it gave, if it ran to its end by itself."""
         try:
             _results.note_miss(store, keyed, turn, self.name)
-            seen, run = Items(self.name), Run(keyed, self.options, self.name, is_task=True)
+            seen, run = Items(self.name), self.run(keyed, is_task=True)
             watched = recorded_async(generator, seen, run)
             sent = thrown = None
             try:
@@ -250,7 +274,9 @@ class CachedFunction:
         self.front[key] = (value if is_atom else payload, is_atom, seconds, created, trace)
 
     def restore(self, store: Store, keyed: Keyed, hit: Hit) -> dict[str, tuple[str, Any]] | None:
-        outputs = _results.restored(store, keyed, hit, self.options, self.name, self.namespace)
+        outputs = _results.restored(
+            store, keyed, hit, self.options, self.name, self.namespace, self.before(keyed)
+        )
         if outputs is None:
             return None
         store.record_hit(hit.key, self.name, hit.seconds)
@@ -268,10 +294,15 @@ class CachedFunction:
     def keep(self, store: Store, run: Run, value: Any) -> None:
         if _results.is_worth(self.options.when, value, run.seconds, self.name):
             self.keep_output(store, run, "pickle", value)
+        else:
+            _results.note_run(store, run.keyed, self.name, run.seconds, "its `when` said no")
 
     def keep_exception(self, store: Store, run: Run, error: Exception) -> None:
         if self.options.cache_exceptions:
             self.keep_output(store, run, "exception", error)
+        else:
+            why = f"it raised {type(error).__name__}"
+            _results.note_run(store, run.keyed, self.name, run.seconds, why)
 
     def keep_output(self, store: Store, run: Run, codec: str, value: Any) -> None:
         kept = _results.keep(
@@ -315,7 +346,7 @@ class CachedFunction:
         if hit is not None:
             too_old = _results.is_too_old(hit, self.options.ttl)
             return f"older than its ttl of {self.options.ttl:g} seconds" if too_old else "hit"
-        return "\n".join(store.explain(keyed.key, keyed.recipe(), self.name))
+        return "\n".join(store.explain(keyed.key, keyed.recipe(self.options.explain_values), self.name))
 
     def forget(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
         keyed = self.fitting(args, kwargs)

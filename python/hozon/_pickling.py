@@ -64,7 +64,12 @@ def packed(name: str, codec: str, value: object, namespace: Namespace | None = N
     if codec == "deleted":
         return name, codec, b"", []
     payload, buffers = dumps(value, namespace=namespace)
-    return name, codec, payload, [(buffer, _is_read_only(buffer)) for buffer in buffers]
+    return name, codec, payload, with_access(buffers)
+
+
+def with_access(buffers: list[pickle.PickleBuffer]) -> list[tuple[Any, bool]]:
+    """Buffers with whether they are read-only."""
+    return [(buffer, _is_read_only(buffer)) for buffer in buffers]
 
 
 def _is_read_only(buffer: pickle.PickleBuffer) -> bool:

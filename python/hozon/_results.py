@@ -5,27 +5,39 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hozon._errors import StoreError
+from hozon._errors import StoreError, said
 from hozon._hozon import Hit
 from hozon._pickling import loads, packed
-from hozon._running import apply
+from hozon._running import CHANGES, NotStored, apply
 from hozon._runtime import WAIT_SECONDS, warn_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from hozon._changes import Before, Loaded
     from hozon._config import Options
     from hozon._hozon import Keyed, Store, Trace, Turn
     from hozon._pickling import Output
     from hozon._running import Run
 
 
-def unpacked(hit: Hit, namespace: dict[str, Any]) -> dict[str, tuple[str, Any]]:
-    """The outputs of a hit by name, each with its codec."""
-    return {
-        name: (codec, None if codec == "deleted" else loads(payload, buffers, namespace=namespace))
-        for name, codec, payload, buffers in hit.outputs()
-    }
+def unpacked(
+    hit: Hit, namespace: dict[str, Any], before: Callable[..., Before] | None = None
+) -> tuple[dict[str, tuple[str, Any]], Loaded | None]:
+    """The outputs of a hit by name, each with its codec; and the changes of inputs, to be applied."""
+    given = hit.outputs()
+    loaded = None
+    if before is not None and any(name == CHANGES for name, *_ in given):
+        # The first is the result, in one pickle with the changes.
+        (first, codec, payload, buffers), *given = given
+        loaded = before(snapshots=False).loads(payload, buffers, namespace=namespace)
+        outputs: dict[str, tuple[str, Any]] = {first: (codec, loaded.result)}
+    else:
+        outputs = {}
+    for name, codec, payload, buffers in given:
+        value = loads(payload, buffers, namespace=namespace) if payload else None
+        outputs[name] = codec, value
+    return outputs, loaded
 
 
 def begin(store: Store, keyed: Keyed, options: Options) -> Hit | Turn:
@@ -33,7 +45,7 @@ def begin(store: Store, keyed: Keyed, options: Options) -> Hit | Turn:
     begun = store.begin(keyed.key, WAIT_SECONDS, options.project)
     if not isinstance(begun, Hit) or not is_too_old(begun, options.ttl):
         return begun
-    forget(store, keyed.key)
+    forget(store, keyed.key, "expired")
     return store.begin(keyed.key, WAIT_SECONDS, options.project)
 
 
@@ -41,10 +53,10 @@ def is_too_old(hit: Hit, ttl: float | None) -> bool:
     return ttl is not None and time.time() - hit.created >= ttl
 
 
-def forget(store: Store, key: bytes) -> None:
+def forget(store: Store, key: bytes, why: str) -> None:
     """Removes an entry that must not be used. A read-only store keeps it: then it is computed anew."""
     try:
-        store.forget(key)
+        store.forget(key, why)
     except StoreError as error:
         warn_once("forget", "", str(error))
 
@@ -64,20 +76,44 @@ def note_miss(store: Store, keyed: Keyed, turn: Turn, name: str) -> None:
         )
 
 
-def restored(
-    store: Store, keyed: Keyed, hit: Hit, options: Options, name: str, namespace: dict[str, Any]
-) -> dict[str, tuple[str, Any]] | None:
-    """The outputs of a hit, whose effects are done again; or None where they cannot be had: warned of,
-    forgotten, a miss."""
+def accepted(store: Store, keyed: Keyed, options: Options, name: str) -> Hit | None:
+    """At a miss: an earlier result that a person has said this code gives, by `hozon accept`."""
+    if not store.has_acceptance(name):
+        return None
     try:
-        outputs = unpacked(hit, namespace)
+        bound = store.accepted_entry(keyed.recipe(options.explain_values), name)
+        return None if bound is None else store.get(keyed.key, options.project)
+    except StoreError as error:
+        warn_once("accept", name, f"what was accepted for {name} cannot be used: {error}")
+        return None
+
+
+def restored(
+    store: Store,
+    keyed: Keyed,
+    hit: Hit,
+    options: Options,
+    name: str,
+    namespace: dict[str, Any],
+    before: Callable[..., Before],
+) -> dict[str, tuple[str, Any]] | None:
+    """The outputs of a hit, whose effects are had again; or None where they cannot be had: warned of,
+    forgotten, a miss. `before` numbers the objects that this call may change."""
+    from hozon._mutable import Mismatch
+
+    try:
+        outputs, loaded = unpacked(hit, namespace, before)
+    except Mismatch:
+        return None
     except Exception as error:
-        why = f"{type(error).__name__}: {error}"
+        why = said(error)
         warn_once(
             "restore", name, f"the stored result of {name} cannot be restored ({why}); it is computed anew"
         )
-        forget(store, keyed.key)
+        forget(store, keyed.key, "unusable")
         return None
+    if loaded is not None:
+        loaded.apply()
     apply(outputs, hit.trace, options)
     return outputs
 
@@ -100,31 +136,48 @@ def keep(
     results: Callable[[], list[tuple[str, str, Any]]],
 ) -> Kept | None:
     """Stores what a run gave: name, codec and value of each result. What cannot be stored is warned of
-    once, and the result is the caller's all the same."""
-    keyed, name = run.keyed, run.name
-    if store.is_read_only():
-        return None
-    changed = keyed.changed_inputs()
-    if changed:
-        names = ", ".join(f"`{changed_name}`" for changed_name in changed)
-        message = f"{name} changes {names} in place, so its result is not stored: a hit would not do that"
-        warn_once("changed input", name, message)
-        return None
+    once, and remembered for `hozon why`; the result is the caller's all the same."""
+    from hozon._mutable import Unsupported
+
+    name = run.name
+    why_not = "the store can only be read" if store.is_read_only() else None
+    if why_not is None:
+        try:
+            return _stored(store, run, kind, place, namespace, results())
+        except NotStored as refusal:
+            why_not = str(refusal)
+        except Unsupported as error:
+            why_not = f"it changes what it was given in place, which a hit would not do: {error}"
+        except (StoreError, OSError) as error:
+            why_not = f"it could not be stored: {error}"
+        except Exception as error:
+            why_not = f"it cannot be stored ({said(error)})"
+        warn_once("unstored", name, f"the result of {name} is not stored: {why_not}")
+    note_run(store, run.keyed, name, run.seconds, why_not)
+    return None
+
+
+def _stored(
+    store: Store,
+    run: Run,
+    kind: str,
+    place: str,
+    namespace: dict[str, Any],
+    results: list[tuple[str, str, Any]],
+) -> Kept:
     trace = run.trace()
-    if trace is None:
-        return None
-    try:
-        outputs = [packed(*result, namespace) for result in results()] + run.effects()
-    except Exception as error:
-        why = f"{type(error).__name__}: {error}"
-        warn_once("unstorable", name, f"the result of {name} cannot be stored ({why})")
-        return None
-    try:
-        key = store.put(keyed.key, keyed.recipe(), trace, name, kind, place, run.seconds, outputs, run.notes)
-    except (StoreError, OSError) as error:
-        warn_once("put", name, f"the result of {name} could not be stored: {error}")
-        return None
+    first, *others = results
+    outputs = [*run.packed(*first, namespace), *(packed(*other, namespace) for other in others)]
+    outputs += run.effects()
+    recipe = run.keyed.recipe(run.options.explain_values)
+    key = store.put(run.keyed.key, recipe, trace, run.name, kind, place, run.seconds, outputs, run.notes)
+    note_run(store, run.keyed, run.name, run.seconds)
     return Kept(key, outputs, trace)
+
+
+def note_run(store: Store, keyed: Keyed, name: str, seconds: float, unstored: str = "") -> None:
+    """Remembers for `hozon why` that a computation ran, and why its result was not stored."""
+    store.record_run(keyed.key, name, seconds, unstored)
 
 
 def is_worth(when: Any, result: Any, seconds: float, name: str) -> bool:
@@ -134,7 +187,7 @@ def is_worth(when: Any, result: Any, seconds: float, name: str) -> bool:
     try:
         return bool(when(result, seconds))
     except Exception as error:
-        why = f"{type(error).__name__}: {error}"
+        why = said(error)
         warn_once("when", name, f"`when` of {name} failed ({why}), so the result is not stored")
         return False
 
@@ -150,7 +203,7 @@ async def begin_in_task(store: Store, keyed: Keyed, options: Options) -> Hit | T
         while True:
             begun = store.poll(keyed.key, task, options.project)
             if begun is not None and isinstance(begun, Hit) and is_too_old(begun, options.ttl):
-                forget(store, keyed.key)
+                forget(store, keyed.key, "expired")
                 continue
             if begun is not None:
                 return begun

@@ -7,23 +7,25 @@ outputs. `apply` has the effects again on a hit.
 
 from __future__ import annotations
 
+import functools
 import os
 import time
 from typing import TYPE_CHECKING, Any
 
 from hozon._hozon import inherit_trace, resume_watching, suspend_watching, trace_of
-from hozon._pickling import packed
+from hozon._pickling import packed, with_access
 from hozon._runtime import warn_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from hozon._changes import Before
     from hozon._config import Options
     from hozon._hozon import Deeds, Keyed, Trace
     from hozon._pickling import Output
 
 # Names of the outputs that are no results.
-TEXT, STATES, VARIABLES = "shown", "random states", "environment variables"
+TEXT, STATES, VARIABLES, CHANGES = "shown", "random states", "environment variables", "changed inputs"
 
 # What a computation may do that nobody can verify: the word of `allow`, and how a warning says it.
 _UNVERIFIABLE = {
@@ -40,10 +42,22 @@ _UNVERIFIABLE = {
 }
 
 
+class NotStored(Exception):
+    """A hit could not stand for this run: a sentence that says why."""
+
+
 class Run:
     """Watches one computation. A fault of the watching itself means that the result is not stored."""
 
-    def __init__(self, keyed: Keyed, options: Options, name: str, *, is_task: bool = False) -> None:
+    def __init__(
+        self,
+        keyed: Keyed,
+        options: Options,
+        name: str,
+        before: Callable[..., Before],
+        *,
+        is_task: bool = False,
+    ) -> None:
         from hozon._randomness import RandomStates
 
         self.keyed = keyed
@@ -52,6 +66,8 @@ class Run:
         self.seconds = 0.0
         # What a person should know of the entry: pairs of words.
         self.notes: list[tuple[str, str]] = []
+        self._before = before()
+        self._root = before.args[1] if isinstance(before, functools.partial) else None
         self._fault: str | None = None
         self._variables: list[str] = []
         self._states = RandomStates()
@@ -96,8 +112,8 @@ class Run:
             except Exception as error:
                 self._fault = f"it could not be watched ({type(error).__name__}: {error})"
 
-    def trace(self) -> Trace | None:
-        """What the computation has looked at; None if its result must not be stored, which is warned of."""
+    def trace(self) -> Trace:
+        """What the computation has looked at. Raises `NotStored` if a hit could not stand for it."""
         watch = None if self._watching is None else self._watching.watch
         trace, deeds = trace_of(watch, self.options.project, self._states.inputs)
         why_not = self._fault
@@ -106,8 +122,7 @@ class Run:
         if deeds.changed:
             why_not = f"{', '.join(deeds.changed)} changed while it ran"
         if why_not is not None:
-            warn_once("run", self.name, f"the result of {self.name} is not stored: {why_not}")
-            return None
+            raise NotStored(why_not)
         self._variables = deeds.variables
         self._report(deeds)
         return trace
@@ -134,13 +149,30 @@ class Run:
         if word not in self.options.allow:
             warn_once(f"allow {word}", self.name, f'{self.name} {what}. allow=["{word}"] accepts that')
 
+    def packed(self, name: str, codec: str, value: Any, namespace: dict[str, Any]) -> list[Output]:
+        """The result as an output, with the changes of inputs, if there are any.
+
+        Raises what pickle raises, and `Unsupported` for a change that a hit could not repeat.
+        """
+        keyed = self.keyed
+        changes = self._before.changed(keyed.changed_inputs(), keyed.changed_code(self._root))
+        if changes is None:
+            return [packed(name, codec, value, namespace)]
+        payload, buffers = self._before.dumps(changes, value, namespace=namespace)
+        result = (name, codec, payload, with_access(buffers))
+        return [result, (CHANGES, "effect", b"", [])]
+
     def effects(self) -> list[Output]:
         """What the computation did beside its result, as outputs.
 
-        Raises what pickle raises, and RuntimeError for more text than is kept.
+        Raises what pickle raises, and `NotStored` for more text than is kept.
         """
         variables = {name: os.environ.get(name) for name in self._variables}
-        shown = None if self._recording is None else self._recording.events()
+        shown = None
+        if self._recording is not None:
+            if self._recording.too_much:
+                raise NotStored(self._recording.too_much)
+            shown = self._recording.events()
         found = ((STATES, self._states.after), (VARIABLES, variables or None), (TEXT, shown))
         return [packed(name, "effect", effect) for name, effect in found if effect is not None]
 

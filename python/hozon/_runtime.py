@@ -13,10 +13,17 @@ from hozon._errors import HozonWarning, StoreError
 from hozon._hozon import Store
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import FrameType
+    from typing import Any
+
+    from hozon._hozon import Keyed
 
 _stores: dict[str, Store | None] = {}
 _warned: set[tuple[str, str]] = set()
+
+# What is given each hit while a program is audited: its value, how to compute it again, name and key.
+auditor: Callable[[Any, Callable[[], Any], str, Keyed], None] | None = None
 
 # How long a caller waits for another one's result before it computes it itself, in seconds.
 WAIT_SECONDS = 900.0

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from typing import TYPE_CHECKING, Any
 
 from hozon import _config, _results
 from hozon._config import UNSET
-from hozon._errors import NotSavedError
+from hozon._errors import NotSavedError, said
 from hozon._functions import file_of
 from hozon._hozon import Computation, Hit
 from hozon._running import Run
@@ -45,10 +46,13 @@ def save(function: Callable[[], T], name: str, *, save_path: Any = UNSET, ttl: A
     store = store_of(options.folder)
     if keyed is None or store is None:
         return function()
+    from hozon._changes import Before
+
     namespace = getattr(function, "__globals__", {})
+    objects = functools.partial(Before.of, keyed, function)
     begun = _results.begin(store, keyed, options)
     if isinstance(begun, Hit):
-        outputs = _results.restored(store, keyed, begun, options, name, namespace)
+        outputs = _results.restored(store, keyed, begun, options, name, namespace, objects)
         if outputs is None:
             return function()
         store.record_hit(begun.key, name, begun.seconds)
@@ -57,7 +61,7 @@ def save(function: Callable[[], T], name: str, *, save_path: Any = UNSET, ttl: A
         return value
     try:
         _results.note_miss(store, keyed, begun, name)
-        with Run(keyed, options, name) as run:
+        with Run(keyed, options, name, objects) as run:
             value = function()
         kept = _results.keep(
             store,
@@ -97,9 +101,9 @@ def load(name: str, *, save_path: Any = UNSET) -> Any:
             f"the result saved as {name!r} in {options.folder} is gone or damaged; save it again"
         )
     try:
-        outputs = _results.unpacked(hit, caller.f_globals)
+        outputs, _ = _results.unpacked(hit, caller.f_globals)
     except Exception as error:
-        why = f"{type(error).__name__}: {error}"
+        why = said(error)
         raise NotSavedError(f"the result saved as {name!r} cannot be restored here ({why})") from error
     store.record_hit(key, name, hit.seconds)
     return outputs[""][1]

@@ -352,7 +352,7 @@ def test_an_argument_without_a_digest_names_itself_its_type_and_three_ways_out(t
 
 def test_the_message_tells_where_in_an_argument_the_part_is(tmp_path: Path) -> None:
     function, _count = counted(tmp_path / "store")
-    with pytest.raises(hozon.UndigestibleError, match=r"x\['a'\]\[1\]"):
+    with pytest.raises(hozon.UndigestibleError, match=r"x\[str of 1\]\[1\]"):
         function({"a": [1, threading.Lock()]})  # type: ignore[arg-type]
 
 

@@ -139,7 +139,9 @@ def _report(
     folder: Path,
     made: Program,
 ) -> None:
-    print(f"\nDIFFERENT: python tests/oracle/run.py --one {seed} --edits {edits} --with {','.join(sorted(features))}")
+    print(
+        f"\nDIFFERENT: python tests/oracle/run.py --one {seed} --edits {edits} --with {','.join(sorted(features))}"
+    )
     print("  last edits:", *history[-3:], sep="\n    ")
     print(f"  without the cache: {plain.text!r} {plain.files} {plain.failed}")
     print(f"  with the cache:    {cached.text!r} {cached.files} {cached.failed}")

@@ -1,5 +1,6 @@
 //! The words of the command line.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -42,11 +43,37 @@ pub(crate) enum Verb {
         #[arg(value_name = "KEY|NAME")]
         what: String,
     },
-    /// Explain why a computation ran: what differs from the nearest earlier entry of its name
+    /// Explain why computations ran: what differs from the nearest earlier entry. Without a word: all
+    /// that ran in the last session
     Why {
-        /// A name, or at least 4 hex digits of a key
-        #[arg(value_name = "NAME|KEY")]
-        what: String,
+        /// A name, a key's first hex digits, a function or class that computations reach, or a file
+        #[arg(value_name = "NAME|KEY|FUNCTION|FILE[:LINE]")]
+        what: Option<String>,
+    },
+    /// Say that the present edits cannot matter: earlier results are used with the present code
+    Accept {
+        /// The name of the computations
+        #[arg(required_unless_present = "list")]
+        name: Option<String>,
+        /// Accept only this function or class, by its qualified name
+        #[arg(long = "definition", value_name = "QUALIFIED")]
+        definitions: Vec<String>,
+        /// The file to look into, if several have the same name
+        #[arg(long, value_name = "PATH")]
+        file: Option<PathBuf>,
+        /// List what is accepted
+        #[arg(long, conflicts_with_all = ["revoke", "definitions", "file"])]
+        list: bool,
+        /// Take back what was accepted for the name, and remove the entries that it gave results to
+        #[arg(long, conflicts_with_all = ["definitions", "file"])]
+        revoke: bool,
+    },
+    /// Run a program, compute a sample of its hits again, and compare
+    #[command(disable_help_flag = true)]
+    Audit {
+        /// `--sample N`, `--tolerance REL`, then a FILE or `-m MODULE`, and its arguments
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTIONS PROGRAM")]
+        program: Vec<OsString>,
     },
     /// Sum up the store: entries, sizes, time saved
     Stats,

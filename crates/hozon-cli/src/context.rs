@@ -16,6 +16,8 @@ pub struct Context<'a> {
     /// Gives the user's seal key, or says in a sentence why there is none. Called once, if a store is
     /// opened.
     pub load_seal_key: Box<dyn FnOnce() -> Result<SealKey, String> + 'a>,
+    /// Who uses the command, for the records of what a person accepts.
+    pub user: String,
     /// Where answers to questions come from: standard input if it is a terminal, else nothing.
     pub answers: Option<&'a mut dyn BufRead>,
     /// Where results go.

@@ -7,9 +7,11 @@
 mod arguments;
 mod context;
 mod failure;
+mod reaching;
 mod report;
 mod run;
 mod select;
+mod sources;
 mod table;
 mod verbs;
 mod words;

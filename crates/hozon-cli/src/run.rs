@@ -78,7 +78,13 @@ fn dispatch(arguments: Arguments, context: &mut Context<'_>) -> Result<Report, F
     let report = match verb {
         Verb::Ls => verbs::list(&store, view),
         Verb::Show { what } => verbs::show(&store, view, &what),
-        Verb::Why { what } => verbs::why(&store, view, &what),
+        Verb::Why { what } => verbs::why(&store, view, what.as_deref()),
+        Verb::Accept { name, definitions, file, list, revoke } => {
+            let asked = verbs::Asked { name, definitions, file, list, revoke };
+            verbs::accept(&store, view, &asked, &context.user)
+        }
+        // The Python front runs programs, and takes this verb before it comes here.
+        Verb::Audit { .. } => Err(Failure::usage("`audit` comes first: hozon audit [OPTIONS] PROGRAM")),
         Verb::Stats => verbs::stats(&store, view),
         Verb::Clear { what, all, yes } => {
             let answers = context.answers.as_mut().filter(|_| !yes).map(|answers| &mut **answers as _);

@@ -44,7 +44,9 @@ pub(crate) fn select<'a>(
     summaries: &'a [Summary],
     word: &str,
 ) -> Result<Selected<'a>, Failure> {
-    let named: Vec<&Summary> = summaries.iter().filter(|summary| summary.facts.name == word).collect();
+    let mut named: Vec<&Summary> = summaries.iter().filter(|summary| summary.facts.name == word).collect();
+    // Stable: the listing has the newest first already.
+    named.sort_by_key(|summary| std::cmp::Reverse(last_ms(summary)));
     if !named.is_empty() {
         return Ok(Selected::Name(named));
     }
@@ -52,6 +54,13 @@ pub(crate) fn select<'a>(
         return Ok(Selected::Key(rooted));
     }
     by_key(summaries, word).unwrap_or_else(|| Err(not_there(store, summaries, word)))
+}
+
+/// When an entry was made, or got its result by an acceptance.
+fn last_ms(summary: &Summary) -> u64 {
+    let accepted = summary.facts.more.iter().find(|(label, _)| label == "accepted at");
+    let accepted = accepted.and_then(|(_, when)| when.parse().ok()).unwrap_or(0);
+    summary.facts.created_ms.max(accepted)
 }
 
 /// `None` if `word` cannot be the start of a key or is the start of none.
@@ -81,7 +90,7 @@ fn ambiguous(prefix: &str, found: &[&Summary]) -> Failure {
     }
 }
 
-fn not_there(store: &Store, summaries: &[Summary], word: &str) -> Failure {
+pub(crate) fn not_there(store: &Store, summaries: &[Summary], word: &str) -> Failure {
     let failure = Failure::missing(format!(
         "no entry has the name or the key {:?} in {}",
         visible(word),

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+pub(crate) use hozon_key::age;
 use hozon_key::visible;
 use unicode_width::UnicodeWidthStr;
 
@@ -48,25 +49,6 @@ fn two_units(seconds: u64) -> String {
     };
     let whole = format!("{} {}", large.0, large.1);
     if small.0 == 0 { whole } else { format!("{whole} {} {}", small.0, small.1) }
-}
-
-/// `just now`, `5 seconds ago`, `2 days ago`.
-pub(crate) fn age(then_ms: u64, now_ms: u64) -> String {
-    const CLOCKS_DIFFER_BY: u64 = 60_000;
-    if then_ms > now_ms.saturating_add(CLOCKS_DIFFER_BY) {
-        return "in the future".to_owned();
-    }
-    let seconds = now_ms.saturating_sub(then_ms) / 1000;
-    let (count, unit) = match seconds {
-        0 => return "just now".to_owned(),
-        1..60 => (seconds, "second"),
-        60..3_600 => (seconds / 60, "minute"),
-        3_600..86_400 => (seconds / 3_600, "hour"),
-        86_400..5_184_000 => (seconds / 86_400, "day"),
-        5_184_000..63_072_000 => (seconds / 2_592_000, "month"),
-        _ => (seconds / 31_536_000, "year"),
-    };
-    format!("{} ago", count_of(count, unit, &format!("{unit}s")))
 }
 
 /// `2026-11-22 18:48:39 UTC`.

@@ -1,13 +1,17 @@
 //! The course of one computation: look up, win or wait, look again, compute, put; and its event log.
 #![forbid(unsafe_code)]
 
+mod accepting;
 mod events;
+mod explaining;
 mod flight;
 mod observe;
 mod table;
 mod traced;
 
+pub use accepting::{Acceptable, acceptable, accepted_entry, revoke};
 pub use events::{Event, EventKind, EventLog, Totals};
+pub use explaining::{Cause, Memory, Told, explain_call, explain_entry, removal_words};
 pub use flight::{Begin, Flights, Poll, Turn};
 pub use observe::{FileObserver, KnownFiles, Observer, of_absence, of_content, path_of, stamp_of};
 pub use table::{Caller, Claim, Table};

@@ -95,10 +95,10 @@ pub fn put_traced(
 /// # Errors
 ///
 /// `Io` if a file cannot be removed.
-pub fn forget_traced(store: &Store, key: &Key) -> Result<bool, StoreError> {
-    let mut any = store.forget(key)?;
+pub fn forget_traced(store: &Store, key: &Key, why: &str) -> Result<bool, StoreError> {
+    let mut any = store.forget_because(key, why)?;
     for set in sets_of(store, key) {
-        any |= store.forget(&traced_key(key, &set.seen))?;
+        any |= store.forget_because(&traced_key(key, &set.seen), why)?;
     }
     store.forget_trace_sets(key)?;
     Ok(any)
@@ -136,6 +136,19 @@ fn remember_stamps(
     set.seen = now.to_vec();
     sets.insert(0, set);
     let _ = store.put_trace_sets(key, name, encode_trace_sets(sets), Durability::Batched);
+}
+
+/// Lists the traces of an entry under the key of a recipe that is known before a run: look-ups of that
+/// recipe find the entry then.
+///
+/// # Errors
+///
+/// `Io` if the file cannot be written.
+pub(crate) fn list_traces(store: &Store, known: &Key, entry: &Entry) -> Result<(), StoreError> {
+    for set in decode_trace_sets(&entry.traces).unwrap_or_default() {
+        add_set(store, known, &entry.facts.name, set, Durability::Batched)?;
+    }
+    Ok(())
 }
 
 /// Two writers at once can lose one of two sets: then its computation runs once more than it need.

@@ -152,7 +152,7 @@ fn forgetting_and_clearing_take_every_trace() {
         world.write("data", content);
         world.put(&[file("data")], content);
     }
-    assert!(forget_traced(&world.store, &base()).unwrap());
+    assert!(forget_traced(&world.store, &base(), "forgotten").unwrap());
     assert!(world.look().is_err());
     assert_eq!(world.store.trace_sets(&base()), None);
 

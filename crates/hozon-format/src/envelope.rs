@@ -15,7 +15,7 @@
 use std::fmt;
 
 use crate::limits::ENVELOPE_BYTES;
-use crate::{Reader, WireError, Writer};
+use crate::{Digest, Reader, WireError, Writer};
 
 /// The secret of one user that seals envelopes: 32 random bytes, kept outside every store.
 #[derive(Clone, PartialEq, Eq)]
@@ -62,6 +62,7 @@ pub(crate) enum RecordKind {
     Root,
     BlobCheck,
     TraceSets,
+    Acceptance,
 }
 
 /// The version of every record that this program writes.
@@ -69,6 +70,9 @@ pub const FORMAT_VERSION: u16 = 1;
 
 const SEAL_DOMAIN: &[u8] = b"hozon 2026 sealed envelope v1\0";
 const KEY_ID_DOMAIN: &str = "hozon 2026 id of a seal key v1";
+const SIGN_DOMAIN: &str = "hozon 2026 signs of values in explanations v1";
+/// Enough to tell a few values apart, and too few to find one by.
+const SIGN_BYTES: usize = 4;
 const UNSEALED_HEADER_BYTES: usize = 26;
 const HEADER_BYTES: usize = UNSEALED_HEADER_BYTES + 32;
 
@@ -82,6 +86,14 @@ impl SealKey {
     pub fn id(&self) -> [u8; 8] {
         let hash = blake3::derive_key(KEY_ID_DOMAIN, &self.0);
         hash.first_chunk().copied().unwrap_or_default()
+    }
+
+    /// Returns a short sign of a digest: equal digests have equal signs, and nobody without this key can
+    /// find out a digest from its sign by trying values.
+    pub fn sign_of(&self, digest: &Digest) -> String {
+        let key = blake3::derive_key(SIGN_DOMAIN, &self.0);
+        let hash = blake3::keyed_hash(&key, digest.as_bytes());
+        hash.as_bytes()[..SIGN_BYTES].iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     fn seal_of(&self, header: &[u8], body: &[u8]) -> blake3::Hash {
@@ -102,6 +114,7 @@ impl RecordKind {
             Self::Root => b"hozonROT",
             Self::BlobCheck => b"hozonCHK",
             Self::TraceSets => b"hozonTRC",
+            Self::Acceptance => b"hozonACC",
         }
     }
 }

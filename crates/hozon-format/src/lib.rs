@@ -3,6 +3,7 @@
 //! Everything here is pure and total: no I/O, no clock, no panic on any input.
 #![forbid(unsafe_code)]
 
+mod acceptance;
 mod digest;
 mod entry;
 mod envelope;
@@ -11,6 +12,7 @@ mod record;
 mod value;
 mod wire;
 
+pub use acceptance::{Acceptance, AcceptedDefinition};
 pub use digest::{Digest, DigestParseError, Hasher, Key};
 pub use entry::{Buffer, Codec, ComputationKind, Entry, Facts, Output, Part, open, seal, unverified_blobs};
 pub use envelope::{EnvelopeError, FORMAT_VERSION, SealKey};

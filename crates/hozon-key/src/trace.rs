@@ -8,6 +8,7 @@
 use hozon_format::{Digest, FileStamp, Hasher, Key, Reader, WireError, Writer};
 
 use crate::node::{Node, NodeKind, key_from_parts};
+use crate::observed::OBSERVED;
 
 /// Something that a computation looked at while it ran.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -81,34 +82,20 @@ pub struct TraceSet {
 }
 
 /// Returns the node that a trace is in a recipe.
-pub fn observed(seen: &[Seen]) -> Node {
-    let mut group = Node::new(NodeKind::Group, "observed");
+fn observed_node(seen: &[Seen]) -> Node {
+    let mut group = Node::new(NodeKind::Group, OBSERVED);
     group.children = seen.iter().map(Seen::node).collect();
     group
 }
 
 /// Returns the recipe of a computation that looked at `seen` while it ran.
 pub fn traced_recipe(recipe: Node, seen: &[Seen]) -> Node {
-    Node::new(NodeKind::Computation, "").with_child(recipe).with_child(observed(seen))
+    Node::new(NodeKind::Computation, "").with_child(recipe).with_child(observed_node(seen))
 }
 
 /// Returns the key of [`traced_recipe`] without the tree.
 pub fn traced_key(key: &Key, seen: &[Seen]) -> Key {
-    key_from_parts(NodeKind::Computation, "", None, &[*key.digest(), observed(seen).digest()])
-}
-
-/// Splits a recipe into the part known before the run, and what was observed.
-pub fn split_trace(recipe: &Node) -> (&Node, Option<&Node>) {
-    match &recipe.children[..] {
-        [before, observed]
-            if before.kind == NodeKind::Computation
-                && observed.kind == NodeKind::Group
-                && observed.label == "observed" =>
-        {
-            (before, Some(observed))
-        }
-        _ => (recipe, None),
-    }
+    key_from_parts(NodeKind::Computation, "", None, &[*key.digest(), observed_node(seen).digest()])
 }
 
 impl Seen {
@@ -320,6 +307,7 @@ fn read_seen(from: &mut Reader<'_>) -> Result<Seen, WireError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::observed::{known, observed};
 
     fn place(base: Base, path: &str) -> Place {
         Place { base, path: path.into() }
@@ -386,8 +374,8 @@ mod tests {
         let trace = [seen(Subject::WorkingDirectory, "here")];
         let whole = traced_recipe(recipe.clone(), &trace);
         assert_eq!(crate::key(&whole), traced_key(&crate::key(&recipe), &trace));
-        assert_eq!(split_trace(&whole), (&recipe, Some(&observed(&trace))));
-        assert_eq!(split_trace(&recipe), (&recipe, None));
+        assert_eq!((known(&whole), observed(&whole)), (&recipe, Some(&observed_node(&trace))));
+        assert_eq!((known(&recipe), observed(&recipe)), (&recipe, None));
     }
 
     #[test]

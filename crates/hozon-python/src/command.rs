@@ -12,7 +12,7 @@ use pyo3::prelude::*;
 
 /// Runs the command and gives its exit code.
 #[pyfunction]
-#[pyo3(signature = (arguments, default_store, seal_key, width, interactive))]
+#[pyo3(signature = (arguments, default_store, seal_key, width, interactive, user))]
 pub(crate) fn run_command(
     py: Python<'_>,
     arguments: Vec<OsString>,
@@ -20,6 +20,7 @@ pub(crate) fn run_command(
     seal_key: PathBuf,
     width: Option<usize>,
     interactive: bool,
+    user: String,
 ) -> u8 {
     py.detach(|| {
         let system = Arc::new(Os);
@@ -32,6 +33,7 @@ pub(crate) fn run_command(
                 load_or_create_seal_key(&*key_system, &seal_key)
                     .map_err(|error| format!("{}: {error}", seal_key.display()))
             }),
+            user,
             answers: interactive.then_some(&mut stdin as &mut dyn BufRead),
             stdout: &mut io::stdout().lock(),
             stderr: &mut io::stderr().lock(),

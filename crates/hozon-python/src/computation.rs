@@ -15,6 +15,7 @@ use crate::distributions;
 use crate::errors;
 use crate::guards;
 use crate::reach::{self, Reached};
+use crate::shown::shown;
 use crate::walk::{Refusal, Walked, Walker};
 use crate::watch::Suspended;
 use crate::{local_pins, names, reach_cache};
@@ -260,12 +261,12 @@ impl Input {
     }
 }
 
-/// Arguments as a recipe's node.
-pub(crate) fn arguments_node(py: Python<'_>, inputs: &[Input]) -> Node {
+/// Arguments as a recipe's node. `in_clear`: with short texts of all values.
+pub(crate) fn arguments_node(py: Python<'_>, inputs: &[Input], in_clear: bool) -> Node {
     let mut arguments = Node::new(NodeKind::Group, ARGUMENTS);
     for input in inputs {
         let node = Node::leaf(NodeKind::Argument, input.label.as_str(), input.digest);
-        arguments.children.push(node.with_shown(names::shown(input.object.bind(py)).as_str()));
+        arguments.children.push(node.with_shown(shown(input.object.bind(py), in_clear).as_str()));
     }
     arguments
 }
@@ -357,10 +358,11 @@ impl Keyed {
         nodes
     }
 
-    pub(crate) fn tree(&self, py: Python<'_>) -> PyResult<Node> {
+    /// The recipe. `in_clear`: with short texts of all values, not of numbers alone.
+    pub(crate) fn tree(&self, py: Python<'_>, in_clear: bool) -> PyResult<Node> {
         let code = self.reached.code_node();
-        let values = self.reached.values_node(py, &self.value_digests);
-        let root = self.tree_of(py, code, values, arguments_node(py, &self.arguments))?;
+        let values = self.reached.values_node(py, &self.value_digests, in_clear);
+        let root = self.tree_of(py, code, values, arguments_node(py, &self.arguments, in_clear))?;
         debug_assert_eq!(hozon_key::key(&root), self.key);
         Ok(root)
     }
@@ -402,8 +404,14 @@ impl Keyed {
     }
 
     /// The recipe in bytes, as entries keep it.
-    fn recipe<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        Ok(PyBytes::new(py, &encode(&self.tree(py)?)))
+    #[pyo3(signature = (explain_values=false))]
+    fn recipe<'py>(&self, py: Python<'py>, explain_values: bool) -> PyResult<Bound<'py, PyBytes>> {
+        Ok(PyBytes::new(py, &encode(&self.tree(py, explain_values)?)))
+    }
+
+    /// What in the code may give another result each time: for audits.
+    fn likely_causes(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        Ok(hozon_key::likely_causes(&self.tree(py, false)?))
     }
 
     /// What the code uses to run code that cannot be followed: `exec`, computed imports.

@@ -30,6 +30,7 @@ mod reach_class;
 mod reach_expand;
 mod reach_path;
 mod reach_unseen;
+mod shown;
 mod store;
 mod trace_build;
 mod traces;

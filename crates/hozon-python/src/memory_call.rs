@@ -182,7 +182,7 @@ impl State {
             tag,
             unsettled: reached.values.iter().any(|slot| !slot.settled),
             code: code.unwrap_or_else(|| Arc::new(reached.code_node())),
-            values: Arc::new(reached.values_node(py, &digests)),
+            values: Arc::new(reached.values_node(py, &digests, false)),
             digests,
             reached,
         })
@@ -384,7 +384,7 @@ impl Core {
         let arguments = if missing.inputs.is_empty() {
             LastArguments::Plain(args.clone().unbind(), kwargs.map(|kwargs| kwargs.clone().unbind()))
         } else {
-            LastArguments::Digested(arguments_node(py, &missing.inputs))
+            LastArguments::Digested(arguments_node(py, &missing.inputs, false))
         };
         let State { code, values, .. } = &*missing.state;
         let last = LastRun { code: code.clone(), values: values.clone(), arguments };
@@ -454,7 +454,7 @@ impl Core {
             return Ok(Some("first run".to_owned()));
         };
         let then = keyed.tree_of(py, code, values, arguments)?;
-        let explanation = explain(&keyed.tree(py)?, &[(&then, ())]);
+        let explanation = explain(&keyed.tree(py, false)?, &[(&then, ())]);
         if explanation.changes.is_empty() {
             return Ok(Some("its result is not kept any more".to_owned()));
         }
@@ -479,7 +479,7 @@ impl Core {
         let function = self.computation.function().bind(py);
         let bound = self.computation.binding().bind(function, &packed.0, &packed.1)?.unwrap_or_default();
         let inputs = self.computation.inputs(&mut self.computation.walker(py), bound)?;
-        Ok(Some((code, values, arguments_node(py, &inputs))))
+        Ok(Some((code, values, arguments_node(py, &inputs, false))))
     }
 
     /// Removes all results and starts counting anew.

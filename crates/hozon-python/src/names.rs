@@ -1,14 +1,11 @@
-//! Small readings of Python objects: names, kinds, short texts for people.
+//! Small readings of Python objects: names and kinds.
 
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyCFunction, PyDict, PyFloat, PyFunction, PyInt, PyModule, PyString, PyType};
+use pyo3::types::{PyCFunction, PyDict, PyFunction, PyModule, PyString, PyType};
 
 use crate::memory;
 use crate::watch::Observed;
-
-/// The most characters of a value that are shown.
-const SHOWN_CHARACTERS: usize = 40;
 
 /// Returns a text attribute, or an empty text where there is none.
 pub(crate) fn text_attribute(object: &Bound<'_, PyAny>, name: &str) -> String {
@@ -33,40 +30,6 @@ pub(crate) fn type_name(class: &Bound<'_, PyType>) -> String {
 /// Returns the first part of a dotted name.
 pub(crate) fn top_level(dotted: &str) -> &str {
     dotted.split('.').next().unwrap_or(dotted)
-}
-
-/// Returns the repr of a dict's key, cut short, for the way to a value.
-pub(crate) fn short_repr(value: &Bound<'_, PyAny>) -> String {
-    let repr = value.repr().map_or_else(|_| "?".to_owned(), |repr| repr.to_string_lossy().into_owned());
-    shortened(&repr)
-}
-
-fn shortened(text: &str) -> String {
-    if text.chars().count() <= SHOWN_CHARACTERS {
-        return text.to_owned();
-    }
-    text.chars().take(SHOWN_CHARACTERS - 1).chain(['…']).collect()
-}
-
-/// Returns what an explanation may show of a value. Numbers, booleans and None are shown; of anything
-/// else only its type and size, since it may be a secret.
-pub(crate) fn shown(value: &Bound<'_, PyAny>) -> String {
-    let plain = value.is_none()
-        || value.is_exact_instance_of::<PyBool>()
-        || value.is_exact_instance_of::<PyInt>()
-        || value.is_exact_instance_of::<PyFloat>();
-    if plain {
-        return short_repr(value);
-    }
-    let name = type_name(&value.get_type());
-    if let Ok(shape) = value.getattr("shape") {
-        let dtype = value.getattr("dtype").map(|dtype| format!(" {dtype}")).unwrap_or_default();
-        return shortened(&format!("{name}{dtype} {shape}"));
-    }
-    match value.len() {
-        Ok(length) => format!("{name} of {length}"),
-        Err(_) => name,
-    }
 }
 
 /// Follows hozon's own wrappers to what they wrap: the cache around a function is no part of its code.

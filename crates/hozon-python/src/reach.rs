@@ -6,13 +6,14 @@
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
-use hozon_format::{Digest, Hasher};
-use hozon_key::{Node, NodeKind, node_digest};
+use hozon_format::Digest;
+use hozon_key::{Node, NodeKind, node_digest, value_reference_digest};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyFloat, PyInt, PyModule, PyString, PyType};
 
 use crate::guards::Guard;
 use crate::places::{self, Place};
+use crate::shown::shown;
 use crate::walk::{Walked, Walker};
 use crate::{names, reach_build, reach_cache};
 
@@ -92,8 +93,9 @@ impl Reached {
     }
 
     /// Returns the group of values as a recipe's node.
-    pub(crate) fn values_node(&self, py: Python<'_>, digests: &[Digest]) -> Node {
-        let children = self.values.iter().zip(digests).map(|(slot, digest)| slot.node(py, *digest)).collect();
+    pub(crate) fn values_node(&self, py: Python<'_>, digests: &[Digest], in_clear: bool) -> Node {
+        let slots = self.values.iter().zip(digests);
+        let children = slots.map(|(slot, digest)| slot.node(py, *digest, in_clear)).collect();
         Node { children, ..Node::new(NodeKind::Group, VALUES) }
     }
 
@@ -137,9 +139,7 @@ impl Edge {
         match &self.target {
             Target::Definition(index) => Node::reference(*index as u64, self.label.as_str()),
             Target::Value(index) => {
-                let digest = Hasher::in_domain("hozon 2026 recipe 1: reference to a value")
-                    .update(&(*index as u64).to_le_bytes())
-                    .finish();
+                let digest = value_reference_digest(*index as u64);
                 Node::leaf(NodeKind::Reference, self.label.as_str(), digest)
             }
             Target::Named(digest) => Node::leaf(NodeKind::Reference, self.label.as_str(), *digest),
@@ -148,9 +148,9 @@ impl Edge {
 }
 
 impl ValueSlot {
-    fn node(&self, py: Python<'_>, digest: Digest) -> Node {
+    fn node(&self, py: Python<'_>, digest: Digest, in_clear: bool) -> Node {
         let mut node = Node::leaf(self.kind, self.label.as_str(), digest);
-        node.shown = Some(names::shown(self.object.bind(py)).as_str().into());
+        node.shown = Some(shown(self.object.bind(py), in_clear).as_str().into());
         node.place.clone_from(&self.place);
         node
     }

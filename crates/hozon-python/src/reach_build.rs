@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use hozon_format::{Digest, Hasher};
-use hozon_key::NodeKind;
+use hozon_key::{NodeKind, definition_digest};
 use hozon_syntax::{Fragment, Import, Read};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -199,16 +199,15 @@ impl<'walk, 'py> Builder<'walk, 'py> {
         scope: &Scope<'py>,
         edges: &mut Vec<Edge>,
     ) -> Walked<Digest> {
-        let mut hasher = Hasher::in_domain("hozon 2026 recipe 1: definition with its decorators");
-        hasher.update(facts.digest.as_bytes());
+        let mut counted = Vec::new();
         for decorator in &facts.decorators {
             if self.is_of_hozon(decorator, scope)? {
                 continue;
             }
-            hasher.update(decorator.digest.as_bytes());
+            counted.push(decorator.digest);
             self.fragment_edges(decorator, scope, edges)?;
         }
-        Ok(hasher.finish())
+        Ok(definition_digest(&facts.digest, &counted))
     }
 
     fn is_of_hozon(&mut self, decorator: &Fragment, scope: &Scope<'py>) -> PyResult<bool> {

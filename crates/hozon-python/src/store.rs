@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hozon_engine::{
-    Begin, Caller, Event, EventKind, EventLog, Flights, Poll, TracedLookup, Turn, forget_traced, look_up,
-    put_traced,
+    Begin, Caller, Event, EventKind, EventLog, Flights, Poll, TracedLookup, Turn, accepted_entry,
+    explain_call, forget_traced, look_up, put_traced,
 };
 use hozon_format::{Codec, ComputationKind, Digest, Entry, Facts, Key, Output, Part, SealKey};
-use hozon_key::{Seen, Subject, decode, explain, split_trace};
-use hozon_store::{Filter, Miss, NewBuffer, NewEntry, NewOutput, Notice, load_or_create_seal_key};
+use hozon_key::{Seen, Subject, decode};
+use hozon_store::{Filter, Miss, NewBuffer, NewEntry, NewOutput, Notice, Run, load_or_create_seal_key};
 use hozon_sys::{Os, System};
 use pyo3::buffer::PyUntypedBuffer;
 use pyo3::exceptions::{PyOSError, PyValueError};
@@ -23,9 +23,6 @@ use crate::computation::HOZON_VERSION;
 use crate::errors;
 use crate::mapped::RestoredBuffer;
 use crate::traces::{Trace, observing};
-
-/// With how many earlier entries of its name a recipe is compared, the newest first.
-const MOST_COMPARED: usize = 256;
 
 /// One store, opened.
 #[pyclass(frozen, module = "hozon._hozon")]
@@ -211,15 +208,17 @@ impl Store {
     }
 
     /// Removes the entries of a key, whatever their traces; tells whether there was one.
-    fn forget(&self, py: Python<'_>, key: &[u8]) -> PyResult<bool> {
+    #[pyo3(signature = (key, why="forgotten"))]
+    fn forget(&self, py: Python<'_>, key: &[u8], why: &str) -> PyResult<bool> {
         let key = key_of(key)?;
-        py.detach(|| forget_traced(self.store(), &key)).map_err(|error| store_error(py, &error))
+        py.detach(|| forget_traced(self.store(), &key, why)).map_err(|error| store_error(py, &error))
     }
 
     /// Removes the entries of a name; gives their number.
     fn forget_name(&self, py: Python<'_>, name: String) -> PyResult<u64> {
-        let cleared =
-            py.detach(|| self.store().clear(&Filter::Name(name))).map_err(|error| store_error(py, &error))?;
+        let cleared = py
+            .detach(|| self.store().clear_because(&Filter::Name(name), "cleared by code"))
+            .map_err(|error| store_error(py, &error))?;
         Ok(cleared.entries)
     }
 
@@ -243,7 +242,39 @@ impl Store {
     fn explain(&self, py: Python<'_>, key: &[u8], recipe: &[u8], name: &str) -> PyResult<Vec<String>> {
         let key = key_of(key)?;
         let now = decode(recipe).map_err(|error| PyValueError::new_err(error.to_string()))?;
-        py.detach(|| self.explanation(&key, &now, name)).map_err(|error| store_error(py, &error))
+        let told = py.detach(|| explain_call(self.store(), &key, &now, name));
+        let told = told.map_err(|error| store_error(py, &error))?;
+        Ok(told.text(self.system.now_ms()).lines().map(str::to_owned).collect())
+    }
+
+    /// The key of a result that accepted edits of code make that of this recipe; None where there is
+    /// none. It is stored then.
+    fn accepted_entry<'py>(
+        &self,
+        py: Python<'py>,
+        recipe: &[u8],
+        name: &str,
+    ) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        if self.store().acceptance(name).is_none() {
+            return Ok(None);
+        }
+        let now = decode(recipe).map_err(|error| PyValueError::new_err(error.to_string()))?;
+        let found = py.detach(|| accepted_entry(self.store(), &now, name));
+        let found = found.map_err(|error| store_error(py, &error))?;
+        Ok(found.map(|key| PyBytes::new(py, key.as_bytes())))
+    }
+
+    /// Whether edits are accepted for a name: only then is `accepted_entry` worth a recipe.
+    fn has_acceptance(&self, name: &str) -> bool {
+        self.store().acceptance(name).is_some()
+    }
+
+    /// Notes that a computation ran, and why its result was not stored: empty if it was.
+    fn record_run(&self, key: &[u8], name: String, seconds: f64, unstored: String) -> PyResult<()> {
+        let unstored = Some(unstored).filter(|why| !why.is_empty());
+        let run = Run { key: key_of(key)?, name, seconds, when_ms: 0, session: 0, unstored };
+        self.store().record_run(run);
+        Ok(())
     }
 }
 
@@ -267,31 +298,6 @@ impl Store {
         let trace = if seen.is_empty() { None } else { Some(Py::new(py, Trace { seen, project })?) };
         let hit = Hit { entry, trace, store: self.store().clone() };
         Ok(hit.into_pyobject(py)?.into_any())
-    }
-
-    fn explanation(
-        &self,
-        key: &Key,
-        now: &hozon_key::Node,
-        name: &str,
-    ) -> Result<Vec<String>, hozon_store::StoreError> {
-        let summaries = self.store().summaries()?;
-        let earlier: Vec<(hozon_key::Node, Key)> = summaries
-            .iter()
-            .filter(|summary| summary.facts.name == name && summary.key != *key)
-            .take(MOST_COMPARED)
-            .filter_map(|summary| {
-                let entry = self.store().entry_for_explaining(&summary.key)?;
-                let recipe = decode(&entry.recipe).ok()?;
-                Some((split_trace(&recipe).0.clone(), summary.key))
-            })
-            .collect();
-        let removed = self.store().removed()?.into_iter().find(|removed| removed.key == *key);
-        if let Some(removed) = removed {
-            return Ok(vec![format!("its stored result was removed: {}", removed.why)]);
-        }
-        let tagged: Vec<(&hozon_key::Node, Key)> = earlier.iter().map(|(node, key)| (node, *key)).collect();
-        Ok(explain(now, &tagged).to_string().lines().map(str::to_owned).collect())
     }
 }
 

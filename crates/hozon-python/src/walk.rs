@@ -16,7 +16,7 @@ use pyo3::types::{
 
 use crate::buffers;
 use crate::reach;
-use crate::{hooks, local_pins, names, places};
+use crate::{hooks, local_pins, names, places, shown};
 
 /// Why a value has no digest.
 pub(crate) enum Refusal {
@@ -48,7 +48,7 @@ impl Refusal {
     fn from_value_code(value: &Bound<'_, PyAny>, error: PyErr) -> Self {
         let py = value.py();
         if error.is_instance_of::<PyException>(py) {
-            Self::of(value, error.to_string())
+            Self::of(value, shown::said(&error, py))
         } else {
             Self::Raised(error)
         }
@@ -273,8 +273,7 @@ impl<'py> Walker<'py> {
         self.writer.begin(Tag::Dict);
         for (key, item) in dict.iter() {
             self.write(&key)?;
-            self.write(&item)
-                .map_err(|refusal| refusal.inside(|| format!("[{}]", names::short_repr(&key))))?;
+            self.write(&item).map_err(|refusal| refusal.inside(|| shown::step(&key)))?;
         }
         self.writer.end();
         Ok(())

@@ -48,6 +48,15 @@ impl Store {
     ///
     /// `Io` if a folder cannot be listed or a file cannot be removed; what was removed by then stays so.
     pub fn clear(&self, filter: &Filter) -> Result<Cleared, StoreError> {
+        self.clear_because(filter, "cleared")
+    }
+
+    /// As [`Store::clear`], with a word for the reason that explanations give later.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::clear`].
+    pub fn clear_because(&self, filter: &Filter, why: &str) -> Result<Cleared, StoreError> {
         let mut cleared = Cleared::default();
         let (mut removed, mut orphaned) = (Vec::new(), HashSet::new());
         for summary in self.summaries()? {
@@ -64,7 +73,7 @@ impl Store {
         }
         self.clear_trace_sets(filter)?;
         cleared.roots = self.remove_roots_of(&removed)?;
-        self.0.remember_removal(&removed, "cleared");
+        self.0.remember_removal(&removed, why);
         self.0.remove_blobs(&orphaned, &mut cleared)?;
         self.sweep()?;
         Ok(cleared)
@@ -76,10 +85,19 @@ impl Store {
     ///
     /// `Io` if the file cannot be removed.
     pub fn forget(&self, key: &Key) -> Result<bool, StoreError> {
+        self.forget_because(key, "forgotten")
+    }
+
+    /// As [`Store::forget`], with a word for the reason that explanations give later.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::forget`].
+    pub fn forget_because(&self, key: &Key, why: &str) -> Result<bool, StoreError> {
         let entry = self.entry_for_explaining(key);
         let was_there = self.0.remove_if_there(&self.0.layout.entry(key))?;
         if let Some(entry) = entry.filter(|_| was_there) {
-            self.0.remember_removal(&[(*key, entry.facts.name)], "forgotten");
+            self.0.remember_removal(&[(*key, entry.facts.name)], why);
         }
         Ok(was_there)
     }

@@ -19,7 +19,8 @@ pub struct Removed {
     pub name: String,
     /// When it was removed or first missed, in Unix milliseconds.
     pub when_ms: u64,
-    /// By what: `cleared`, `forgotten`, or `gone` for a file that something else removed.
+    /// By what: `cleared`, `cleared by code`, `forgotten`, `expired`, `evicted`, `unusable`, `revoked`, or
+    /// `gone` for a file that something else removed.
     pub why: String,
 }
 
@@ -34,7 +35,7 @@ pub(crate) struct Row {
     pub(crate) facts: Facts,
 }
 
-pub(crate) struct Index(Connection);
+pub(crate) struct Index(pub(crate) Connection);
 
 const SCHEMA_VERSION: i64 = 1;
 const SCHEMA: &str = "
@@ -114,6 +115,7 @@ impl Index {
             0 => connection.execute_batch(SCHEMA)?,
             other => return Err(rusqlite::Error::IntegralValueOutOfRange(0, other)),
         }
+        connection.execute_batch(crate::runs::SCHEMA)?;
         Ok(Self(connection))
     }
 
@@ -141,9 +143,9 @@ impl Index {
         uses.collect()
     }
 
-    pub(crate) fn removed(&self) -> rusqlite::Result<Vec<Removed>> {
-        let mut statement =
-            self.0.prepare("SELECT key, name, when_ms, why FROM removed ORDER BY when_ms DESC, key")?;
+    pub(crate) fn removed(&self, from: &str) -> rusqlite::Result<Vec<Removed>> {
+        let query = format!("SELECT key, name, when_ms, why FROM {from} ORDER BY when_ms DESC, key");
+        let mut statement = self.0.prepare(&query)?;
         let removed = statement.query_map([], |row| {
             let when_ms = unsigned(row.get(2)?);
             Ok(Removed { key: key_in(row, 0)?, name: row.get(1)?, when_ms, why: row.get(3)? })
@@ -166,7 +168,10 @@ impl Index {
                 signed(row.blob_bytes),
                 row.facts.encode()
             ])?;
-            // What is stored again is not removed any more.
+            // What is stored again is not removed any more: but that is why it ran again.
+            changes
+                .prepare_cached("REPLACE INTO returned SELECT * FROM removed WHERE key = ?")?
+                .execute([row.key.as_bytes()])?;
             changes.prepare_cached("DELETE FROM removed WHERE key = ?")?.execute([row.key.as_bytes()])?;
         }
         for key in gone {

@@ -3,6 +3,7 @@
 //! Plain files are the truth; nothing is ever changed in place. The layout is in `docs/format.md`.
 #![forbid(unsafe_code)]
 
+mod accepted;
 mod blobs;
 mod clear;
 mod error;
@@ -12,6 +13,7 @@ mod layout;
 mod lease;
 mod put;
 mod roots;
+mod runs;
 mod seal_key;
 mod store;
 mod summaries;
@@ -25,6 +27,7 @@ pub use get::{Lookup, Miss};
 pub use index::Removed;
 pub use lease::{Lease, LeaseAttempt};
 pub use put::{NewBuffer, NewEntry, NewOutput, Stored};
+pub use runs::Run;
 pub use seal_key::load_or_create_seal_key;
 pub use store::Store;
 pub use summaries::Summary;

@@ -10,6 +10,7 @@ use hozon_format::{Digest, FileStamp, Key, SealKey};
 use hozon_sys::{Brief, Durability, FileKind, Publication, Stat, System, publish};
 
 use crate::layout::Layout;
+use crate::runs::PendingRuns;
 use crate::summaries::Use;
 use crate::{Notice, StoreError};
 
@@ -28,6 +29,8 @@ pub(crate) struct Inner {
     pub(crate) checked: Brief<HashMap<Digest, FileStamp>>,
     /// Uses that are not in the index yet.
     pub(crate) uses: Brief<HashMap<Key, Use>>,
+    /// Runs that are not in the index yet.
+    pub(crate) runs: Brief<PendingRuns>,
 }
 
 const IGNORE_ALL: &[u8] = b"*\n";
@@ -53,8 +56,8 @@ impl Store {
         if system.is_network_mount(folder) {
             notices.push(Notice::NetworkMount { path: folder.to_owned() });
         }
-        let (checked, uses) = (Brief::default(), Brief::default());
-        let store = Self(Arc::new(Inner { system, layout, seal, notices, checked, uses }));
+        let (checked, uses, runs) = (Brief::default(), Brief::default(), Brief::default());
+        let store = Self(Arc::new(Inner { system, layout, seal, notices, checked, uses, runs }));
         store.sweep_once();
         Ok(store)
     }
@@ -67,6 +70,11 @@ impl Store {
     /// Returns what the user should be told about this store, once.
     pub fn notices(&self) -> &[Notice] {
         &self.0.notices
+    }
+
+    /// Returns the sign by which explanations tell values apart: of use to this user alone.
+    pub fn sign_of(&self, digest: &Digest) -> String {
+        self.0.seal.sign_of(digest)
     }
 
     /// Returns the system that the store works on.

@@ -84,12 +84,13 @@ impl Store {
         });
     }
 
-    /// Writes the uses noted so far to the index.
+    /// Writes the uses and runs noted so far to the index.
     ///
     /// # Errors
     ///
     /// `Index` if it cannot be written; the uses are then forgotten.
     pub fn flush_uses(&self) -> Result<(), StoreError> {
+        self.flush_runs()?;
         let pending = self.0.uses.with(self.0.process(), std::mem::take).unwrap_or_default();
         if pending.is_empty() {
             return Ok(());
@@ -103,7 +104,7 @@ impl Store {
     ///
     /// `Index` if it cannot be read.
     pub fn removed(&self) -> Result<Vec<Removed>, StoreError> {
-        index::with(&self.0, |index| index.removed())
+        index::with(&self.0, |index| index.removed("removed"))
     }
 }
 

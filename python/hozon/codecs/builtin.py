@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from copyreg import dispatch_table
 
+from hozon._errors import NoDigestError
 from hozon._hozon import PiecedBuffer, RawBuffer
 from hozon.codecs import for_subclass
 
@@ -159,7 +160,7 @@ def _uuid(value: Any) -> tuple[Any, ...]:
 
 def _zone(value: Any) -> tuple[Any, ...]:
     if value.key is None:
-        raise TypeError("a ZoneInfo read from a file has no key that names it")
+        raise NoDigestError("a ZoneInfo read from a file has no key that names it")
     return ("zoneinfo.ZoneInfo", value.key)
 
 
@@ -172,7 +173,7 @@ def _registered_with_copyreg(value: Any) -> tuple[Any, ...]:
 
 def _refusal(why: str) -> ShapeFunction:
     def refuse(value: Any) -> tuple[Any, ...]:
-        raise TypeError(why)
+        raise NoDigestError(why)
 
     return refuse
 

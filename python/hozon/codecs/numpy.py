@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 
+from hozon._errors import NoDigestError
 from hozon._hozon import PiecedBuffer, RawBuffer
 from hozon.codecs import for_subclass, state_of
 
@@ -227,7 +228,7 @@ def _ufunc_shape(function: Any) -> tuple[Any, ...]:
     for module in ("numpy", "scipy.special", *sorted(sys.modules)):
         if vars(sys.modules.get(module, object)).get(name) is function:
             return ("numpy.ufunc", module, name)
-    raise TypeError("a ufunc that no module names is known only by its address")
+    raise NoDigestError("a ufunc that no module names is known only by its address")
 
 
 def _function_shape(function: Any) -> tuple[Any, ...]:

@@ -8,6 +8,7 @@ import struct
 
 import polars as pl
 
+from hozon._errors import NoDigestError
 from hozon._hozon import PiecedBuffer
 
 TYPE_CHECKING = False
@@ -142,7 +143,7 @@ def _words(series: Any, width: int) -> memoryview:
     size = width * len(series)
     start = len(stream) - 8 - (size + 63) // 64 * 64
     if start < body:
-        raise TypeError(f"Polars wrote {series.dtype} in a layout that is not known")
+        raise NoDigestError(f"Polars wrote {type(series.dtype).__name__} in a layout that is not known")
     return stream[start : start + size]
 
 

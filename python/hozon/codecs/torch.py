@@ -6,6 +6,7 @@ import pickle
 
 import torch
 
+from hozon._errors import NoDigestError
 from hozon._hozon import PiecedBuffer, RawBuffer
 from hozon.codecs import state_of
 
@@ -33,12 +34,12 @@ def shape_for(base: type, cls: type) -> ShapeFunction | None:
 
 def _tensor_shape(tensor: Any) -> tuple[Any, ...]:
     if tensor.requires_grad and not tensor.is_leaf:
-        raise TypeError("it is a step of a gradient's computation; pass tensor.detach()")
+        raise NoDigestError("it is a step of a gradient's computation; pass tensor.detach()")
     kind = (type(tensor), str(tensor.dtype), list(tensor.shape), tensor.device.type, tensor.requires_grad)
     state = state_of(tensor, torch.Tensor) or None
     tensor = tensor.detach()
     if tensor.is_quantized:
-        raise TypeError("a quantized tensor has no digest; pass tensor.int_repr() and its scale")
+        raise NoDigestError("a quantized tensor has no digest; pass tensor.int_repr() and its scale")
     if tensor.layout is not torch.strided:
         return ("torch.Tensor", *kind, str(tensor.layout), _sparse_parts(tensor), state)
     return ("torch.Tensor", *kind, "strided", _elements_part(tensor), state)

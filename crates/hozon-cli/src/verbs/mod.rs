@@ -1,5 +1,8 @@
 //! One file for each verb, and what they share.
 
+mod accept;
+mod accepted;
+mod cascade;
 mod clear;
 mod list;
 mod show;
@@ -7,6 +10,7 @@ mod stats;
 mod verify;
 mod why;
 
+pub(crate) use accept::{Asked, accept};
 pub(crate) use clear::{Asker, clear};
 pub(crate) use list::list;
 pub(crate) use show::show;

@@ -1,10 +1,11 @@
 //! `hozon show`.
 
 use hozon_format::{Codec, Entry, Output, Part};
-use hozon_key::{Node, decode, visible};
+use hozon_key::{Node, NodeKind, decode, visible};
 use hozon_store::{Store, Summary};
 use serde::Serialize;
 
+use super::accepted::{AcceptedFields, accepted_fields, accepted_line, is_told_apart};
 use super::{EntryFields, kind_word, nanoseconds};
 use crate::failure::Failure;
 use crate::report::{Report, View};
@@ -25,6 +26,7 @@ struct Shown {
     roots: Vec<String>,
     outputs: Vec<OutputFields>,
     recipe: Option<PartFields>,
+    accepted: Option<AcceptedFields>,
 }
 
 #[derive(Serialize)]
@@ -62,9 +64,9 @@ pub(crate) fn show(store: &Store, view: View, word: &str) -> Result<Report, Fail
     let unreadable = recipe.as_ref().err().map(|error| format!("note: {error}"));
     let recipe = recipe.ok();
     let report = if view.json {
-        Report::json(&fields(summary, &entry, roots, recipe.as_ref()))
+        Report::json(&fields(store, summary, &entry, roots, recipe.as_ref()))
     } else {
-        Report::text(text(summary, &entry, &roots, recipe.as_ref(), view))
+        Report::text(text(store, summary, &entry, &roots, recipe.as_ref(), view))
     };
     Ok(note.into_iter().chain(unreadable).fold(report, Report::note))
 }
@@ -75,7 +77,13 @@ pub(super) fn went_away(summary: &Summary) -> Failure {
         .hint("`hozon verify` checks the store")
 }
 
-fn fields(summary: &Summary, entry: &Entry, roots: Vec<String>, recipe: Option<&Node>) -> Shown {
+fn fields(
+    store: &Store,
+    summary: &Summary,
+    entry: &Entry,
+    roots: Vec<String>,
+    recipe: Option<&Node>,
+) -> Shown {
     let more = entry.facts.more.iter();
     Shown {
         entry: summary.into(),
@@ -84,7 +92,8 @@ fn fields(summary: &Summary, entry: &Entry, roots: Vec<String>, recipe: Option<&
         facts: more.map(|(label, text)| Fact { label: label.clone(), text: text.clone() }).collect(),
         roots,
         outputs: entry.outputs.iter().map(output_fields).collect(),
-        recipe: recipe.map(part_fields),
+        recipe: recipe.map(|recipe| part_fields(store, recipe)),
+        accepted: accepted_fields(&entry.facts),
     }
 }
 
@@ -104,18 +113,28 @@ fn codec_word(codec: Codec) -> &'static str {
     }
 }
 
-fn part_fields(node: &Node) -> PartFields {
+fn part_fields(store: &Store, node: &Node) -> PartFields {
     PartFields {
         part: node.kind.word(),
         label: node.label.clone(),
-        digest: node.digest.map(|digest| digest.to_string()),
+        digest: node.digest.map(|digest| match is_value(node) {
+            true => store.sign_of(&digest),
+            false => digest.to_string(),
+        }),
         shown: node.shown.as_ref().map(|shown| shown.as_str().to_owned()),
         place: node.place.clone(),
-        children: node.children.iter().map(part_fields).collect(),
+        children: node.children.iter().map(|child| part_fields(store, child)).collect(),
     }
 }
 
-fn text(summary: &Summary, entry: &Entry, roots: &[String], recipe: Option<&Node>, view: View) -> String {
+fn text(
+    store: &Store,
+    summary: &Summary,
+    entry: &Entry,
+    roots: &[String],
+    recipe: Option<&Node>,
+    view: View,
+) -> String {
     let mut text = facts(&lines_of_facts(summary, entry, roots, view.now_ms));
     if !entry.outputs.is_empty() {
         let rows = entry.outputs.iter().map(output_row).collect();
@@ -123,7 +142,7 @@ fn text(summary: &Summary, entry: &Entry, roots: &[String], recipe: Option<&Node
         text += &format!("\n{}", table(header, rows, view.width));
     }
     if let Some(recipe) = recipe {
-        text += &format!("\nRECIPE\n{}", tree(recipe));
+        text += &format!("\nRECIPE\n{}", tree(store, recipe));
     }
     text
 }
@@ -155,8 +174,9 @@ fn lines_of_facts<'a>(
         ("hozon", visible(&known.hozon).into_owned()),
     ];
     lines.retain(|(_, text)| !text.is_empty());
-    let more =
-        known.more.iter().map(|(label, text)| ("fact", format!("{}: {}", visible(label), visible(text))));
+    lines.extend(accepted_line(known, now_ms).map(|line| ("accepted", line)));
+    let told = known.more.iter().filter(|(label, _)| !is_told_apart(label));
+    let more = told.map(|(label, text)| ("fact", format!("{}: {}", visible(label), visible(text))));
     lines.extend(more);
     lines
 }
@@ -176,9 +196,9 @@ fn output_row(output: &Output) -> [String; 3] {
     [name.into_owned(), words::size(fields.size_bytes), fields.codec.to_owned() + &buffers]
 }
 
-fn tree(recipe: &Node) -> String {
+fn tree(store: &Store, recipe: &Node) -> String {
     let mut lines = Vec::new();
-    tree_lines(recipe, 1, &mut lines);
+    tree_lines(store, recipe, 1, &mut lines);
     let more = lines.len().saturating_sub(MOST_RECIPE_LINES);
     lines.truncate(MOST_RECIPE_LINES);
     if more > 0 {
@@ -187,19 +207,33 @@ fn tree(recipe: &Node) -> String {
     lines.iter().map(|line| format!("{line}\n")).collect()
 }
 
-fn tree_lines(node: &Node, depth: usize, lines: &mut Vec<String>) {
+fn tree_lines(store: &Store, node: &Node, depth: usize, lines: &mut Vec<String>) {
     let mut line = format!("{}{}", "  ".repeat(depth), node.kind.word());
-    let shown = node.shown.as_ref().map(|shown| shown.as_str());
+    let shown = node.shown.as_ref().map(|shown| shown_content(store, node, shown.as_str()));
     let digest = node.digest.filter(|_| shown.is_none()).map(|digest| digest.short());
     if !node.label.is_empty() {
         line += &format!(" {}", visible(&node.label));
     }
-    if let Some(content) = shown.or(digest.as_deref()) {
-        line += &format!(" = {}", visible(content));
+    if let Some(content) = shown.or(digest) {
+        line += &format!(" = {}", visible(&content));
     }
     if let Some(place) = &node.place {
         line += &format!(" ({})", visible(place));
     }
     lines.push(line);
-    node.children.iter().for_each(|child| tree_lines(child, depth + 1, lines));
+    node.children.iter().for_each(|child| tree_lines(store, child, depth + 1, lines));
+}
+
+/// Tells whether a part stands for a value, whose plain digest might let somebody guess it.
+fn is_value(node: &Node) -> bool {
+    matches!(node.kind, NodeKind::Value | NodeKind::Argument | NodeKind::Environment)
+}
+
+/// The short text of a part; with the sign of its content, where the text does not say all of it.
+fn shown_content(store: &Store, node: &Node, shown: &str) -> String {
+    let says_all = shown.parse::<f64>().is_ok() || matches!(shown, "None" | "True" | "False");
+    match node.digest.filter(|_| is_value(node) && !says_all) {
+        Some(digest) => format!("{shown} #{}", store.sign_of(&digest)),
+        None => shown.to_owned(),
+    }
 }

@@ -223,11 +223,13 @@ fn leaves_of_groups<'t, 'a>(site: Site<'t, 'a>) -> Vec<Site<'t, 'a>> {
 
 fn changed(now: Site<'_, '_>, before: Site<'_, '_>) -> Change {
     let (after_text, before_text) = (text(now), text(before));
+    let digests = before.here.node.digest.zip(now.here.node.digest);
     let code_difference = before_text.zip(after_text).and_then(|(old, new)| code_difference(old, new));
     Change {
         before: shown(before.here.node, now.here.node),
         after: shown(now.here.node, before.here.node),
         code_difference,
+        digests,
         ..about(now, ChangeKind::Changed)
     }
 }
@@ -242,7 +244,16 @@ fn about(site: Site<'_, '_>, kind: ChangeKind) -> Change {
     let named = site.named();
     let place = site.here.node.place.clone().or_else(|| named.place.clone());
     let label = named.label.clone();
-    Change { kind, node: named.kind, label, before: None, after: None, place, code_difference: None }
+    Change {
+        kind,
+        node: named.kind,
+        label,
+        before: None,
+        after: None,
+        place,
+        code_difference: None,
+        digests: None,
+    }
 }
 
 /// The short text of a node, or its label where the label is what changed.

@@ -48,7 +48,24 @@ impl fmt::Display for Change {
     }
 }
 
+/// How many lines of a code difference are shown to people, for each change.
+const MOST_CODE_LINES: usize = 20;
+
 impl Change {
+    /// The changed lines of a definition, below its name; nothing where there is no such difference.
+    pub fn code_lines(&self) -> Vec<String> {
+        let Some(difference) = &self.code_difference else { return vec![] };
+        // The first two lines name files, which there are none of, and the third says where the first
+        // hunk is.
+        let lines: Vec<&str> =
+            difference.lines().skip(3).map(|line| if line.starts_with("@@ ") { "…" } else { line }).collect();
+        let title = format!("{}:", visible(&self.label));
+        let shown = lines.iter().take(MOST_CODE_LINES).map(|line| format!("  {}", visible(line)));
+        let more = lines.len().saturating_sub(MOST_CODE_LINES);
+        let rest = (more > 0).then(|| format!("  … and {more} more lines (--json gives all)"));
+        [title].into_iter().chain(shown).chain(rest).collect()
+    }
+
     /// What the change is about, as a person would name it.
     fn subject(&self) -> String {
         let label = visible(&self.label);
