@@ -141,7 +141,8 @@ class Before:
 
     def pattern(self) -> bytes:
         """Which objects there are, and which of them are shared, in 32 bytes."""
-        kinds = [kind.name for kind in self._kinds]
+        # Not the classes' names: a module is called otherwise where it is the program.
+        kinds = [type(kind).__name__ for kind in self._kinds]
         shape = (self._met, kinds, self._overlaps(), len(self._namespaces), len(self._cells))
         return hashlib.blake2b(repr(shape).encode(), digest_size=32).digest()
 

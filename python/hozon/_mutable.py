@@ -16,17 +16,13 @@ import types
 from operator import is_
 
 from hozon._hozon import value_digest
-from hozon.codecs import codec_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
-# Larger memory is not digested once more: it counts as changed where the input that holds it has changed.
-_MOST_BYTES = 1 << 20
-
-_UNKNOWN = object()
+UNKNOWN = object()
 
 # Classes of values that never change.
 ATOMS: set[type] = {
@@ -58,7 +54,7 @@ class Kind:
 
     # Applied first: objects that others may hold as keys.
     is_first = False
-    # Other objects of the class may be of another kind.
+    # `of_value` has to be asked: other objects of the class may be of another kind.
     depends_on_value = False
 
     def __init__(self, cls: type) -> None:
@@ -72,6 +68,9 @@ class Kind:
         """What `has_changed` needs. `is_input` says that the caller knows of this very object whether
         it has changed."""
         raise NotImplementedError
+
+    def of_value(self, value: Any) -> Kind:
+        return self
 
     def look(self, value: Any, *, is_input: bool) -> tuple[Any, Iterable[Any]]:
         """Its snapshot and its children."""
@@ -97,14 +96,14 @@ _HARMLESS = frozenset({"_thread.lock", "_thread.RLock", "weakref.ReferenceType",
 
 class Opaque(Kind):
     def snapshot(self, value: Any, *, is_input: bool) -> Any:
-        return _digest(value)
+        return digest_of(value)
 
     def has_changed(self, value: Any, snapshot: Any) -> bool:
-        if snapshot is _UNKNOWN:
+        if snapshot is UNKNOWN:
             if self.name in _HARMLESS:
                 return False
             raise Unsupported(f"whether a {self.name} in it has changed cannot be told")
-        return bool(_digest(value) != snapshot)
+        return bool(digest_of(value) != snapshot)
 
     def state(self, value: Any) -> Any:
         raise Unsupported(f"a change of a {self.name} cannot be repeated")
@@ -123,11 +122,11 @@ class Fixed(Kind):
         return False
 
 
-def _digest(value: Any) -> Any:
+def digest_of(value: Any) -> Any:
     try:
         return value_digest(value)
     except Exception:
-        return _UNKNOWN
+        return UNKNOWN
 
 
 # Containers and classes written in Python ----------------------------------------------------------
@@ -303,6 +302,10 @@ class Plain(Kind):
         self.is_first = content is None
         self.depends_on_value = type(content) is _Set
 
+    def of_value(self, value: Any) -> Kind:
+        is_leaf = type(self.content) is not _Set or all(map(is_constant, set.__iter__(value)))
+        return self if is_leaf else Opaque(type(value))
+
     def _parts(self, value: Any) -> tuple[Any, dict[str, Any], dict[str, Any]]:
         content = self.content.read(value) if self.content is not None else None
         attributes = dict(_namespace(value)) if self.has_dict else {}
@@ -319,7 +322,7 @@ class Plain(Kind):
 
     def _children(self, parts: tuple[Any, dict[str, Any], dict[str, Any]]) -> Iterable[Any]:
         content, attributes, slots = parts
-        items = _no_atoms(self.content.items(content)) if self.content is not None else ()
+        items = no_atoms(self.content.items(content)) if self.content is not None else ()
         if not attributes and not slots:
             return items
         named = [part[name] for part in (attributes, slots) for name in sorted(part, key=str)]
@@ -367,7 +370,7 @@ class Plain(Kind):
                 slot.__delete__(value)
 
 
-def _no_atoms(items: Any) -> Iterable[Any]:
+def no_atoms(items: Any) -> Iterable[Any]:
     """The items, or none if all are plain numbers and texts: found out at the speed of C."""
     if type(items) is not list:
         items = list(items)
@@ -403,196 +406,6 @@ def _plain(cls: type) -> Plain | None:
     return Plain(cls, _CONTENTS[base], has_dict, slots)
 
 
-# NumPy and pandas ----------------------------------------------------------------------------------
-
-
-class Memory(Kind):
-    """Values whose memory is one leaf."""
-
-    def size(self, value: Any) -> int:
-        return int(value.nbytes)
-
-    def shape(self, value: Any) -> Any:
-        """What has to stay as it is for the memory to be written in place."""
-        return None
-
-    def snapshot(self, value: Any, *, is_input: bool) -> Any:
-        is_known = not is_input and self.size(value) <= _MOST_BYTES
-        return self.shape(value), _digest(value) if is_known else _UNKNOWN
-
-    def has_changed(self, value: Any, snapshot: Any) -> bool:
-        shape, digest = snapshot
-        if self.shape(value) != shape:
-            raise Unsupported(f"a {self.name} is given another shape or type in place")
-        return digest is _UNKNOWN or _digest(value) != digest
-
-
-class NumPyArray(Memory):
-    depends_on_value = True
-
-    def shape(self, value: Any) -> Any:
-        return value.shape, value.dtype, value.flags.writeable
-
-    def state(self, value: Any) -> Any:
-        return value.view()
-
-    def check(self, value: Any, state: Any) -> None:
-        if self.shape(value) != self.shape(state):
-            raise Mismatch("an array has another shape or type, or is read-only")
-
-    def apply(self, value: Any, state: Any) -> None:
-        value[...] = state
-
-
-class NumPyObjects(NumPyArray):
-    """An array of Python objects: a container."""
-
-    def children(self, value: Any) -> Iterable[Any]:
-        return _no_atoms(value.ravel().tolist())
-
-    def snapshot(self, value: Any, *, is_input: bool) -> Any:
-        return self.shape(value), value.ravel().tolist()
-
-    def has_changed(self, value: Any, snapshot: Any) -> bool:
-        if self.shape(value) != snapshot[0]:
-            raise Unsupported(f"a {self.name} is given another shape or type in place")
-        return not all(map(is_, value.ravel().tolist(), snapshot[1]))
-
-
-class MaskedArray(NumPyArray):
-    def state(self, value: Any) -> Any:
-        import numpy as np
-
-        mask = None if value._mask is np.ma.nomask else value._mask.view()
-        return value.data.view(), mask, value._fill_value, value._hardmask
-
-    def check(self, value: Any, state: Any) -> None:
-        super().check(value.data, state[0])
-
-    def apply(self, value: Any, state: Any) -> None:
-        import numpy as np
-
-        data, mask, fill_value, hard_mask = state
-        value.data[...] = data
-        if mask is None:
-            value._mask = np.ma.nomask
-        elif value._mask is np.ma.nomask or value._sharedmask:
-            # As NumPy does: a mask that others share is left to them.
-            value._mask = np.array(mask)
-            value._sharedmask = False
-        else:
-            value._mask[...] = mask
-        value._fill_value = fill_value
-        value._hardmask = hard_mask
-
-
-class Frame(Memory):
-    """A DataFrame or a Series of pandas 3: copies on write, so no one else sees its memory change."""
-
-    def __init__(self, cls: type) -> None:
-        super().__init__(cls)
-        self.cls: Any = cls
-
-    def size(self, value: Any) -> int:
-        return int(value.size) * 8
-
-    def children(self, value: Any) -> Iterable[Any]:
-        if value.ndim == 1:
-            columns = [value] if value.dtype == object else []
-        else:
-            columns = [value.iloc[:, at] for at, kind in enumerate(value.dtypes.map(str)) if kind == "object"]
-        for column in columns:
-            yield from _no_atoms(column.array)
-        yield from value.attrs.values()
-
-    def state(self, value: Any) -> Any:
-        return value.copy(deep=False)
-
-    def apply(self, value: Any, state: Any) -> None:
-        self.cls.__init__(value, state, copy=False)
-        value.attrs = state.attrs
-        value.flags.allows_duplicate_labels = state.flags.allows_duplicate_labels
-        if value.ndim == 1:
-            value.name = state.name
-
-
-class Generator(Kind):
-    """A random generator: how it is told its state."""
-
-    def snapshot(self, value: Any, *, is_input: bool) -> Any:
-        return self._sequence(value), _digest(value)
-
-    def has_changed(self, value: Any, snapshot: Any) -> bool:
-        if self._sequence(value) != snapshot[0]:
-            raise Unsupported(f"what a {self.name} has spawned cannot be told to another one")
-        return bool(_digest(value) != snapshot[1])
-
-    def _sequence(self, value: Any) -> Any:
-        sequence = getattr(value, "seed_seq", None)
-        return None if sequence is None else _digest(sequence)
-
-    def state(self, value: Any) -> Any:
-        return value.state
-
-    def apply(self, value: Any, state: Any) -> None:
-        value.state = state
-
-
-class NumPyGenerator(Fixed):
-    """All of its state is that of its bit generator."""
-
-    def children(self, value: Any) -> Iterable[Any]:
-        return (value.bit_generator,)
-
-
-class RandomState(Generator):
-    def state(self, value: Any) -> Any:
-        return value.get_state(legacy=False)
-
-    def apply(self, value: Any, state: Any) -> None:
-        value.set_state(state)
-
-
-class PythonRandom(Generator):
-    def state(self, value: Any) -> Any:
-        return value.getstate()
-
-    def apply(self, value: Any, state: Any) -> None:
-        value.setstate(state)
-
-
-def _generator_kind(cls: type) -> Kind | None:
-    if cls is getattr(sys.modules.get("random"), "Random", None):
-        return PythonRandom(cls)
-    numpy_random = sys.modules.get("numpy.random")
-    if numpy_random is None:
-        return None
-    if cls is numpy_random.Generator:
-        return NumPyGenerator(cls)
-    if cls is numpy_random.RandomState:
-        return RandomState(cls)
-    is_known = cls.__module__.startswith("numpy.random.") and issubclass(cls, numpy_random.BitGenerator)
-    return Generator(cls) if is_known else None
-
-
-def _library_kind(cls: type) -> Kind | None:
-    np: Any = sys.modules.get("numpy")
-    if np is not None and cls is np.ndarray:
-        return NumPyArray(cls)
-    masked = getattr(sys.modules.get("numpy.ma"), "MaskedArray", None)
-    if masked is not None and cls is masked:
-        return MaskedArray(cls)
-    pd: Any = sys.modules.get("pandas")
-    if pd is not None and cls in (getattr(pd, "DataFrame", None), getattr(pd, "Series", None)):
-        return Frame(cls) if int(pd.__version__.split(".")[0]) >= 3 else Opaque(cls)
-    generator = _generator_kind(cls)
-    if generator is not None:
-        return generator
-    # What a library's own digest says of its values need not be in attributes.
-    codecs = {codec.__name__ for codec in map(codec_of, cls.__mro__[:-1]) if codec is not None}
-    return Opaque(cls) if codecs - {"hozon.codecs.scipy_sparse"} else None
-
-
 # Which kind an object is of --------------------------------------------------------------------------
 
 _kinds: dict[type, Kind] = {tuple: Fixed(tuple)}
@@ -603,18 +416,10 @@ def kind_of(value: Any) -> Kind:
     cls = type(value)
     kind = _kinds.get(cls)
     if kind is None:
-        kind = _kinds[cls] = _library_kind(cls) or _structural_kind(cls)
-    if not kind.depends_on_value:
-        return kind
-    if isinstance(kind, NumPyArray) and value.dtype.hasobject:
-        return NumPyObjects(cls) if value.dtype == object and type(kind) is NumPyArray else Opaque(cls)
-    if (
-        isinstance(kind, Plain)
-        and type(kind.content) is _Set
-        and not all(map(is_constant, set.__iter__(value)))
-    ):
-        return Opaque(cls)
-    return kind
+        from hozon._mutable_libraries import library_kind
+
+        kind = _kinds[cls] = library_kind(cls) or _structural_kind(cls)
+    return kind.of_value(value) if kind.depends_on_value else kind
 
 
 def _structural_kind(cls: type) -> Kind:
