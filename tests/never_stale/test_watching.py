@@ -402,6 +402,23 @@ class TestWhatNobodyCanVerify:
 
         assert "subprocess" in watch(compute, data).unverifiable
 
+    def test_work_given_to_processes_that_run_already(self, data: Path) -> None:
+        import multiprocessing
+        import multiprocessing.pool
+
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            pool.apply(os.getpid)
+            seen = watch(lambda: pool.apply(os.getpid), data)
+            pool.close()
+            pool.join()
+        assert seen.unverifiable == {"subprocess": {"Pool"}}
+        with multiprocessing.pool.ThreadPool(1) as threads:
+            seen = watch(lambda: threads.apply((data / "a.txt").read_text), data)
+            threads.close()
+            threads.join()
+        assert seen.unverifiable == {}
+        assert seen.read == ["a.txt"]
+
     def test_hosts(self, data: Path) -> None:
         import socket
 
@@ -548,5 +565,5 @@ def _stand_ins_are_gone() -> bool:
 
     return not any(
         isinstance(vars(stand_in.holder).get(stand_in.name), _watching.Observed)
-        for stand_in in _watching._stand_ins.made or ()
+        for stand_in in (*(_watching._stand_ins.made or ()), *_watching._stand_ins.pools)
     )
