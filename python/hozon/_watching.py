@@ -167,6 +167,7 @@ class _StandIns:
         self.running: dict[Watching, int] = {}
         self.made: list[_StandIn] | None = None
         self.pools: list[_StandIn] = []
+        self.pools_to_come = list(_POOLS)
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(
                 before=self.lock.acquire,
@@ -194,8 +195,11 @@ class _StandIns:
 
     def find_pools(self) -> None:
         """Takes in pools whose modules have been loaded meanwhile."""
-        known = {(stand_in.holder, stand_in.name) for stand_in in self.pools}
-        self.pools += [pool for pool in _pools() if (pool.holder, pool.name) not in known]
+        for place in [place for place in self.pools_to_come if place[0] in sys.modules]:
+            module, owner, name = place
+            if hasattr(sys.modules[module], owner):
+                self.pools_to_come.remove(place)
+                self.pools.append(_StandIn(getattr(sys.modules[module], owner), name, after=_work_given_away))
         for pool in self.pools:
             pool.install()
 
@@ -243,16 +247,7 @@ def _make_stand_ins() -> list[_StandIn]:
 # --- processes
 
 
-def _pools() -> list[_StandIn]:
-    """Where work is given to processes that may have been started before."""
-    found = []
-    for module, owner, name in _POOLS:
-        pool = getattr(sys.modules.get(module), owner, None)
-        if pool is not None:
-            found.append(_StandIn(pool, name, after=_work_given_away))
-    return found
-
-
+# Where work is given to processes that may have been started before.
 _POOLS = (
     ("concurrent.futures.process", "ProcessPoolExecutor", "submit"),
     ("multiprocessing.pool", "Pool", "apply_async"),
