@@ -543,14 +543,18 @@ class TestStandIns:
         finally:
             os.stat = ours.__reduce__()[1][0]
 
-    def test_they_look_and_pickle_as_the_originals(self, data: Path) -> None:
+    def test_they_look_pickle_and_digest_as_the_originals(self, data: Path) -> None:
         import pickle
 
+        from hozon._hozon import value_digest
+
         original = os.stat
+        digest = value_digest(original)
 
         def compute() -> None:
             assert os.stat in os.supports_follow_symlinks
             assert os.stat == original
+            assert value_digest(os.stat) == digest
             assert os.stat.__name__ == "stat"
             assert pickle.loads(pickle.dumps(os.stat)) is original
             with pytest.raises(KeyError) as raised:

@@ -24,4 +24,4 @@ pub(crate) use front::{
 };
 #[expect(unused_imports, reason = "for what makes traces of observations")]
 pub(crate) use log::{ListedDirectory, NamedPath, Observations, ReadFile, StatusPart, WrittenFile};
-pub(crate) use observed::{Observed, unobserved};
+pub(crate) use observed::{Observed, original_of, unobserved};
