@@ -139,6 +139,10 @@ class CachedBlock:
         bound = {*local, *of_module, *outer, *self._site.deletes}
         if self._leave_at.unbound is not None:
             bound.add(self._leave_at.unbound)
+        if self._site.managers_after:
+            from hozon import _bodies
+
+            bound |= _bodies.bound_by_managers(*_place_of(frame), self._site.extent)
         return functools.partial(Before.of, self._keyed, None, own=frame.f_globals, left_out=bound)
 
     def _plan_skip(

@@ -14,19 +14,30 @@ Extent = tuple[int, int, int, int]
 
 
 @lru_cache(maxsize=256)
-def _body(file: str, module_name: str, extent: Extent) -> tuple[ast.stmt, ...]:
+def _statement(file: str, module_name: str, extent: Extent) -> ast.With | ast.AsyncWith | None:
     found = _sources.text_of(file, module_name)
     if found is None:
-        return ()
+        return None
     try:
         tree = ast.parse(found[0])
     except (SyntaxError, ValueError):
-        return ()
+        return None
     for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(node, (ast.With, ast.AsyncWith)) and body and _starts_at(body[0], extent):
-            return tuple(body)
-    return ()
+        if isinstance(node, (ast.With, ast.AsyncWith)) and _starts_at(node.body[0], extent):
+            return node
+    return None
+
+
+def _body(file: str, module_name: str, extent: Extent) -> list[ast.stmt]:
+    statement = _statement(file, module_name, extent)
+    return [] if statement is None else statement.body
+
+
+def bound_by_managers(file: str, module_name: str, extent: Extent) -> set[str]:
+    """Names that stand behind `as` in the `with` statement of the body."""
+    statement = _statement(file, module_name, extent)
+    items = [] if statement is None else statement.items
+    return {name for item in items if item.optional_vars for name in _targets(item.optional_vars)}
 
 
 def _starts_at(statement: ast.stmt, extent: Extent) -> bool:
@@ -40,7 +51,7 @@ def surely_bound(file: str, module_name: str, extent: Extent) -> frozenset[str]:
     return frozenset(_bound_by(_body(file, module_name, extent)))
 
 
-def _bound_by(statements: tuple[ast.stmt, ...] | list[ast.stmt]) -> set[str]:
+def _bound_by(statements: list[ast.stmt]) -> set[str]:
     names: set[str] = set()
     for statement in statements:
         match statement:

@@ -166,6 +166,8 @@ class _StandIns:
         # What runs, and the thread that it runs on.
         self.running: dict[Watching, int] = {}
         self.made: list[_StandIn] | None = None
+        self.pools: list[_StandIn] = []
+        self.pools_to_come = list(_POOLS)
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(
                 before=self.lock.acquire,
@@ -189,9 +191,20 @@ class _StandIns:
             self.made = _make_stand_ins()
         for stand_in in self.made:
             stand_in.install()
+        self.find_pools()
+
+    def find_pools(self) -> None:
+        """Takes in pools whose modules have been loaded meanwhile."""
+        for place in [place for place in self.pools_to_come if place[0] in sys.modules]:
+            module, owner, name = place
+            if hasattr(sys.modules[module], owner):
+                self.pools_to_come.remove(place)
+                self.pools.append(_StandIn(getattr(sys.modules[module], owner), name, after=_work_given_away))
+        for pool in self.pools:
+            pool.install()
 
     def _remove(self) -> None:
-        for stand_in in self.made or ():
+        for stand_in in (*(self.made or ()), *self.pools):
             stand_in.remove()
 
     def _go_on_in_child(self) -> None:
@@ -229,6 +242,30 @@ def _make_stand_ins() -> list[_StandIn]:
     except ImportError:
         return made
     return [*made, _StandIn(_posixsubprocess, "fork_exec", after=_process_started)]
+
+
+# --- processes
+
+
+# Where work is given to processes that may have been started before.
+_POOLS = (
+    ("concurrent.futures.process", "ProcessPoolExecutor", "submit"),
+    ("multiprocessing.pool", "Pool", "apply_async"),
+    ("multiprocessing.pool", "Pool", "_map_async"),
+    ("multiprocessing.pool", "Pool", "imap"),
+    ("multiprocessing.pool", "Pool", "imap_unordered"),
+    ("joblib.externals.loky.process_executor", "ProcessPoolExecutor", "submit"),
+    ("loky.process_executor", "ProcessPoolExecutor", "submit"),
+    ("distributed.client", "Client", "submit"),
+    ("distributed.client", "Client", "compute"),
+)
+
+
+def _work_given_away(arguments: _Arguments, keywords: _Keywords, error: _Error) -> None:
+    # A pool of threads is a subclass of a pool of processes in multiprocessing.
+    name = type(arguments[0]).__name__
+    if name != "ThreadPool":
+        note_unverifiable("subprocess", name)
 
 
 # --- the environment
@@ -391,6 +428,9 @@ def _imported(arguments: _Arguments, keywords: _Keywords, error: _Error) -> None
     rescan_libraries()
     suspend_watching()
     try:
+        with _stand_ins.lock:
+            if _stand_ins.running:
+                _stand_ins.find_pools()
         for callback in after_import:
             callback()
     finally:

@@ -402,6 +402,23 @@ class TestWhatNobodyCanVerify:
 
         assert "subprocess" in watch(compute, data).unverifiable
 
+    def test_work_given_to_processes_that_run_already(self, data: Path) -> None:
+        import multiprocessing
+        import multiprocessing.pool
+
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            pool.apply(os.getpid)
+            seen = watch(lambda: pool.apply(os.getpid), data)
+            pool.close()
+            pool.join()
+        assert seen.unverifiable == {"subprocess": {"Pool"}}
+        with multiprocessing.pool.ThreadPool(1) as threads:
+            seen = watch(lambda: threads.apply((data / "a.txt").read_text), data)
+            threads.close()
+            threads.join()
+        assert seen.unverifiable == {}
+        assert seen.read == ["a.txt"]
+
     def test_hosts(self, data: Path) -> None:
         import socket
 
@@ -526,14 +543,18 @@ class TestStandIns:
         finally:
             os.stat = ours.__reduce__()[1][0]
 
-    def test_they_look_and_pickle_as_the_originals(self, data: Path) -> None:
+    def test_they_look_pickle_and_digest_as_the_originals(self, data: Path) -> None:
         import pickle
 
+        from hozon._hozon import value_digest
+
         original = os.stat
+        digest = value_digest(original)
 
         def compute() -> None:
             assert os.stat in os.supports_follow_symlinks
             assert os.stat == original
+            assert value_digest(os.stat) == digest
             assert os.stat.__name__ == "stat"
             assert pickle.loads(pickle.dumps(os.stat)) is original
             with pytest.raises(KeyError) as raised:
@@ -548,5 +569,5 @@ def _stand_ins_are_gone() -> bool:
 
     return not any(
         isinstance(vars(stand_in.holder).get(stand_in.name), _watching.Observed)
-        for stand_in in _watching._stand_ins.made or ()
+        for stand_in in (*(_watching._stand_ins.made or ()), *_watching._stand_ins.pools)
     )

@@ -305,6 +305,9 @@ impl<'py> Walker<'py> {
     }
 
     fn write_other(&mut self, value: &Bound<'py, PyAny>) -> Walked<()> {
+        if let Some(original) = crate::watch::original_of(value) {
+            return self.write_other(&original);
+        }
         if value.is_instance_of::<PyFunction>() || value.is_instance_of::<PyType>() {
             return self.write_code(value);
         }

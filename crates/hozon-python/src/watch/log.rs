@@ -4,7 +4,8 @@
 //! in a folder that it has made is its own.
 //! What it writes is reported. What it overwrites in part or extends is read as well, if it looks.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use hozon_format::{Digest, FileStamp};
@@ -108,7 +109,8 @@ pub(crate) struct Writing {
 /// What one computation has done so far.
 #[derive(Debug, Default)]
 pub(crate) struct Log {
-    files: BTreeMap<PathBuf, Met>,
+    /// By the text of the absolute path: comparing paths part by part costs more than all the rest.
+    files: HashMap<OsString, Met, foldhash::fast::RandomState>,
     listed: BTreeMap<PathBuf, ListedDirectory>,
     /// The folders that it has made.
     made: BTreeSet<PathBuf>,
@@ -137,7 +139,7 @@ struct Own {
 impl Log {
     /// Tells whether another read of a path adds nothing.
     pub(crate) fn knows_read(&self, absolute: &Path) -> bool {
-        self.files.get(absolute).is_some_and(|met| met.read.is_some() || met.is_made_here())
+        self.files.get(absolute.as_os_str()).is_some_and(|met| met.read.is_some() || met.is_made_here())
             || self.is_in_made_folder(absolute)
     }
 
@@ -294,8 +296,11 @@ impl Log {
     pub(crate) fn into_observations(self, stamp_now: impl Fn(&Path) -> Option<FileStamp>) -> Observations {
         let mut all = self.others;
         all.listed = self.listed.into_values().collect();
-        let implied = implied_kinds(&self.files);
-        for met in self.files.into_values() {
+        let mut files: Vec<_> = self.files.into_iter().collect();
+        files.sort_unstable_by(|one, other| one.0.cmp(&other.0));
+        let files: Vec<Met> = files.into_iter().map(|(_, met)| met).collect();
+        let implied = implied_kinds(&files);
+        for met in files {
             if met.absent {
                 all.absent.push(met.path.clone());
             }
@@ -322,13 +327,14 @@ impl Log {
 
     fn met(&mut self, path: &NamedPath) -> &mut Met {
         let moved = self.moved && path.named.is_relative();
-        self.files.entry(path.absolute.clone()).or_insert_with(|| Met {
+        let met = || Met {
             path: NamedPath { moved, ..path.clone() },
             read: None,
             absent: false,
             statuses: BTreeSet::new(),
             own: None,
-        })
+        };
+        self.files.entry(path.absolute.clone().into_os_string()).or_insert_with(met)
     }
 
     fn placed(&self, path: &NamedPath) -> NamedPath {
@@ -337,13 +343,15 @@ impl Log {
 }
 
 /// The folders above what was read: that they are folders goes without saying.
-fn implied_kinds(files: &BTreeMap<PathBuf, Met>) -> BTreeSet<PathBuf> {
-    let asked = files.values().filter(|met| met.statuses.contains(&StatusPart::Kind));
-    let is_above_read = |folder: &Path| {
-        let below = files.range(folder.to_path_buf()..).take_while(|(path, _)| path.starts_with(folder));
-        below.skip(1).any(|(_, met)| met.read.is_some())
-    };
-    asked.map(|met| &met.path.absolute).filter(|folder| is_above_read(folder)).cloned().collect()
+fn implied_kinds(files: &[Met]) -> BTreeSet<PathBuf> {
+    let asked = files.iter().filter(|met| met.statuses.contains(&StatusPart::Kind) && met.read.is_none());
+    let asked: BTreeSet<&Path> = asked.map(|met| met.path.absolute.as_path()).collect();
+    if asked.is_empty() {
+        return BTreeSet::new();
+    }
+    let read = files.iter().filter(|met| met.read.is_some());
+    let above = read.flat_map(|met| met.path.absolute.ancestors().skip(1));
+    above.filter(|folder| asked.contains(folder)).map(Path::to_path_buf).collect()
 }
 
 impl Met {

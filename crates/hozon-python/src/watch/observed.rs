@@ -109,6 +109,12 @@ impl Observed {
     }
 }
 
+/// The function that an `Observed` stands in for: what it is to a key.
+pub(crate) fn original_of<'py>(value: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
+    let observed = value.cast_exact::<Observed>().ok()?;
+    Some(observed.get().original.bind(value.py()).clone())
+}
+
 /// Gives a function back: an `Observed` pickles as this call.
 #[pyfunction]
 pub(crate) fn unobserved(original: Py<PyAny>) -> Py<PyAny> {
