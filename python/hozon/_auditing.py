@@ -84,7 +84,10 @@ class Audit:
         finally:
             self.is_checking = False
         if found:
-            causes = [*keyed.likely_causes(), *(f"code that cannot be followed (`{it}`)" for it in keyed.unseen())]
+            causes = [
+                *keyed.likely_causes(),
+                *(f"code that cannot be followed (`{it}`)" for it in keyed.unseen()),
+            ]
             self.findings.append(Finding(name, keyed.hex, found, causes))
 
     def compared(self, hit_value: Any, recompute: Callable[[], Any]) -> list[Difference]:
@@ -178,12 +181,14 @@ class _Comparison:
         if math.isnan(one) or math.isnan(other):
             return math.isnan(one) and math.isnan(other)
         if one == other:
-            return self.tolerance > 0 or math.copysign(1, one) == math.copysign(1, other)
+            return self.tolerance > 0 or math.copysign(1.0, one) == math.copysign(1.0, other)
         if math.isinf(one) or math.isinf(other):
             return False
-        return abs(one - other) <= self.tolerance * max(abs(one), abs(other))
+        return bool(abs(one - other) <= self.tolerance * max(abs(one), abs(other)))
 
-    def of_dicts(self, place: str, one: dict[Any, Any], other: dict[Any, Any], depth: int) -> Iterator[Difference]:
+    def of_dicts(
+        self, place: str, one: dict[Any, Any], other: dict[Any, Any], depth: int
+    ) -> Iterator[Difference]:
         for key, value in one.items():
             inside = f"{place}[{_key(key)}]"
             if key in other:
@@ -196,7 +201,9 @@ class _Comparison:
         if list(one) != list(other) and set(one) == set(other):
             yield Difference(place, "its keys", "the same keys in another order")
 
-    def of_sequences(self, place: str, one: Sequence[Any], other: Sequence[Any], depth: int) -> Iterator[Difference]:
+    def of_sequences(
+        self, place: str, one: Sequence[Any], other: Sequence[Any], depth: int
+    ) -> Iterator[Difference]:
         if len(one) != len(other):
             yield Difference(f"len({place})", str(len(one)), str(len(other)))
         for index, (left, right) in enumerate(zip(one, other, strict=False)):
@@ -221,10 +228,16 @@ class _Comparison:
             return
         found = list(self.of_dicts(f"{place}.", states[0], states[1], depth))
         yield from (item._replace(place=_as_attribute(item.place)) for item in found)
-        if not found and not any(isinstance(value, float) for value in states[0].values()) and self.tolerance == 0:
+        if (
+            not found
+            and not any(isinstance(value, float) for value in states[0].values())
+            and self.tolerance == 0
+        ):
             yield Difference(place, _told(one), f"{_told(other)} of another content")
 
-    def of_columns(self, place: str, one: dict[Any, Any], other: dict[Any, Any], depth: int) -> Iterator[Difference]:
+    def of_columns(
+        self, place: str, one: dict[Any, Any], other: dict[Any, Any], depth: int
+    ) -> Iterator[Difference]:
         """Frames and series, column by column."""
         yield from self.of_dicts(place, one, other, depth)
 
@@ -239,9 +252,9 @@ class _Comparison:
             for index, (left, right) in enumerate(flat):
                 yield from self.parts(f"{place}[{_position(index, one.shape)}]", left, right, depth + 1)
             return
-        for index in np.flatnonzero(self.unlike(one.ravel(), other.ravel())):
-            left, right = one.ravel()[index].item(), other.ravel()[index].item()
-            yield Difference(f"{place}[{_position(int(index), one.shape)}]", _told(left), _told(right))
+        for at in np.flatnonzero(self.unlike(one.ravel(), other.ravel())).tolist():
+            left, right = one.ravel()[at].item(), other.ravel()[at].item()
+            yield Difference(f"{place}[{_position(at, one.shape)}]", _told(left), _told(right))
 
     def unlike(self, one: Any, other: Any) -> Any:
         """Where two flat arrays of one type differ."""
@@ -362,7 +375,10 @@ def main(arguments: list[str]) -> int:
     asked = _parsed(arguments)
     if isinstance(asked, str):
         wants_help = not asked
-        print(USAGE if wants_help else f"error: {asked}\n\n{USAGE}", file=sys.stdout if wants_help else sys.stderr)
+        print(
+            USAGE if wants_help else f"error: {asked}\n\n{USAGE}",
+            file=sys.stdout if wants_help else sys.stderr,
+        )
         return 0 if wants_help else 2
     audit, is_module, program = asked
     code = _run(audit, is_module, program)
@@ -372,7 +388,11 @@ def main(arguments: list[str]) -> int:
 
 def _parsed(arguments: list[str]) -> tuple[Audit, bool, list[str]] | str:
     """What was asked for; a complaint; or an empty text for help."""
-    values: dict[str, Any] = {"--sample": 20, "--tolerance": 0.0, "--seed": random.SystemRandom().randrange(10**6)}
+    values: dict[str, Any] = {
+        "--sample": 20,
+        "--tolerance": 0.0,
+        "--seed": random.SystemRandom().randrange(10**6),
+    }
     readers: dict[str, Callable[[str], Any]] = {"--sample": int, "--tolerance": float, "--seed": int}
     rest = list(arguments)
     while rest and rest[0].startswith("--"):

@@ -101,7 +101,9 @@ class CachedFunction:
             if outputs is not None:
                 value = self.answer(outputs)
                 if _runtime.auditor is not None:
-                    _runtime.auditor(value, functools.partial(self.function, *args, **kwargs), self.name, keyed)
+                    _runtime.auditor(
+                        value, functools.partial(self.function, *args, **kwargs), self.name, keyed
+                    )
                 return value
             begun = store.begin(keyed.key, WAIT_SECONDS)
             if isinstance(begun, Hit):

@@ -120,9 +120,15 @@ def test_what_the_accepted_code_calls_is_covered_as_it_was(accepting: Any) -> No
 
 @pytest.mark.parametrize(
     ("old", "new", "result"),
-    [("RATE = 2", "RATE = 4", "7"), ("factor = 3", "factor = 4", "6"), ("x * self.factor", "x * self.factor + 1", "6")],
+    [
+        ("RATE = 2", "RATE = 4", "7"),
+        ("factor = 3", "factor = 4", "6"),
+        ("x * self.factor", "x * self.factor + 1", "6"),
+    ],
 )
-def test_values_and_other_definitions_are_not_covered(accepting: Any, old: str, new: str, result: str) -> None:
+def test_values_and_other_definitions_are_not_covered(
+    accepting: Any, old: str, new: str, result: str
+) -> None:
     edit(accepting, "return x * RATE", "return RATE * x")
     hozon(accepting, "accept", "total", "--definition", "clean")
     edit(accepting, old, new)
@@ -155,7 +161,9 @@ def test_two_files_of_one_name_need_a_choice(accepting: Any) -> None:
     accepting.write("old/utils.py", "def clean(x):\n    return None\n")
     said = hozon(accepting, "accept", "total", check=False)
     assert "several definitions in files called utils.py" in said
-    assert "accepted for total" in hozon(accepting, "accept", "total", "--file", str(accepting.folder / "utils.py"))
+    assert "accepted for total" in hozon(
+        accepting, "accept", "total", "--file", str(accepting.folder / "utils.py")
+    )
 
 
 def test_list_and_revoke(accepting: Any) -> None:

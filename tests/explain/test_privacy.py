@@ -116,7 +116,10 @@ def secrets() -> dict[str, str]:
 
 
 def found_in(content: bytes) -> list[str]:
-    forms = {name: [text.encode(), text.encode("utf-16-le"), text.encode().hex().encode()] for name, text in CANARIES.items()}
+    forms = {
+        name: [text.encode(), text.encode("utf-16-le"), text.encode().hex().encode()]
+        for name, text in CANARIES.items()
+    }
     return [name for name, texts in forms.items() if any(text in content for text in texts)]
 
 

@@ -63,7 +63,11 @@ DIFFERENT: list[tuple[Any, Any, list[str]]] = [
     (np.zeros(2), np.zeros(3), ["result: float64 (2,) → float64 (3,)"]),
     (np.zeros(1), np.zeros(1, dtype="float32"), ["result: float64 (1,) → float32 (1,)"]),
     (pd.DataFrame({"a": [1, 2]}), pd.DataFrame({"a": [1, 3]}), ["result['a'][1]: 2 → 3"]),
-    (pd.DataFrame({"a": ["x"]}), pd.DataFrame({"a": ["yy"]}), ["result['a'][0]: str of 1 → str of 2, from 0 on"]),
+    (
+        pd.DataFrame({"a": ["x"]}),
+        pd.DataFrame({"a": ["yy"]}),
+        ["result['a'][0]: str of 1 → str of 2, from 0 on"],
+    ),
     (pd.Series([1.0], index=[5]), pd.Series([1.0], index=[6]), ["result['index'][0]: 5 → 6"]),
     (pl.DataFrame({"a": [1.0]}), pl.DataFrame({"a": [2.0]}), ["result['a'][0]: 1.0 → 2.0"]),
     (Point(1.0, ["a"]), Point(2.0, ["a"]), ["result.x: 1.0 → 2.0"]),
@@ -196,7 +200,13 @@ def test_the_command_is_content_where_nothing_differs(project: Any) -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "code"),
-    [([], 2), (["--sample"], 2), (["--sample", "x", "main.py"], 2), (["--what", "main.py"], 2), (["--help"], 0)],
+    [
+        ([], 2),
+        (["--sample"], 2),
+        (["--sample", "x", "main.py"], 2),
+        (["--what", "main.py"], 2),
+        (["--help"], 0),
+    ],
 )
 def test_wrong_usage(project: Any, arguments: list[str], code: int) -> None:
     done = project.run("-m", "hozon._command", "audit", *arguments, check=False)
