@@ -181,10 +181,10 @@ class _Comparison:
         if math.isnan(one) or math.isnan(other):
             return math.isnan(one) and math.isnan(other)
         if one == other:
-            return self.tolerance > 0 or math.copysign(1, one) == math.copysign(1, other)
+            return self.tolerance > 0 or math.copysign(1.0, one) == math.copysign(1.0, other)
         if math.isinf(one) or math.isinf(other):
             return False
-        return abs(one - other) <= self.tolerance * max(abs(one), abs(other))
+        return bool(abs(one - other) <= self.tolerance * max(abs(one), abs(other)))
 
     def of_dicts(
         self, place: str, one: dict[Any, Any], other: dict[Any, Any], depth: int
@@ -252,9 +252,9 @@ class _Comparison:
             for index, (left, right) in enumerate(flat):
                 yield from self.parts(f"{place}[{_position(index, one.shape)}]", left, right, depth + 1)
             return
-        for index in np.flatnonzero(self.unlike(one.ravel(), other.ravel())):
-            left, right = one.ravel()[index].item(), other.ravel()[index].item()
-            yield Difference(f"{place}[{_position(int(index), one.shape)}]", _told(left), _told(right))
+        for at in np.flatnonzero(self.unlike(one.ravel(), other.ravel())).tolist():
+            left, right = one.ravel()[at].item(), other.ravel()[at].item()
+            yield Difference(f"{place}[{_position(at, one.shape)}]", _told(left), _told(right))
 
     def unlike(self, one: Any, other: Any) -> Any:
         """Where two flat arrays of one type differ."""

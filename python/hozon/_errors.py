@@ -62,7 +62,12 @@ _SAYS_NAMES_ALONE = (
     r"(it's not|attribute lookup|import of module)[\w.<>' ]+",
     r"Can't get (local object|attribute|local attribute) '[\w.<>]+'.*",
     r"No module named '[\w.]+'.*",
+    r"(module|type object) '[\w.]+' has no attribute '\w+'.*",
+    r"'[\w.]+' object has no attribute '\w+'.*",
+    r"cannot import name '\w+' from '[\w.]+'.*",
     r"`\w+` is defined in the block: .*",
+    r"[\w.<>:]+ can only be found by hozon",
+    r"the program that loads a result does not define [\w.<>]+, which the result needs",
 )
 
 

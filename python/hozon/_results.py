@@ -139,21 +139,22 @@ def keep(
     once, and remembered for `hozon why`; the result is the caller's all the same."""
     from hozon._mutable import Unsupported
 
-    name = run.name
-    why_not = "the store can only be read" if store.is_read_only() else None
-    if why_not is None:
-        try:
-            return _stored(store, run, kind, place, namespace, results())
-        except NotStored as refusal:
-            why_not = str(refusal)
-        except Unsupported as error:
-            why_not = f"it changes what it was given in place, which a hit would not do: {error}"
-        except (StoreError, OSError) as error:
-            why_not = f"it could not be stored: {error}"
-        except Exception as error:
-            why_not = f"it cannot be stored ({said(error)})"
-        warn_once("unstored", name, f"the result of {name} is not stored: {why_not}")
-    note_run(store, run.keyed, name, run.seconds, why_not)
+    if store.is_read_only():
+        note_run(store, run.keyed, run.name, run.seconds, "the store can only be read")
+        return None
+    try:
+        return _stored(store, run, kind, place, namespace, results())
+    except NotStored as refusal:
+        why_not, error = str(refusal), refusal
+    except Unsupported as change:
+        why_not, error = f"it changes an input in place, and a hit could not: {change}", change
+    except (StoreError, OSError) as failure:
+        why_not, error = f"it could not be stored: {failure}", failure
+    except Exception as failure:
+        why_not, error = f"it cannot be stored ({said(failure)})", failure
+    message = f"the result of {run.name} is not stored: {why_not}"
+    warn_once(f"unstored {type(error).__name__}", run.name, message)
+    note_run(store, run.keyed, run.name, run.seconds, why_not)
     return None
 
 

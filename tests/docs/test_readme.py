@@ -66,7 +66,8 @@ def test_readme(tmp_path: Path) -> None:
                 command, _, expected = part.partition("\n")
                 assert plain(run(command, tmp_path)) == plain(expected), command
                 shown += 1
-    assert shown >= 5
+    assert shown >= 8
+    assert README.read_text().count("\n$ hozon why") == 3
 
 
 PRELUDE = """

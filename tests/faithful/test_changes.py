@@ -500,7 +500,7 @@ def closure() -> tuple[Callable[[], int], Callable[[], int]]:
 
 
 def keyed_of(function: Any) -> Any:
-    computation = Computation(function, [], None, None, None, None)
+    computation = Computation(function, [], (None, None, None, "native"), None)
     return computation.keyed((), {})
 
 

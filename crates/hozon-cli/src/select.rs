@@ -1,5 +1,6 @@
 //! Which entries a word on the command line means.
 
+use hozon_engine::removal_words;
 use hozon_key::visible;
 use hozon_store::{Store, Summary};
 
@@ -121,6 +122,5 @@ fn earlier_removal(store: &Store, word: &str) -> Option<String> {
     let is_key = |key: String| lower.len() >= LEAST_DIGITS && key.starts_with(&lower);
     let found = removed.iter().find(|entry| entry.name == word || is_key(entry.key.to_string()))?;
     let age = words::age(found.when_ms, store.system().now_ms());
-    let how = if found.why == "gone" { "found removed" } else { &found.why };
-    Some(format!("it was {} {age}", visible(how)))
+    Some(format!("it was {} {age}", visible(removal_words(&found.why))))
 }

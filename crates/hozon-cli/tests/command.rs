@@ -14,8 +14,15 @@ use hozon_store::{NewEntry, Store};
 use hozon_sys::{Fault, FileKind, Os, System};
 use insta::assert_snapshot;
 
-const VERBS: [&[&str]; 6] =
-    [&["ls"], &["show", "features"], &["why", "features"], &["stats"], &["verify"], &["clear", "--all"]];
+const VERBS: [&[&str]; 7] = [
+    &["accept", "--list"],
+    &["ls"],
+    &["show", "features"],
+    &["why", "features"],
+    &["stats"],
+    &["verify"],
+    &["clear", "--all"],
+];
 
 #[test]
 fn each_verb_on_a_store_of_three_entries() {
@@ -160,7 +167,7 @@ fn uses_are_counted_and_removals_remembered_where_an_index_is_kept() {
     for word in ["features", &key.short()] {
         let ran = on_disk(&["why", word]);
         assert_eq!(ran.code, EXIT_MISSING);
-        assert!(ran.err.contains("\nhint: it was cleared "), "{}", ran.err);
+        assert!(ran.err.contains("\nhint: it was removed by `hozon clear` "), "{}", ran.err);
     }
 }
 
