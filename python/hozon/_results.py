@@ -142,6 +142,7 @@ def keep(
     if store.is_read_only():
         note_run(store, run.keyed, run.name, run.seconds, "the store can only be read")
         return None
+    error: Exception
     try:
         return _stored(store, run, kind, place, namespace, results())
     except NotStored as refusal:
