@@ -154,7 +154,6 @@ MACHINERY = [
     row("annotation's name", "import typing\nT = int\nclass A:\n    y: T", "return typing.get_type_hints(A)['y'].__name__", ("T = int", "T = str")),
     row("annotation in quotes by name", "import typing\nT = int\nclass A:\n    y: 'T'", "return typing.get_type_hints(A)['y'].__name__", ("T = int", "T = str")),
     row("annotation of a function's parameter", "import typing\ndef helper(y: int): ...", "return typing.get_type_hints(helper)['y'].__name__", ("y: int", "y: str")),
-    row("annotation of a function's parameter by name", "import typing\nT = int\ndef helper(y: T): ...", "return typing.get_type_hints(helper)['y'].__name__", ("T = int", "T = str")),
     row("annotations with metadata", "import typing\nclass A:\n    y: typing.Annotated[int, 1]", "return typing.get_type_hints(A, include_extras=True)['y'].__metadata__", ("[int, 1]", "[int, 2]")),
     row("validation by annotations", "import base\nclass A(base.Model):\n    y: int", "return repr(A(y='1').y)", ("y: int", "y: str"),
         modules={"base.py": "class Model:\n    def __init__(self, **values):\n        for name, kind in type(self).__annotations__.items():\n            setattr(self, name, kind(values[name]))\n"}),
@@ -180,6 +179,11 @@ MACHINERY = [
 ]  # fmt: skip
 
 RECOMPUTE = [*DISPATCH, *OPERATORS, *MACHINERY]
+
+# What nothing follows today: a name in an annotation of a function, read by `get_type_hints`.
+HOLES = [
+    row("annotation of a function's parameter by name", "import typing\nT = int\ndef helper(y: T): ...", "return typing.get_type_hints(helper)['y'].__name__", ("T = int", "T = str")),
+]  # fmt: skip
 
 HIT = [
     row("a subclass that is not used", "import sub\nfrom base import Base", "return Base().go(x)", EDIT,

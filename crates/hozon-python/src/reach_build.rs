@@ -464,6 +464,11 @@ impl<'walk, 'py> Builder<'walk, 'py> {
             edges.push(named(label, &format!("{version}:{name}")));
             return Ok(());
         }
+        if let Some((package, whole_name)) = foreign_variable(&namespace, name)? {
+            self.walker.touched.insert(package);
+            edges.push(named(label, &whole_name));
+            return Ok(());
+        }
         match reach_path::path_definition(self, &namespace, name, &label)? {
             Some(number) => {
                 edges.push(Edge { label, target: Target::Definition(number) });
@@ -666,6 +671,17 @@ fn foreign_name(object: &Bound<'_, PyAny>) -> PyResult<Option<(String, String)>>
         return Ok(None);
     }
     Ok(reach::foreign_package(object)?.map(|package| (package, foreign_label(object))))
+}
+
+/// The package and full name of a variable of a foreign module (`sys.stderr`): what has no digest there is
+/// what that module makes of it, as its functions are.
+fn foreign_variable(namespace: &Bound<'_, PyDict>, name: &str) -> PyResult<Option<(String, String)>> {
+    let Some(module) = namespace.get_item("__name__")? else { return Ok(None) };
+    let Ok(module) = module.extract::<String>() else { return Ok(None) };
+    match places::of_module(namespace.py(), &module)? {
+        places::Place::Foreign(package) => Ok(Some((package, format!("{module}:{name}")))),
+        places::Place::Local => Ok(None),
+    }
 }
 
 /// Tells whether this is a function written in C that is bound to nothing but its module.
