@@ -162,6 +162,8 @@ MACHINERY = [
         "return helper(x)", ("rate = 1", "rate = 2")),
     row("function under a decorator with state", "class Counting:\n    def __init__(self, function):\n        self.function = function\n    def __call__(self, x):\n        return self.function(x)\n@Counting\ndef helper(x):\n    return x + 1",
         "return helper(x)", EDIT),
+    row("decorator that keeps its argument where no digest is", "import threading\nclass Table:\n    def __init__(self):\n        self.lock = threading.Lock()\n        self.rates = {}\nTABLE = Table()\ndef rated(n):\n    def mark(function):\n        TABLE.rates[function.__name__] = n\n        return function\n    return mark\n@rated(1)\ndef helper(x):\n    return x",
+        "return helper(x) + TABLE.rates['helper']", ("@rated(1)", "@rated(2)")),
     row("closure over a closure", "def one():\n    def inner(x):\n        return x + 1\n    def two():\n        def three(x):\n            return inner(x)\n        return three\n    return two()\nhelper = one()",
         "return helper(x)", EDIT),
     row("lambda in a default", "def helper(x, go=lambda x: x + 1):\n    return go(x)", "return helper(x)", EDIT),

@@ -694,11 +694,12 @@ fn is_named(object: &Bound<'_, PyAny>) -> PyResult<bool> {
 }
 
 pub(crate) fn foreign_label(object: &Bound<'_, PyAny>) -> String {
-    format!(
-        "{}:{}",
-        names::text_attribute(object, "__module__"),
-        names::text_attribute(object, "__qualname__")
-    )
+    let module = names::text_attribute(object, "__module__");
+    match (module.as_str(), names::text_attribute(object, "__qualname__").as_str()) {
+        // `threading.Lock`, until Python 3.12.
+        ("_thread", "allocate_lock") => "_thread:lock".to_owned(),
+        (_, name) => format!("{module}:{name}"),
+    }
 }
 
 pub(crate) fn named_digest(name: &str) -> Digest {
