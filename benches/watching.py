@@ -89,9 +89,12 @@ def seconds(name: str, which: str, size: int) -> float:
 
 
 def is_there(name: str) -> bool:
-    return name != "scikit-learn fit" or not subprocess.run(
-        [sys.executable, "-c", "import sklearn"], capture_output=True, check=False
-    ).returncode
+    return (
+        name != "scikit-learn fit"
+        or not subprocess.run(
+            [sys.executable, "-c", "import sklearn"], capture_output=True, check=False
+        ).returncode
+    )
 
 
 def main() -> None:
@@ -113,7 +116,10 @@ def main() -> None:
         calls = size // 20 if call.startswith("for") else 1
         more = 1e3 * (cached - plain) / calls
         verdict = "" if cached <= plain * 1.05 + 1e-3 * calls else "   beyond 5 % + 1 ms"
-        print(f"{name:26} {plain:9.3f}s {cached:9.3f}s {cached / plain:7.2f}   {more:8.3f} ms{verdict}", flush=True)
+        print(
+            f"{name:26} {plain:9.3f}s {cached:9.3f}s {cached / plain:7.2f}   {more:8.3f} ms{verdict}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

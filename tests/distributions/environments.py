@@ -13,7 +13,7 @@ from pathlib import Path
 import hozon
 
 # A build backend that is one file of the project itself, so that pip needs no other package.
-_BACKEND = '''
+_BACKEND = """
 import json, pathlib, zipfile
 META = json.loads(pathlib.Path("meta.json").read_text())
 def _wheel(folder, files):
@@ -35,7 +35,7 @@ def build_editable(folder, config_settings=None, metadata_directory=None):
 def get_requires_for_build_wheel(config_settings=None):
     return []
 get_requires_for_build_editable = get_requires_for_build_wheel
-'''
+"""
 
 
 class Environment:
@@ -55,7 +55,9 @@ class Environment:
         with zipfile.ZipFile(self._wheel(name, version, files)) as wheel:
             wheel.extractall(self.packages)
 
-    def install_folder(self, name: str, version: str, files: dict[str, str], *, editable: bool = False) -> Path:
+    def install_folder(
+        self, name: str, version: str, files: dict[str, str], *, editable: bool = False
+    ) -> Path:
         """Installs a project from its folder. Returns where its sources are."""
         project = self.folder / "projects" / name
         write(project / "src", files)
@@ -89,7 +91,9 @@ class Environment:
         path.parent.mkdir(exist_ok=True)
         info = f"{name}-{version}.dist-info"
         all_files: dict[str, str | bytes] = {
-            **{path: textwrap.dedent(text) if isinstance(text, str) else text for path, text in files.items()},
+            **{
+                path: textwrap.dedent(text) if isinstance(text, str) else text for path, text in files.items()
+            },
             f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
             f"{info}/WHEEL": f"Wheel-Version: 1.0\nGenerator: x\nRoot-Is-Purelib: true\nTag: {tag}\n",
         }

@@ -201,7 +201,12 @@ EXTENSIONS = [
     ("its function in a list", "from loose.{m} import {f}\n    ALL = [{f}]", "bool(ALL[0])"),
     ("its function through a helper", "import local", "local.go()"),
 ]
-FUNCTIONS = {"_bisect": "bisect_left", "_heapq": "heappush", "_statistics": "_normal_dist_inv_cdf", "_random": "Random"}
+FUNCTIONS = {
+    "_bisect": "bisect_left",
+    "_heapq": "heappush",
+    "_statistics": "_normal_dist_inv_cdf",
+    "_random": "Random",
+}
 
 
 @pytest.mark.parametrize(("name", "imports", "body"), EXTENSIONS, ids=[row[0] for row in EXTENSIONS])

@@ -6,7 +6,17 @@ import pytest
 
 from ..conftest import Project
 
-HOSTILE = ["__getattr__", "__eq__", "__len__", "__bool__", "__hash__", "__str__", "__repr__", "__iter__", "__contains__"]
+HOSTILE = [
+    "__getattr__",
+    "__eq__",
+    "__len__",
+    "__bool__",
+    "__hash__",
+    "__str__",
+    "__repr__",
+    "__iter__",
+    "__contains__",
+]
 
 
 @pytest.mark.parametrize("method", HOSTILE)
@@ -104,7 +114,9 @@ def test_a_value_100_000_deep(project: Project, kind: str, where: str) -> None:
     assert line.startswith(("result", "refused:"))
 
 
-@pytest.mark.parametrize("made", ["list(range(5_000_000))", "[[]] * 5_000_000", "dict.fromkeys(range(2_500_000))"])
+@pytest.mark.parametrize(
+    "made", ["list(range(5_000_000))", "[[]] * 5_000_000", "dict.fromkeys(range(2_500_000))"]
+)
 def test_a_value_of_millions_of_nodes(project: Project, made: str) -> None:
     text = f"""
         import hozon

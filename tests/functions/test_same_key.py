@@ -107,7 +107,9 @@ def _works(python: str, minor: int) -> bool:
     return done.stdout.strip() == str(minor)
 
 
-def keys(project: Project, python: str = sys.executable, pin: str | None = None, **environment: str) -> list[str]:
+def keys(
+    project: Project, python: str = sys.executable, pin: str | None = None, **environment: str
+) -> list[str]:
     project.write("helpers.py", HELPERS)
     names = {name: f"snippet_{number}" for number, name in enumerate(SNIPPETS)}
     for name, module in names.items():

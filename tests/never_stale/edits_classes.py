@@ -108,6 +108,8 @@ MACHINERY = [
         modules={"meta.py": "class M(type):\n    def __call__(cls, x):\n        return x + 1\n"}),
     row("metaclass of a base in another module", "import meta\nclass A(meta.B):\n    pass", "return A(x)", EDIT,
         modules={"meta.py": "class M(type):\n    def __call__(cls, x):\n        return x + 1\nclass B(metaclass=M):\n    pass\n"}),
+    row("metaclass that is called", "import meta\nA = meta.M('A', (), {})", "return A(x)", EDIT,
+        modules={"meta.py": "class M(type):\n    def __call__(cls, x):\n        return x + 1\n"}),
     row("keyword of __init_subclass__", "class Base:\n    def __init_subclass__(cls, y):\n        cls.y = y\nclass A(Base, y=1):\n    pass", "return A.y", ("y=1", "y=2")),
     row("setter of a property", "class A:\n    @property\n    def y(self):\n        return self.z\n    @y.setter\n    def y(self, value):\n        self.z = value + 1",
         "a = A()\na.y = x\nreturn a.y", EDIT),

@@ -135,7 +135,9 @@ PATCHES = [
         "return inner(x)", ("x + 10", "x + 20"), modules=LOCAL),
 ]  # fmt: skip
 
-_REGISTRY = "TABLE = {}\ndef register(function):\n    TABLE[function.__name__] = function\n    return function\n"
+_REGISTRY = (
+    "TABLE = {}\ndef register(function):\n    TABLE[function.__name__] = function\n    return function\n"
+)
 
 REGISTRIES = [
     row("registry in another module", "import registry, plugins", "return registry.TABLE['go'](x)",

@@ -65,7 +65,9 @@ def test_source_in_a_zip_file(tmp_path: Path) -> None:
 
 def _compiled(project: Project, text: str) -> None:
     (project.folder / "local.py").write_text(text)
-    subprocess.run([sys.executable, "-m", "compileall", "-b", "-q", "local.py"], cwd=project.folder, check=True)
+    subprocess.run(
+        [sys.executable, "-m", "compileall", "-b", "-q", "local.py"], cwd=project.folder, check=True
+    )
     (project.folder / "local.py").unlink()
 
 

@@ -51,7 +51,9 @@ class Program:
         files = {"pack/__init__.py": "", "pyproject.toml": "", **self.data}
         for index, (module, parts) in enumerate(self.modules.items()):
             imports = "".join(f"import {dotted(other)}\n" for other in list(self.modules)[:index])
-            files[f"{module}.py"] = "import functools, os, random\n" + imports + "".join(p.text() for p in parts)
+            files[f"{module}.py"] = (
+                "import functools, os, random\n" + imports + "".join(p.text() for p in parts)
+            )
         imports = "".join(f"import {dotted(module)}\n" for module in self.modules)
         calls = "".join(f"print('result', f({call}))\n" for call in self.calls)
         body = "".join(part.text() for part in self.main)
@@ -120,7 +122,10 @@ OF_FEATURE: dict[str, dict[str, str]] = {
 def program(seed: int, features: set[str]) -> Program:
     """Returns a random program."""
     rng = random.Random(seed)
-    templates = {**TEMPLATES, **{k: t for feature in sorted(features) for k, t in OF_FEATURE.get(feature, {}).items()}}
+    templates = {
+        **TEMPLATES,
+        **{k: t for feature in sorted(features) for k, t in OF_FEATURE.get(feature, {}).items()},
+    }
     made = Program({}, [], [rng.randrange(5) for _ in range(rng.choice((1, 1, 2)))])
     offered: list[tuple[str, str]] = []
     for module in MODULES[: rng.randint(1, 3)]:
@@ -128,7 +133,9 @@ def program(seed: int, features: set[str]) -> Program:
             _part(rng, templates, made, module, f"m{len(made.modules)}_{number}", offered)
             for number in range(rng.randint(1, 5))
         ]
-    made.main = [_part(rng, templates, made, "main", f"own_{number}", offered) for number in range(rng.randint(0, 2))]
+    made.main = [
+        _part(rng, templates, made, "main", f"own_{number}", offered) for number in range(rng.randint(0, 2))
+    ]
     made.main.append(_cached(rng, offered, "blocks" in features))
     return made
 
@@ -148,7 +155,11 @@ def _part(
     callee = _call(rng.choice(offered), module) if offered and rng.random() < 0.6 else "x"
     there = rng.choice(remote) if remote else ("", "")
     text = templates[chosen].format(
-        name=name, upper=name.upper(), callee=callee, module=dotted(there[0]), remote=_call(there, module) if remote else "x"
+        name=name,
+        upper=name.upper(),
+        callee=callee,
+        module=dotted(there[0]),
+        remote=_call(there, module) if remote else "x",
     )
     if chosen in ("file", "exists"):
         made.data[f"data_{name}.txt"] = str(rng.randrange(100))
@@ -176,12 +187,18 @@ def _cached(rng: random.Random, offered: list[tuple[str, str]], blocks: bool) ->
 
 def edit(made: Program, rng: random.Random) -> str:
     """Changes the program in one place. Returns what was done, in words."""
-    chosen = rng.choice([_number, _number, _number, _comment, _spaces, _added, _moved, _docstring, _data, _variable])
+    chosen = rng.choice(
+        [_number, _number, _number, _comment, _spaces, _added, _moved, _docstring, _data, _variable]
+    )
     return chosen(made, rng) or _number(made, rng)
 
 
 def _any(made: Program, rng: random.Random, fits: Callable[[Part], bool] = lambda part: True) -> Part | None:
-    parts = [part for part in (*made.main, *(p for all_parts in made.modules.values() for p in all_parts)) if fits(part)]
+    parts = [
+        part
+        for part in (*made.main, *(p for all_parts in made.modules.values() for p in all_parts))
+        if fits(part)
+    ]
     return rng.choice(parts) if parts else None
 
 
@@ -222,7 +239,9 @@ def _docstring(made: Program, rng: random.Random) -> str:
 def _added(made: Program, rng: random.Random) -> str:
     parts = rng.choice([made.main, *made.modules.values()])
     name = f"more_{rng.randrange(10**6)}"
-    parts.insert(rng.randint(0, len(parts)), Part(name, f"def {name}(x):\n    return x + N0", "added", numbers=[1]))
+    parts.insert(
+        rng.randint(0, len(parts)), Part(name, f"def {name}(x):\n    return x + N0", "added", numbers=[1])
+    )
     return f"{name}: added"
 
 

@@ -128,7 +128,9 @@ def _is_harmless(made: Program, what: str) -> bool:
     """Whether the edit cannot matter. A name that is new in a module can, where names are computed."""
     name, _, kind = what.rpartition(": ")
     if kind in ("added", "moved"):
-        around = next(parts for parts in (made.main, *made.modules.values()) if any(p.name == name for p in parts))
+        around = next(
+            parts for parts in (made.main, *made.modules.values()) if any(p.name == name for p in parts)
+        )
         return not any(part.kind in COMPUTED for part in around)
     return kind in ("comment", "spaces")
 
@@ -143,7 +145,9 @@ def _report(
     folder: Path,
     made: Program,
 ) -> None:
-    print(f"\nDIFFERENT: python tests/oracle/run.py --one {seed} --edits {edits} --with {','.join(sorted(features))}")
+    print(
+        f"\nDIFFERENT: python tests/oracle/run.py --one {seed} --edits {edits} --with {','.join(sorted(features))}"
+    )
     print("  last edits:", *history[-3:], sep="\n    ")
     print(f"  without the cache: {plain.text!r} {plain.files} {plain.failed}")
     print(f"  with the cache:    {cached.text!r} {cached.files} {cached.failed}")

@@ -9,5 +9,7 @@ from pathlib import Path
 
 def test_random_edits_show_no_difference() -> None:
     run = Path(__file__).with_name("run.py")
-    done = subprocess.run([sys.executable, run, "--edits", "60", "--seed", "1"], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, run, "--edits", "60", "--seed", "1"], capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -75,10 +75,10 @@ RULES = [
          "            Some(_) => Ok(()),", STALE, "attribute"),
     Rule("registries of single dispatch count", BUILD, "            self.lenient_edge(&registry, \"registry\", function.as_ptr() as usize, &mut edges)?;",
          "            let _ = &registry;", THEMES, "dispatch"),
-    Rule("bases of classes count", EXPAND, "            self.target_edges(&base?, \"base\", &[], &mut edges)?;", "            base?;", STALE, "base"),
+    Rule("bases of classes count", EXPAND, "            self.target_edges(&base?, \"base\", &[], &mut edges)?;", "            base?;", THEMES, "base"),
     Rule("metaclasses count", EXPAND, "        self.target_edges(class.get_type().as_any(), \"metaclass\", &[], &mut edges)?;", "", THEMES, "metaclass"),
     Rule("attributes of classes count", EXPAND, "        self.lenient_edge(value, &label, class.as_ptr() as usize, edges)\n    }\n\n    /// A module that",
-         "        let _ = value; Ok(())\n    }\n\n    /// A module that", THEMES, "class attribute"),
+         "        let _ = value; Ok(())\n    }\n\n    /// A module that", THEMES, "class and attribute"),
     Rule("methods from elsewhere count", EXPAND, "            } else if !reach_class::is_generated(class, function)? {\n                self.target_edges(function, &label, &[], edges)?;\n            }",
          "            }", THEMES, "method"),
     Rule("registered classes of an abstract base count", EXPAND, "            self.target_edges(&registered, \"registered class\", &[], &mut edges)?;",
@@ -91,7 +91,7 @@ RULES = [
     Rule("a module's __getattr__ counts", EXPAND, " || name == \"__getattr__\"", "", THEMES, "lazy"),
     Rule("unseen code brings every local source", UNSEEN, "        if self.reached.unseen.is_empty() && self.walker.unseen.is_empty() {", "        if true {", THEMES, "computed module"),
     Rule("unseen code under another name", UNSEEN, "        if own_name == path[0] ||", "        if true || own_name == path[0] ||", THEMES, "another name"),
-    Rule("what runs unseen code is told", "crates/hozon-syntax/src/fragment.rs", "        [rest @ ..] => rest.iter().find(|name| UNSEEN.contains(name)).copied(),", "        _ => None,", THEMES, ""),
+    Rule("what runs unseen code is told", "crates/hozon-syntax/src/fragment.rs", "        rest => rest.iter().find(|name| UNSEEN.contains(name)).copied(),", "        _ => None,", THEMES, ""),
     Rule("methods by single dispatch count", CLASS, "    if class_name == \"functools.singledispatchmethod\" {", "    if false {", THEMES, "dispatch"),
     Rule("names in quoted annotations count", "crates/hozon-syntax/src/walk_expression.rs", "            self.quoted_names(annotation);\n        }", "        }", THEMES, "annotation"),
     Rule("annotations of classes are read", "crates/hozon-syntax/src/walk_expression.rs", "            self.visit_expr(annotation);\n", "", THEMES, "annotation"),
@@ -136,7 +136,9 @@ def prepared(folder: Path) -> Path:
 def _environment(copy: Path) -> None:
     """An environment whose hozon is the copy's, and whose other packages are those of this one."""
     run([sys.executable, "-m", "venv", "--without-pip", ".venv"], copy)
-    packages = Path(run([str(copy / PYTHON), "-c", "import site; print(site.getsitepackages()[0])"], copy).stdout.strip())
+    packages = Path(
+        run([str(copy / PYTHON), "-c", "import site; print(site.getsitepackages()[0])"], copy).stdout.strip()
+    )
     paths = [copy / "python", sysconfig.get_path("purelib")]
     (packages / "rules.pth").write_text("".join(f"{path}\n" for path in paths))
 
