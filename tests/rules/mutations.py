@@ -95,7 +95,7 @@ RULES = [
     Rule("methods by single dispatch count", CLASS, "    if class_name == \"functools.singledispatchmethod\" {", "    if false {", THEMES, "dispatch"),
     Rule("names in quoted annotations count", "crates/hozon-syntax/src/walk_expression.rs", "            self.quoted_names(annotation);\n        }", "        }", THEMES, "annotation"),
     Rule("annotations of classes are read", "crates/hozon-syntax/src/walk_expression.rs", "            self.visit_expr(annotation);\n", "", THEMES, "annotation"),
-    Rule("source changed on disk after import", SOURCES, "    return changed_ns == 0 or changed_ns / 1e9 < _process_start", "    return True", "tests/never_stale/test_bad_input.py", ""),
+    Rule("source changed on disk after import", SOURCES, "    return changed_ns == 0 or changed_ns / 1e9 < _process_start", "    return True", "tests/never_stale/test_bad_source.py", ""),
     Rule("extension modules count by their file", BUILD, "        if let Some(digest) = places::compiled_digest(self.py, module_name)? {", "        if let (Some(digest), true) = (places::compiled_digest(self.py, module_name)?, false) {", PINS, "extension"),
     Rule("installs from a folder are local", "python/hozon/_distributions.py", "    return not owners or any(_is_from_a_folder(os.path.join(folder, owner[2])) for owner in owners)", "    return False", PINS, "folder or loose"),
     Rule("distributions count", "crates/hozon-python/src/distributions.rs", "        group.children.push(node.with_shown(version.as_str()));", "        let _ = node;", PINS, "upgrade"),
