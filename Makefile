@@ -2,6 +2,9 @@
 # make test    sets everything up and runs every test, Rust and Python
 # make lint    formats, lints and types, checked
 # make bench   measures, beside joblib and diskcache (an optimized build)
+# make oracle  random edits of random programs, with the cache and without: EDITS=5000 SEED=1
+# make rules   switches each rule of a key off, and names any that no test guards (half an hour)
+# make bench-watching   what a first run costs beside one without hozon
 # make setup   the virtual environment in .venv, with hozon built and installed in it
 #
 # Needs Rust, Python 3.11 or later with pip, and make. PYTHON names the Python to use.
@@ -14,7 +17,7 @@ PROFILE := fast
 export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
 export CARGO_TERM_PROGRESS_WHEN := never
 
-.PHONY: setup demo test test-rust test-python lint bench clean
+.PHONY: setup demo test test-rust test-python lint bench bench-watching oracle rules clean
 .DEFAULT_GOAL := help
 
 help:
@@ -55,6 +58,19 @@ lint: setup
 bench: $(VENV)/installed
 	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --quiet --locked --release
 	$(BIN)/python benches/compare.py
+
+bench-watching: $(VENV)/installed
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --quiet --locked --release
+	$(BIN)/python benches/watching.py
+
+EDITS := 5000
+SEED := 1
+oracle: setup
+	$(BIN)/python tests/oracle/run.py --edits $(EDITS) --seed $(SEED)
+
+ONLY :=
+rules: setup
+	$(BIN)/python tests/rules/mutations.py --only "$(ONLY)"
 
 clean:
 	rm -rf $(VENV) target .hozon .pytest_cache .ruff_cache .mypy_cache

@@ -72,7 +72,8 @@ def note_miss(store: Store, keyed: Keyed, turn: Turn, name: str) -> None:
         warn_once(
             "unseen",
             name,
-            f"{name} uses {what}: hozon cannot follow the code that runs there, so an edit of it goes unseen",
+            f"{name} uses {what}: hozon cannot follow the code that runs there, so every local source counts; "
+            "what that code reads of other modules' state goes unseen",
         )
 
 

@@ -82,6 +82,7 @@ HIT = [
     row("import split", "import os, local", "return local.helper(x)", ("import os, local", "import os\nimport local"), modules={"local.py": HELPER}),
     row("function moved to another module", "from a import helper", "return helper(x)", (("from b import helper", "from c import helper"),),
         modules={"a.py": "from b import helper\n", "b.py": HELPER, "c.py": HELPER}),
+    row("text to a stream", "import sys", "print(file=sys.stderr, end='')\nsys.stdout.flush()\nreturn x", ("return x", "return x  # it")),
     row("docstring of a module", "import local", "return local.helper(x)", ("'One.'", "'Two.'"), modules={"local.py": "'One.'\n" + HELPER}),
     row("a module made a package", "import local", "return local.helper(x)", lambda folder: _moved(folder, "local.py", "local/__init__.py"), modules={"local.py": HELPER}),
     row("a constant that a helper does not read", "import local", "return local.helper(x)", ("Y = 1", "Y = 2"), modules={"local.py": "Y = 1\n" + HELPER}),

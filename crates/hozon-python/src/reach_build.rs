@@ -466,6 +466,11 @@ impl<'walk, 'py> Builder<'walk, 'py> {
             edges.push(named(label, &format!("{version}:{name}")));
             return Ok(());
         }
+        if let Some((package, whole_name)) = foreign_variable(&namespace, name)? {
+            self.walker.touched.insert(package);
+            edges.push(named(label, &whole_name));
+            return Ok(());
+        }
         match reach_path::path_definition(self, &namespace, name, &label)? {
             Some(number) => {
                 edges.push(Edge { label, target: Target::Definition(number) });
@@ -670,6 +675,17 @@ fn foreign_name(object: &Bound<'_, PyAny>) -> PyResult<Option<(String, String)>>
     Ok(reach::foreign_package(object)?.map(|package| (package, foreign_label(object))))
 }
 
+/// The package and full name of a variable of a foreign module (`sys.stderr`): what has no digest there is
+/// what that module makes of it, as its functions are.
+fn foreign_variable(namespace: &Bound<'_, PyDict>, name: &str) -> PyResult<Option<(String, String)>> {
+    let Some(module) = namespace.get_item("__name__")? else { return Ok(None) };
+    let Ok(module) = module.extract::<String>() else { return Ok(None) };
+    match places::of_module(namespace.py(), &module)? {
+        places::Place::Foreign(package) => Ok(Some((package, format!("{module}:{name}")))),
+        places::Place::Local => Ok(None),
+    }
+}
+
 /// Tells whether this is a function written in C that is bound to nothing but its module, a method of a
 /// global random generator, or the environment.
 fn is_named(object: &Bound<'_, PyAny>) -> PyResult<bool> {
@@ -684,11 +700,12 @@ fn is_named(object: &Bound<'_, PyAny>) -> PyResult<bool> {
 }
 
 pub(crate) fn foreign_label(object: &Bound<'_, PyAny>) -> String {
-    format!(
-        "{}:{}",
-        names::text_attribute(object, "__module__"),
-        names::text_attribute(object, "__qualname__")
-    )
+    let module = names::text_attribute(object, "__module__");
+    match (module.as_str(), names::text_attribute(object, "__qualname__").as_str()) {
+        // `threading.Lock`, until Python 3.12.
+        ("_thread", "allocate_lock") => "_thread:lock".to_owned(),
+        (_, name) => format!("{module}:{name}"),
+    }
 }
 
 pub(crate) fn named_digest(name: &str) -> Digest {

@@ -121,7 +121,10 @@ pub(crate) fn is_generated(class: &Bound<'_, PyType>, function: &Bound<'_, PyAny
     let file = names::text_attribute(&code, "co_filename");
     let by_fields = ["__dataclass_fields__", "_fields", "__attrs_attrs__"];
     let has_fields = by_fields.iter().any(|name| class.hasattr(*name).unwrap_or(false));
-    Ok(has_fields && file.starts_with('<') || file.starts_with("<attrs generated"))
+    // Python's own module puts functions of its own there, which are others in each release.
+    let by_dataclasses =
+        ["/dataclasses.py", "/reprlib.py"].iter().any(|end| file.replace('\\', "/").ends_with(end));
+    Ok(has_fields && (file.starts_with('<') || by_dataclasses) || file.starts_with("<attrs generated"))
 }
 
 /// Tells whether an attribute is the machinery of slots and built-in types, which holds no value.

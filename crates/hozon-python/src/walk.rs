@@ -27,6 +27,9 @@ pub(crate) enum Refusal {
     Raised(PyErr),
 }
 
+/// Of a longer way to a refused value, only the first and the last steps are told.
+const MOST_STEPS: usize = 24;
+
 pub(crate) type Walked<T> = Result<T, Refusal>;
 
 impl From<PyErr> for Refusal {
@@ -62,6 +65,10 @@ impl Refusal {
     fn inside(self, step: impl FnOnce() -> String) -> Self {
         match self {
             Self::Undigestible { type_name, why, mut steps } => {
+                if steps.len() >= MOST_STEPS {
+                    "…".clone_into(&mut steps[MOST_STEPS / 2]);
+                    steps.remove(MOST_STEPS / 2 + 1);
+                }
                 steps.push(step());
                 Self::Undigestible { type_name, why, steps }
             }

@@ -115,7 +115,7 @@ pub(crate) fn unseen_name<'a>(path: &[&'a str], is_free: bool) -> Option<&'a str
         [name] if is_free && ["exec", "__import__"].contains(name) => Some(name),
         ["sys", "modules", ..] => Some("sys.modules"),
         // What is looked up on it, too: `frame.f_globals["name"]`, `module.__globals__.get`.
-        [rest @ ..] => rest.iter().find(|name| UNSEEN.contains(name)).copied(),
+        rest => rest.iter().find(|name| UNSEEN.contains(name)).copied(),
     }
 }
 

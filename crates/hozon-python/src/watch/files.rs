@@ -55,7 +55,13 @@ fn never_counts(absolute: &Path) -> bool {
     let text = absolute.to_string_lossy();
     ["/proc/", "/sys/", "/dev/"].iter().any(|system| text.starts_with(system))
         || text.contains("/__pycache__/")
+        || is_of_host(&text)
         || places::is_installed(&text, FOREIGN.get().map_or(&[], Vec::as_slice))
+}
+
+/// What IPython keeps for itself, on a thread of its own: its profile and history.
+fn is_of_host(text: &str) -> bool {
+    text.contains("/.ipython/") || text.contains("/history.sqlite")
 }
 
 /// A file is opened for reading; `stat` is what it is like, None if it is not there.

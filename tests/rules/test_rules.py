@@ -1,0 +1,16 @@
+"""A short look at the mutation run over the rules: each rule's text is where the run looks for it.
+
+`make rules` switches them off, one after the other, and takes about half a minute each.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+
+def test_every_rule_is_where_the_run_looks_for_it() -> None:
+    script = Path(__file__).with_name("mutations.py")
+    done = subprocess.run([sys.executable, script, "--list"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
