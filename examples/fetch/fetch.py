@@ -25,7 +25,7 @@ WAIT_SECONDS = 0.4
 served: list[str] = []
 
 
-@hozon.persistent_cache(ttl="1h", ignore=["port"])
+@hozon.persistent_cache(ttl="1h", ignore=["port"], allow=["network"])
 async def fetch(page: str, port: int) -> str:
     """The text of one page."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)

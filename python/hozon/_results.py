@@ -72,8 +72,8 @@ def note_miss(store: Store, keyed: Keyed, turn: Turn, name: str) -> None:
         warn_once(
             "unseen",
             name,
-            f"{name} uses {what}: hozon cannot follow the code that runs there, so every local source counts; "
-            "what that code reads of other modules' state goes unseen",
+            f"{name} uses {what}: hozon cannot follow the code that runs there, so every local source "
+            "counts; what that code reads of other modules' state goes unseen",
         )
 
 
@@ -145,7 +145,7 @@ def keep(
         return None
     error: Exception
     try:
-        return _stored(store, run, kind, place, namespace, results())
+        kept = _stored(store, run, kind, place, namespace, results())
     except NotStored as refusal:
         why_not, error = str(refusal), refusal
     except Unsupported as change:
@@ -154,6 +154,9 @@ def keep(
         why_not, error = f"it could not be stored: {failure}", failure
     except Exception as failure:
         why_not, error = f"it cannot be stored ({said(failure)})", failure
+    else:
+        run.warn()
+        return kept
     message = f"the result of {run.name} is not stored: {why_not}"
     warn_once(f"unstored {type(error).__name__}", run.name, message)
     note_run(store, run.keyed, run.name, run.seconds, why_not)

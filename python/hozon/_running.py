@@ -70,6 +70,8 @@ class Run:
         self._root = before.args[1] if isinstance(before, functools.partial) else None
         self._fault: str | None = None
         self._variables: list[str] = []
+        # What to warn of, by the word that allows it.
+        self._cautions: dict[str, str] = {}
         self._states = RandomStates()
         self._recording: Any = None
         self._watching: Any = None
@@ -124,17 +126,17 @@ class Run:
         if why_not is not None:
             raise NotStored(why_not)
         self._variables = deeds.variables
-        self._report(deeds)
+        self._note(deeds)
         return trace
 
-    def _report(self, deeds: Deeds) -> None:
-        """Notes what a person should know, and warns of what cannot be verified."""
+    def _note(self, deeds: Deeds) -> None:
+        """Notes what a person should know, and what there is to warn of."""
         if deeds.written:
             self.notes.append(("writes", ", ".join(deeds.written)))
         if deeds.appended:
             files = ", ".join(deeds.appended)
             self.notes.append(("appends to", files))
-            self._warn("append", f"appends to {files}, which a hit does not do again")
+            self._cautions["append"] = f"appends to {files}, which a hit does not do again"
         unverifiable = {kind: sorted(details) for kind, details in deeds.unverifiable.items()}
         for generator in self._states.unseeded:
             unverifiable.setdefault("randomness", []).append(f"{generator} without a seed")
@@ -143,11 +145,13 @@ class Run:
             about = ", ".join(details)
             self.notes.append((f"unverifiable: {kind}", about))
             told = f"{what} ({about})" if about else what
-            self._warn(word, f"{told}, which cannot be verified: a hit gives what it was then")
+            self._cautions[word] = f"{told}, which cannot be verified: a hit gives what it was then"
 
-    def _warn(self, word: str, what: str) -> None:
-        if word not in self.options.allow:
-            warn_once(f"allow {word}", self.name, f'{self.name} {what}. allow=["{word}"] accepts that')
+    def warn(self) -> None:
+        """Warns of what cannot be verified, once for each function and sort."""
+        for word, what in self._cautions.items():
+            if word not in self.options.allow:
+                warn_once(f"allow {word}", self.name, f'{self.name} {what}. allow=["{word}"] accepts that')
 
     def packed(self, name: str, codec: str, value: Any, namespace: dict[str, Any]) -> list[Output]:
         """The result as an output, with the changes of inputs, if there are any.

@@ -414,9 +414,9 @@ def _asks_for_callers(file: str) -> bool:
 
 
 def _entropy_used(arguments: _Arguments, keywords: _Keywords, error: _Error) -> None:
-    file = sys._getframe(1).f_code.co_filename
-    # What processes of a pool greet each other with is in no result.
-    if os.path.basename(os.path.dirname(file)) != "multiprocessing" or _is_local(file):
+    from hozon import _entropy
+
+    if _entropy.matters(sys._getframe(1), _is_local):
         note_entropy()
 
 

@@ -26,8 +26,6 @@ MAIN = """
 import sys
 
 import hozon
-from hozon import _results, _runtime
-from hozon._hozon import Computation
 import utils
 
 
@@ -37,21 +35,7 @@ def total(x):
     return utils.clean(x) + utils.Scaler().scale(x)
 
 
-# What the call of a cached function does at a miss, until it is wired there.
-def call(x):
-    cached = total.__closure__[0].cell_contents
-    keyed = cached.computation.keyed((x,), {})
-    store = cached.store()
-    if store.get(keyed.key) is None:
-        turn = _results.begin(store, keyed, None)
-        hit = _results.accepted(store, keyed, "total", turn)
-        turn.close()
-        if hit is not None:
-            print("ACCEPTED")
-    return total(x)
-
-
-print(*(call(int(x)) for x in sys.argv[1:]))
+print(*(total(int(x)) for x in sys.argv[1:]))
 """
 
 
@@ -80,7 +64,7 @@ def test_an_accepted_edit_gives_the_earlier_results(accepting: Any) -> None:
     assert "accepted for total by " in said
     assert "helper clean() changed (utils.py:4)" in said
     assert "+    print('cleaning')" in said
-    assert accepting.lines("main.py", "1", "2") == ["ACCEPTED", "ACCEPTED", "5 10"]
+    assert accepting.lines("main.py", "1", "2") == ["5 10"]
     assert accepting.lines("main.py", "1", "2") == ["5 10"]
     # An argument that was never computed is computed.
     assert accepting.lines("main.py", "3") == ["RAN", "cleaning", "15"]
@@ -113,7 +97,7 @@ def test_what_the_accepted_code_calls_is_covered_as_it_was(accepting: Any) -> No
     edit(accepting, "    return x * RATE", "    note(x)\n    return x * RATE")
     edit(accepting, "RATE = 2", "RATE = 2\n\n\ndef note(x):\n    pass")
     hozon(accepting, "accept", "total")
-    assert accepting.lines("main.py", "1") == ["ACCEPTED", "5"]
+    assert accepting.lines("main.py", "1") == ["5"]
     edit(accepting, "    pass", "    global RATE\n    RATE = 5")
     assert accepting.lines("main.py", "2") == ["RAN", "16"]
 
@@ -171,7 +155,7 @@ def test_list_and_revoke(accepting: Any) -> None:
     edit(accepting, "return x * RATE", "return RATE * x")
     hozon(accepting, "accept", "total")
     assert "total: clean (utils.py:4), accepted by " in hozon(accepting, "accept", "--list")
-    assert accepting.lines("main.py", "1") == ["ACCEPTED", "5"]
+    assert accepting.lines("main.py", "1") == ["5"]
     assert "1 entry" in hozon(accepting, "accept", "--revoke", "total")
     assert "nothing is accepted" in hozon(accepting, "accept", "--list")
     assert accepting.lines("main.py", "1") == ["RAN", "5"]

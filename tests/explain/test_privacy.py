@@ -83,7 +83,7 @@ PROGRAM = """
 
     @hozon.persistent_cache
     def changed(items):
-        items.append(1)
+        next(items)
         return 1
 
 
@@ -92,7 +92,7 @@ PROGRAM = """
     print(f(secret["ARGUMENT"], raw), closed(1))
     unstorable(secret["ARGUMENT"])
     unwanted(secret["ARGUMENT"])
-    changed([secret["ARGUMENT"]])
+    changed(iter([secret["ARGUMENT"], 1]))
     print(f.cache_explain(secret["ARGUMENT"] + "!", raw), closed.cache_explain(2))
     with hozon.cached_context("block") as block:
         length = len(TOKEN) + FACTOR

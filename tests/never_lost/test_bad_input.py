@@ -51,7 +51,8 @@ def counted(folder: Path, **parameters: Any) -> tuple[Callable[[int], Any], Call
     def count() -> int:
         return os.path.getsize(runs)
 
-    return hozon.persistent_cache(save_path=folder, **parameters)(body), count
+    # The file that counts is no output of the body.
+    return hozon.persistent_cache(save_path=folder, track_files=False, **parameters)(body), count
 
 
 # Names.

@@ -18,7 +18,7 @@ import pytest
 
 import hozon
 from hozon import _runtime
-from hozon._hozon import Store
+from hozon._hozon import Computation, Store
 from never_stale.harness import Project
 
 SEED = 20261122
@@ -230,7 +230,9 @@ def test_an_envelope_sealed_by_another_user_never_runs(
     monkeypatch.setenv("HOZON_HOME", str(tmp_path / "attacker"))
     theirs = Store(str(tmp_path / "theirs"), _runtime.seal_key_file())
     output = ("return", "pickle", pickle.dumps(Bomb(mark), protocol=5), [])
-    theirs.put(key, b"", "body", "function", "", 0.0, [output])
+    keyed = Computation(lambda: None, [], (None, None, None, "native"), None).keyed((), {})
+    assert keyed is not None
+    theirs.put(key, keyed.recipe(), None, "body", "function", "", 0.0, [output], [])
     monkeypatch.setenv("HOZON_HOME", str(tmp_path / "home"))
     [planted] = [path for path in (tmp_path / "theirs/v1/entries").rglob("*") if path.is_file()]
     for path in sample.files:

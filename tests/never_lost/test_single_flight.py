@@ -14,11 +14,12 @@ from never_stale.harness import Project
 
 CALLERS = 8
 
-# `work.py`: its body leaves a line in a file, so that runs in any process are counted.
+# `work.py`: its body leaves a line in a file, so that runs in any process are counted:
+# that file is no output of it.
 WORK = """
     import os, time
     import hozon
-    @hozon.persistent_cache
+    @hozon.persistent_cache(track_files=False)
     def slow(x, pause=0.5):
         with open("runs", "a") as runs:
             runs.write(f"{os.getpid()}\\n")
@@ -38,7 +39,7 @@ THREADS = """
 TASKS = """
     import asyncio
     import hozon
-    @hozon.persistent_cache
+    @hozon.persistent_cache(track_files=False)
     async def slow(x):
         with open("runs", "a") as runs:
             runs.write("task\\n")
@@ -67,7 +68,7 @@ LOKY = """
 LOKY_WITH_MAIN = """
     import os, time
     import hozon, joblib
-    @hozon.persistent_cache
+    @hozon.persistent_cache(track_files=False)
     def slow(x):
         with open("runs", "a") as runs:
             runs.write(f"{os.getpid()}\\n")
@@ -174,9 +175,9 @@ def test_a_holder_that_raises_lets_the_next_one_try(tmp_path: Path) -> None:
     it = project(tmp_path, """
         import threading, time
         import hozon
-        @hozon.persistent_cache
+        @hozon.persistent_cache(track_files=False)
         def slow(x):
-            with open("runs", "a+") as runs:
+            with open("runs", "a") as runs:
                 first = runs.write("run\\n") and runs.tell() == 4
             time.sleep(0.2)
             if first:
@@ -201,10 +202,10 @@ def test_a_cached_function_may_call_itself_and_others(tmp_path: Path) -> None:
     it = project(tmp_path, """
         import threading
         import hozon
-        @hozon.persistent_cache
+        @hozon.persistent_cache(track_files=False)
         def one(x):
             return 1 if x < 1 else 1 + two(x - 1)
-        @hozon.persistent_cache
+        @hozon.persistent_cache(track_files=False)
         def two(x):
             return 1 if x < 1 else 1 + one(x - 1)
         results = []

@@ -571,3 +571,28 @@ def _stand_ins_are_gone() -> bool:
         isinstance(vars(stand_in.holder).get(stand_in.name), _watching.Observed)
         for stand_in in (*(_watching._stand_ins.made or ()), *_watching._stand_ins.pools)
     )
+
+
+def _with_unset_seed() -> None:
+    seed = None
+    np.random.RandomState(seed)
+
+
+@pytest.mark.parametrize(
+    ("draws", "is_unseeded"),
+    [
+        (lambda: np.random.RandomState(1), False),
+        (lambda: np.random.default_rng(1), False),
+        (lambda: np.random.RandomState(), True),
+        (_with_unset_seed, True),
+        (lambda: np.random.default_rng(), True),
+        (lambda: uuid.uuid4(), True),
+        (lambda: os.urandom(1), True),
+    ],
+)
+def test_randomness_of_the_system(draws: Callable[[], object], is_unseeded: bool) -> None:
+    watching = Watching(True)
+    watching.start()
+    draws()
+    watching.stop()
+    assert ("randomness" in watching.watch.observations()["unverifiable"]) is is_unseeded
