@@ -6,8 +6,11 @@ import os
 import random
 import sys
 import threading
+import uuid
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from hozon._watching import Watching, resume_watching, suspend_watching
