@@ -57,6 +57,8 @@ class CachedBlock:
         self._skip: Skip | None = None
         self._turn: Turn | None = None
         self._run: Run | None = None
+        # Under which key a run was stored.
+        self._stored_key: bytes | None = None
         self._made: tuple[CodeType, int] | None = None
 
     def made_at(self, frame: FrameType) -> CachedBlock:
@@ -263,7 +265,7 @@ class CachedBlock:
             return
         stayed = [name for name in self._may if name in values and values[name] is self._before[name]]
         values = {name: value for name, value in values.items() if name not in stayed}
-        _results.keep(
+        kept = _results.keep(
             self._store,
             run,
             kind="block",
@@ -271,6 +273,7 @@ class CachedBlock:
             namespace=frame.f_globals,
             results=lambda: self._bound_results(values, gone, frame),
         )
+        self._stored_key = None if kept is None else kept.key
 
     def _bound_values(self, frame: FrameType) -> dict[str, Any]:
         """The names that the body may bind or delete and that have a value now."""
@@ -299,7 +302,8 @@ class CachedBlock:
         if not self.key or self._store is None:
             return "caching is off"
         recipe = self._keyed.recipe(self._options.explain_values)
-        return "\n".join(self._store.explain(self._keyed.key, recipe, self.name))
+        project = self._options.project
+        return "\n".join(self._store.explain(recipe, self.name, project, self._stored_key))
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A block that another block's body binds is kept as what it tells."""

@@ -346,7 +346,8 @@ class CachedFunction:
         if hit is not None:
             too_old = _results.is_too_old(hit, self.options.ttl)
             return f"older than its ttl of {self.options.ttl:g} seconds" if too_old else "hit"
-        return "\n".join(store.explain(keyed.key, keyed.recipe(self.options.explain_values), self.name))
+        recipe = keyed.recipe(self.options.explain_values)
+        return "\n".join(store.explain(recipe, self.name, self.options.project))
 
     def forget(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
         keyed = self.fitting(args, kwargs)

@@ -15,4 +15,4 @@ pub use explaining::{Cause, Memory, Told, explain_call, explain_entry, removal_w
 pub use flight::{Begin, Flights, Poll, Turn};
 pub use observe::{FileObserver, KnownFiles, Observer, of_absence, of_content, path_of, stamp_of};
 pub use table::{Caller, Claim, Table};
-pub use traced::{TracedLookup, TracedMiss, forget_traced, look_up, put_traced};
+pub use traced::{TracedLookup, TracedMiss, forget_traced, look_up, put_traced, recipe_now};

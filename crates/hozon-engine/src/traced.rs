@@ -7,7 +7,9 @@
 use std::collections::HashMap;
 
 use hozon_format::{Entry, Key};
-use hozon_key::{Seen, Subject, TraceSet, decode_trace_sets, encode_trace_sets, traced_key};
+use hozon_key::{
+    Node, Seen, Subject, TraceSet, decode_trace_sets, encode_trace_sets, traced_key, traced_recipe,
+};
 use hozon_store::{Lookup, Miss, NewEntry, Store, StoreError, Stored};
 use hozon_sys::Durability;
 
@@ -61,6 +63,16 @@ pub fn look_up(store: &Store, key: &Key, observer: &mut dyn Observer) -> TracedL
     TracedLookup::Miss(miss)
 }
 
+/// Returns the recipe of a computation as it would be if a run looked at what the last one did; `recipe`
+/// itself where there was none, or it looked at nothing.
+pub fn recipe_now(store: &Store, recipe: Node, observer: &mut dyn Observer) -> Node {
+    let sets = sets_of(store, &hozon_key::key(&recipe));
+    match sets.first() {
+        Some(set) => traced_recipe(recipe, &seen_now(set, observer, &mut HashMap::new())),
+        None => recipe,
+    }
+}
+
 /// Stores an entry whose computation has looked at `seen`. Its key and recipe are those known before the
 /// run, and become those with the trace. Returns the key of the entry.
 ///
@@ -70,7 +82,7 @@ pub fn look_up(store: &Store, key: &Key, observer: &mut dyn Observer) -> TracedL
 pub fn put_traced(
     store: &Store,
     mut entry: NewEntry<'_>,
-    recipe: hozon_key::Node,
+    recipe: Node,
     seen: Vec<Seen>,
 ) -> Result<(Key, Stored), StoreError> {
     let base = entry.key;
@@ -83,7 +95,7 @@ pub fn put_traced(
     let name = entry.facts.name.clone();
     entry.key = traced_key(&base, &set.seen);
     entry.traces = encode_trace_sets(std::slice::from_ref(&set));
-    entry.recipe = hozon_key::encode(&hozon_key::traced_recipe(recipe, &set.seen));
+    entry.recipe = hozon_key::encode(&traced_recipe(recipe, &set.seen));
     let key = entry.key;
     let stored = store.put(entry)?;
     add_set(store, &base, &name, set, durability)?;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use hozon_engine::{
     Begin, Caller, Event, EventKind, EventLog, Flights, Poll, TracedLookup, Turn, accepted_entry,
-    explain_call, forget_traced, look_up, put_traced,
+    explain_call, forget_traced, look_up, put_traced, recipe_now,
 };
 use hozon_format::{Codec, ComputationKind, Digest, Entry, Facts, Key, Output, Part, SealKey};
 use hozon_key::{Seen, Subject, decode};
@@ -238,11 +238,26 @@ impl Store {
         self.store().root(name).map(|key| PyBytes::new(py, key.as_bytes()))
     }
 
-    /// Why a recipe is not among the entries of its name: lines for people.
-    fn explain(&self, py: Python<'_>, key: &[u8], recipe: &[u8], name: &str) -> PyResult<Vec<String>> {
-        let key = key_of(key)?;
-        let now = decode(recipe).map_err(|error| PyValueError::new_err(error.to_string()))?;
-        let told = py.detach(|| explain_call(self.store(), &key, &now, name));
+    /// Why a recipe is not among the entries of its name: lines for people. `own` is the key under which
+    /// the run that is asked about was stored.
+    #[pyo3(signature = (recipe, name, project, own=None))]
+    fn explain(
+        &self,
+        py: Python<'_>,
+        recipe: &[u8],
+        name: &str,
+        project: PathBuf,
+        own: Option<&[u8]>,
+    ) -> PyResult<Vec<String>> {
+        let known = decode(recipe).map_err(|error| PyValueError::new_err(error.to_string()))?;
+        let own = own.map(key_of).transpose()?;
+        let told = py.detach(|| {
+            let stored = own.and_then(|own| self.store().entry_for_explaining(&own));
+            let stored = stored.and_then(|entry| decode(&entry.recipe).ok());
+            let now = stored
+                .unwrap_or_else(|| observing(&project, |observer| recipe_now(self.store(), known, observer)));
+            explain_call(self.store(), &hozon_key::key(&now), &now, name)
+        });
         let told = told.map_err(|error| store_error(py, &error))?;
         Ok(told.text(self.system.now_ms()).lines().map(str::to_owned).collect())
     }
