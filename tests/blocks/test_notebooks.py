@@ -71,9 +71,10 @@ def printed_by_kernel(project: Project, monkeypatch: pytest.MonkeyPatch) -> list
     nbclient = pytest.importorskip("nbclient")
     notebook: Any = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in CELLS])
     monkeypatch.setenv("HOZON_HOME", str(project.home))
+    monkeypatch.setenv("HOZON_REPLAY", "0")
     monkeypatch.setenv("IPYTHONDIR", str(project.home / "ipython"))
     for name in list(os.environ):
-        if name.startswith("HOZON_") and name != "HOZON_HOME":
+        if name.startswith("HOZON_") and name not in ("HOZON_HOME", "HOZON_REPLAY"):
             monkeypatch.delenv(name)
     client = nbclient.NotebookClient(
         notebook, timeout=60, resources={"metadata": {"path": str(project.folder)}}

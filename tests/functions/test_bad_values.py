@@ -53,7 +53,8 @@ def test_a_class_that_refuses_to_be_taken_apart(project: Project, method: str) -
         try:
             print(f(Hostile()))
         except hozon.UndigestibleError as error:
-            print("hostile" in str(error), "x" in str(error))
+            # What the person's class says may hold values: it is not repeated.
+            print("x" in str(error), "hostile" not in str(error))
         @hozon.persistent_cache
         def g():
             return Hostile()

@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from oracle.programs import FEATURES, Program, edit, program
 
 # What this hozon keeps faithfully. The others wait for traces, replay and changes in place.
-SUPPORTED = ("dynamic", "blocks")
+SUPPORTED = FEATURES
 EDITS_A_PROGRAM = 20
 # Parts that make the whole module around count.
 COMPUTED = ("getattr", "eval")

@@ -50,7 +50,7 @@ class Rule:
 RULES = [
     Rule("defaults count", BUILD, "        for (name, value) in defaults(function)? {",
          "        for (name, value) in defaults(function)?.into_iter().take(0) {", STALE, "default"),
-    Rule("decorators count", BUILD, "            hasher.update(decorator.digest.as_bytes());\n            self.fragment_edges(decorator, scope, edges)?;",
+    Rule("decorators count", BUILD, "            counted.push(decorator.digest);\n            self.fragment_edges(decorator, scope, edges)?;",
          "", THEMES, "decorator"),
     Rule("closures count", BUILD, "        if let Some(cell) = scope.cells.get(name) {",
          "        if scope.cells.contains_key(name) { return Ok(()); }\n        if let Some(cell) = scope.cells.get(name) {", STALE, "closure"),

@@ -151,7 +151,9 @@ impl KnownFiles {
     /// Returns the digest of the names in a directory, with what each is.
     pub fn directory(&self, path: &Path) -> Digest {
         match self.files.names(path) {
-            Ok(names) => {
+            Ok(mut names) => {
+                // Python's own cache of bytecode comes with the first import.
+                names.retain(|(name, _)| name != b"__pycache__");
                 let mut to = Writer::new();
                 to.u64(names.len() as u64);
                 for (name, kind) in names {

@@ -317,8 +317,8 @@ impl Keyed {
             .collect();
         let mut parts: Vec<Digest> = Vec::with_capacity(6);
         if self.name.is_none() {
-            static OF_PINS: LazyLock<Mutex<HashMap<(Pin, Watching), Vec<Digest>>>> =
-                LazyLock::new(Mutex::default);
+            type OfPins = HashMap<(Pin, Watching), Vec<Digest>>;
+            static OF_PINS: LazyLock<Mutex<OfPins>> = LazyLock::new(Mutex::default);
             let mut of_pins = OF_PINS.lock().unwrap_or_else(PoisonError::into_inner);
             let fixed = || self.fixed_nodes().iter().map(Node::digest).collect();
             parts.extend_from_slice(

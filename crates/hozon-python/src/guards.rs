@@ -6,7 +6,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyType};
 
-use crate::places;
+use crate::{names, places};
 
 /// One thing that must not have changed.
 pub(crate) enum Guard {
@@ -229,6 +229,10 @@ pub(crate) fn cell_contents<'py>(cell: &Bound<'py, PyAny>) -> Option<Bound<'py, 
     cell.getattr(intern!(cell.py(), "cell_contents")).ok()
 }
 
+/// What Python and libraries note in a class when its instances are taken apart: no attribute of the
+/// program's.
+const NOTES: [&str; 1] = ["__slotnames__"];
+
 /// Returns the names and values of a class's own namespace.
 pub(crate) fn class_items<'py>(
     class: &Bound<'py, PyType>,
@@ -237,7 +241,8 @@ pub(crate) fn class_items<'py>(
     let mut items = Vec::new();
     for item in namespace.call_method0(intern!(class.py(), "items"))?.try_iter()? {
         let (name, value): (Bound<'py, PyAny>, Bound<'py, PyAny>) = item?.extract()?;
-        if let Ok(name) = name.cast_into::<PyString>() {
+        let Ok(name) = name.cast_into::<PyString>() else { continue };
+        if !NOTES.iter().any(|note| name == *note) {
             items.push((name, value));
         }
     }
@@ -256,10 +261,16 @@ fn class_is_unchanged(
     }
     let now = class_items(class)?;
     let pairs = now.iter().zip(items);
-    let unchanged = pairs
-        .into_iter()
-        .all(|((name, value), (old_name, old_value))| value.is(old_value) && name.is(old_name));
+    let unchanged = pairs.into_iter().all(|((name, value), (old_name, old_value))| {
+        name.is(old_name) && (value.is(old_value) || makes_itself(name, old_value.bind(py)))
+    });
     Ok(now.len() == items.len() && unchanged)
+}
+
+/// Tells whether this is the `__init__` of a protocol's subclass, which replaces itself when the class is
+/// first called.
+fn makes_itself(name: &Bound<'_, PyString>, value: &Bound<'_, PyAny>) -> bool {
+    name == "__init__" && names::text_attribute(value, "__qualname__") == "_no_init_or_replace_init"
 }
 
 /// Reads functions and cells without attribute look-ups, which would cost a hit in memory more than all

@@ -55,6 +55,7 @@ fn never_counts(absolute: &Path) -> bool {
     let text = absolute.to_string_lossy();
     ["/proc/", "/sys/", "/dev/"].iter().any(|system| text.starts_with(system))
         || text.contains("/__pycache__/")
+        || text.ends_with("/site-packages")
         || is_of_host(&text)
         || places::is_installed(&text, FOREIGN.get().map_or(&[], Vec::as_slice))
 }

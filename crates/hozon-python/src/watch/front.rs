@@ -31,7 +31,7 @@ pub(crate) struct Watch {
 enum State {
     Idle,
     Running(u64),
-    Done(Observations),
+    Done(Box<Observations>),
 }
 
 impl Watch {
@@ -39,7 +39,7 @@ impl Watch {
     pub(crate) fn take(&self) -> Observations {
         let mut state = self.state();
         match &mut *state {
-            State::Done(all) => std::mem::take(all),
+            State::Done(all) => std::mem::take(&mut **all),
             _ => Observations::default(),
         }
     }
@@ -109,7 +109,8 @@ impl Watch {
             log.unverifiable("native", "");
         }
         let stamp_now = |path: &std::path::Path| stat_at(path).map(|stat| stamp_of(&stat));
-        *self.state() = State::Done(log.map(|log| log.into_observations(stamp_now)).unwrap_or_default());
+        let observations = log.map(|log| log.into_observations(stamp_now)).unwrap_or_default();
+        *self.state() = State::Done(Box::new(observations));
     }
 
     /// Adds to this watch alone something that nobody can verify.
