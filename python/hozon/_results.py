@@ -124,7 +124,7 @@ class Kept(NamedTuple):
 
     key: bytes
     outputs: list[Output]
-    trace: Trace
+    trace: Trace | None
 
 
 def keep(
@@ -178,7 +178,7 @@ def _stored(
     recipe = run.keyed.recipe(run.options.explain_values)
     key = store.put(run.keyed.key, recipe, trace, run.name, kind, place, run.seconds, outputs, run.notes)
     note_run(store, run.keyed, run.name, run.seconds)
-    return Kept(key, outputs, trace)
+    return Kept(key, outputs, trace if len(trace) else None)
 
 
 def note_run(store: Store, keyed: Keyed, name: str, seconds: float, unstored: str = "") -> None:

@@ -37,8 +37,16 @@ _UNVERIFIABLE = {
     "registry": ("native", "reads the registry"),
     "missed": ("native", "may have read files that were not seen"),
     "clock": ("clock", "reads the clock"),
-    "identity": ("identity", "uses identities of objects, which differ in every process"),
+    "identity": ("identity", "uses numbers that differ in every process"),
     "dynamic": ("dynamic", "runs code that cannot be followed"),
+}
+
+
+# What names in the code bring in that differs at each run.
+_CAUSES = {
+    "the clock": "clock",
+    "addresses of objects": "identity",
+    "the number of the process": "identity",
 }
 
 
@@ -140,6 +148,11 @@ class Run:
         unverifiable = {kind: sorted(details) for kind, details in deeds.unverifiable.items()}
         for generator in self._states.unseeded:
             unverifiable.setdefault("randomness", []).append(f"{generator} without a seed")
+        for cause in self.keyed.likely_causes():
+            what, _, name = cause.partition(" (")
+            # How long something took is shown, and seldom kept.
+            if what in _CAUSES and "perf_counter" not in name and "monotonic" not in name:
+                unverifiable.setdefault(_CAUSES[what], []).append(name.rstrip(")"))
         for kind, details in unverifiable.items():
             word, what = _UNVERIFIABLE[kind]
             about = ", ".join(details)

@@ -109,6 +109,7 @@ fn codec_word(codec: Codec) -> &'static str {
         Codec::Pickle5 => "pickle",
         Codec::Exception => "exception",
         Codec::DeletedName => "deleted",
+        Codec::Effect => "effect",
         _ => "other",
     }
 }
