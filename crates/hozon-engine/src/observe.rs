@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use hozon_format::{Digest, FileStamp, Hasher, Writer};
 use hozon_key::{Base, Place, Seen, StatusPart, Subject};
-use hozon_sys::{Brief, FileKind, Stat, System, UserFiles};
+use hozon_store::stamp_of;
+use hozon_sys::{Brief, FileKind, System, UserFiles};
 
 /// Tells what subjects are like now.
 pub trait Observer {
@@ -228,15 +229,5 @@ fn kind_number(kind: FileKind) -> u8 {
         FileKind::File => 0,
         FileKind::Folder => 1,
         FileKind::Other => 2,
-    }
-}
-
-/// Returns what tells one state of a file from another.
-pub fn stamp_of(stat: &Stat) -> FileStamp {
-    FileStamp {
-        inode: stat.inode,
-        size: stat.size,
-        modified_ns: stat.modified_ns,
-        changed_ns: stat.changed_ns,
     }
 }

@@ -146,7 +146,7 @@ fn bytes_of(path: &Path) -> Vec<u8> {
 }
 
 fn stamp_of_any(path: &Path) -> Option<FileStamp> {
-    hozon_sys::UserFiles::look(&hozon_sys::Os, path).ok().map(|stat| hozon_engine::stamp_of(&stat))
+    hozon_sys::UserFiles::look(&hozon_sys::Os, path).ok().map(|stat| hozon_store::stamp_of(&stat))
 }
 
 fn deeds(all: Observations, changed: Vec<String>) -> Deeds {

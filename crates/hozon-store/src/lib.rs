@@ -29,7 +29,7 @@ pub use lease::{Lease, LeaseAttempt};
 pub use put::{NewBuffer, NewEntry, NewOutput, Stored};
 pub use runs::Run;
 pub use seal_key::load_or_create_seal_key;
-pub use store::Store;
+pub use store::{Store, stamp_of};
 pub use summaries::Summary;
 pub use sweep::Swept;
 pub use verify::{Problem, ProblemKind, Verification};

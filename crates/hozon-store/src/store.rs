@@ -134,7 +134,8 @@ pub(crate) fn at(path: &Path) -> impl FnOnce(io::Error) -> StoreError {
     move |source| StoreError::Io { path, source }
 }
 
-pub(crate) fn stamp_of(stat: &Stat) -> FileStamp {
+/// Returns what tells one state of a file from another.
+pub fn stamp_of(stat: &Stat) -> FileStamp {
     FileStamp {
         inode: stat.inode,
         size: stat.size,

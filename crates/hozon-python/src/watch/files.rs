@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use hozon_format::{Digest, FileStamp};
+use hozon_format::Digest;
+use hozon_store::stamp_of;
 use hozon_sys::{FileKind, Os, Stat, System, seen_bytes, seen_stat, working_directory};
 use pyo3::prelude::*;
 
@@ -153,12 +154,6 @@ pub(super) fn renaming(
 /// Tells what is at a path.
 pub(super) fn stat_at(absolute: &Path) -> Option<Stat> {
     seen_stat(absolute).ok()
-}
-
-/// Makes a stamp of what a file is like.
-pub(super) fn stamp_of(stat: &Stat) -> FileStamp {
-    let Stat { inode, size, modified_ns, changed_ns, .. } = *stat;
-    FileStamp { inode, size, modified_ns, changed_ns }
 }
 
 /// A file that is young is digested now, or waited for until it is not.

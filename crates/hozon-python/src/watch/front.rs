@@ -4,13 +4,14 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use hozon_key::Seen;
+use hozon_store::stamp_of;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
 use super::access::Access;
 use super::audit::{self, path_of};
-use super::files::{self, located, stamp_of, stat_at};
+use super::files::{self, located, stat_at};
 use super::import_tables;
 use super::log::{Log, Observations, StatusPart};
 use super::recorder::{self, Inside};
