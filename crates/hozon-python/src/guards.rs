@@ -242,7 +242,8 @@ pub(crate) fn class_items<'py>(
     for item in namespace.call_method0(intern!(class.py(), "items"))?.try_iter()? {
         let (name, value): (Bound<'py, PyAny>, Bound<'py, PyAny>) = item?.extract()?;
         let Ok(name) = name.cast_into::<PyString>() else { continue };
-        if !NOTES.iter().any(|note| name == *note) {
+        let is_note = NOTES.iter().any(|note| name == *note);
+        if !is_note && !is_taken_from_base(class, &namespace, &name, &value)? {
             items.push((name, value));
         }
     }
@@ -261,16 +262,24 @@ fn class_is_unchanged(
     }
     let now = class_items(class)?;
     let pairs = now.iter().zip(items);
-    let unchanged = pairs.into_iter().all(|((name, value), (old_name, old_value))| {
-        name.is(old_name) && (value.is(old_value) || makes_itself(name, old_value.bind(py)))
-    });
+    let unchanged = pairs
+        .into_iter()
+        .all(|((name, value), (old_name, old_value))| value.is(old_value) && name.is(old_name));
     Ok(now.len() == items.len() && unchanged)
 }
 
-/// Tells whether this is the `__init__` of a protocol's subclass, which replaces itself when the class is
-/// first called.
-fn makes_itself(name: &Bound<'_, PyString>, value: &Bound<'_, PyAny>) -> bool {
-    name == "__init__" && names::text_attribute(value, "__qualname__") == "_no_init_or_replace_init"
+/// Tells whether this is the `__init__` that a protocol's subclass takes from a base when it is first
+/// called: that of the base counts already.
+fn is_taken_from_base(
+    class: &Bound<'_, PyType>,
+    namespace: &Bound<'_, PyAny>,
+    name: &Bound<'_, PyString>,
+    value: &Bound<'_, PyAny>,
+) -> PyResult<bool> {
+    let own = format!("{}.__init__", names::text_attribute(class, "__qualname__"));
+    Ok(name == "__init__"
+        && namespace.contains("_is_protocol")?
+        && names::text_attribute(value, "__qualname__") != own)
 }
 
 /// Reads functions and cells without attribute look-ups, which would cost a hit in memory more than all
