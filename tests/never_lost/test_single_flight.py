@@ -19,7 +19,7 @@ CALLERS = 8
 WORK = """
     import os, time
     import hozon
-    @hozon.persistent_cache(track_files=False)
+    @hozon.persistent_cache(track_files=False, allow="identity")
     def slow(x, pause=0.5):
         with open("runs", "a") as runs:
             runs.write(f"{os.getpid()}\\n")
@@ -39,7 +39,7 @@ THREADS = """
 TASKS = """
     import asyncio
     import hozon
-    @hozon.persistent_cache(track_files=False)
+    @hozon.persistent_cache(track_files=False, allow="identity")
     async def slow(x):
         with open("runs", "a") as runs:
             runs.write("task\\n")
@@ -68,7 +68,7 @@ LOKY = """
 LOKY_WITH_MAIN = """
     import os, time
     import hozon, joblib
-    @hozon.persistent_cache(track_files=False)
+    @hozon.persistent_cache(track_files=False, allow="identity")
     def slow(x):
         with open("runs", "a") as runs:
             runs.write(f"{os.getpid()}\\n")
@@ -175,7 +175,7 @@ def test_a_holder_that_raises_lets_the_next_one_try(tmp_path: Path) -> None:
     it = project(tmp_path, """
         import threading, time
         import hozon
-        @hozon.persistent_cache(track_files=False)
+        @hozon.persistent_cache(track_files=False, allow="identity")
         def slow(x):
             with open("runs", "a") as runs:
                 first = runs.write("run\\n") and runs.tell() == 4
@@ -202,10 +202,10 @@ def test_a_cached_function_may_call_itself_and_others(tmp_path: Path) -> None:
     it = project(tmp_path, """
         import threading
         import hozon
-        @hozon.persistent_cache(track_files=False)
+        @hozon.persistent_cache(track_files=False, allow="identity")
         def one(x):
             return 1 if x < 1 else 1 + two(x - 1)
-        @hozon.persistent_cache(track_files=False)
+        @hozon.persistent_cache(track_files=False, allow="identity")
         def two(x):
             return 1 if x < 1 else 1 + one(x - 1)
         results = []
