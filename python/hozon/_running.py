@@ -12,7 +12,7 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
-from hozon._hozon import inherit_trace, resume_watching, suspend_watching, trace_of
+from hozon._hozon import inherit_trace, note_open, resume_watching, suspend_watching, trace_of
 from hozon._pickling import packed, with_access
 from hozon._runtime import warn_once
 
@@ -75,6 +75,7 @@ class Run:
         # What a person should know of the entry: pairs of words.
         self.notes: list[tuple[str, str]] = []
         self._before = before()
+        self._handles = keyed.handles()
         self._root = before.args[1] if isinstance(before, functools.partial) else None
         self._fault: str | None = None
         self._variables: list[str] = []
@@ -98,12 +99,25 @@ class Run:
 
     def __enter__(self) -> Run:
         self._each("start", self._parts)
+        if self._handles:
+            self._note_handles()
         self._started = time.perf_counter()
         return self
 
     def __exit__(self, *error: object) -> None:
         self.seconds += time.perf_counter() - self._started
         self._each("stop", self._parts[::-1])
+
+    def _note_handles(self) -> None:
+        """What is read through a handle that was opened before is read by nobody's open."""
+        from hozon import _handles
+
+        for label, value in self._handles:
+            if _handles.is_read_on(value):
+                why = "was opened or begun before, and gives something else each time: make it inside"
+                self._fault = f"it reads `{label}`, which {why}"
+            for file in _handles.files_of(value):
+                note_open(file, os.O_RDONLY)
 
     def pause(self) -> None:
         """A generator has given an item: what comes now is its consumer's."""

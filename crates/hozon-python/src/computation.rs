@@ -419,6 +419,12 @@ impl Keyed {
         self.reached.unseen.iter().cloned().collect()
     }
 
+    /// Names and objects of values that go by the statements that made them.
+    fn handles<'py>(&self, py: Python<'py>) -> Vec<(String, Bound<'py, PyAny>)> {
+        let handles = self.reached.handles.iter();
+        handles.map(|(label, object)| (label.clone(), object.bind(py).clone())).collect()
+    }
+
     /// Labels and objects of the inputs that can change in place: arguments, and values that the code
     /// reads. The order is that of the recipe: the same for equal keys.
     fn inputs<'py>(&self, py: Python<'py>) -> Vec<(String, Bound<'py, PyAny>)> {

@@ -26,6 +26,8 @@ pub(crate) struct Reached {
     pub(crate) packages: BTreeSet<String>,
     /// What the code uses to run code that cannot be followed: `exec`, computed imports.
     pub(crate) unseen: BTreeSet<String>,
+    /// Values without a digest, which go by the statements that made them: name and object.
+    pub(crate) handles: Vec<(String, Py<PyAny>)>,
     /// Merkle digest of the definitions: fixed as long as the guards hold.
     pub(crate) code: Digest,
 }
@@ -107,6 +109,7 @@ impl Reached {
     /// Calls `visit` for each reference that is held here.
     pub(crate) fn visit(&self, visit: &mut dyn FnMut(*mut pyo3::ffi::PyObject)) {
         self.values.iter().for_each(|slot| visit(slot.object.as_ptr()));
+        self.handles.iter().for_each(|(_, object)| visit(object.as_ptr()));
         self.guards.iter().for_each(|guard| guard.visit(visit));
     }
 
@@ -231,6 +234,7 @@ impl Reached {
             guards: Vec::new(),
             packages: BTreeSet::new(),
             unseen: BTreeSet::new(),
+            handles: Vec::new(),
             code: Digest::of(&[]),
         }
     }

@@ -473,6 +473,7 @@ impl<'walk, 'py> Builder<'walk, 'py> {
         }
         match reach_path::path_definition(self, &namespace, name, &label)? {
             Some(number) => {
+                self.reached.handles.push((label.clone(), value.clone().unbind()));
                 edges.push(Edge { label, target: Target::Definition(number) });
                 Ok(())
             }
