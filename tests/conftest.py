@@ -59,8 +59,7 @@ class Project:
         done = subprocess.run(
             [python, *options, *(arguments or ("main.py",))],
             cwd=self.folder,
-            # What bodies print tells that they ran: a hit must not show it again.
-            env=inherited | {"HOZON_HOME": str(self.home), "HOZON_REPLAY": "0"} | environment,
+            env=inherited | self.settings() | environment,
             capture_output=True,
             text=True,
             encoding="utf-8",
@@ -70,6 +69,11 @@ class Project:
         if check:
             assert done.returncode == 0, done.stderr
         return done
+
+    def settings(self) -> dict[str, str]:
+        """Variables of every run. What bodies print tells that they ran, so a hit must not show it again;
+        and Python's own cache of bytecode would miss an edit of the same second and size."""
+        return {"HOZON_HOME": str(self.home), "HOZON_REPLAY": "0", "PYTHONDONTWRITEBYTECODE": "1"}
 
     def lines(self, *arguments: str, **settings: Any) -> list[str]:
         """What a run printed."""

@@ -114,7 +114,7 @@ def extension() -> tuple[str, bytes]:
     """The name and content of some extension module that Python brings as a file of its own."""
     folder = Path(sysconfig.get_config_var("DESTSHARED"))
     suffix = sysconfig.get_config_var("EXT_SUFFIX")
-    for name in ("_bisect", "_heapq", "_statistics", "_random"):
+    for name in ("_bisect", "_heapq", "_statistics", "_random", "_json"):
         file = folder / f"{name}{suffix}"
         if file.exists():
             return file.name, file.read_bytes()

@@ -206,6 +206,7 @@ FUNCTIONS = {
     "_heapq": "heappush",
     "_statistics": "_normal_dist_inv_cdf",
     "_random": "Random",
+    "_json": "encode_basestring_ascii",
 }
 
 
