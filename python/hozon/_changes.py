@@ -69,6 +69,8 @@ class Before:
         snapshots: bool = True,
     ) -> None:
         inputs = list(inputs)
+        # The function of the call; None for a block.
+        self.root: Any = None
         # Why changes cannot be followed: a sentence, or None.
         self.why_not: str | None = None
         self._objects: list[Any] = []
@@ -99,7 +101,9 @@ class Before:
     ) -> Before:
         """What a call of the function `root`, or a block (None), gets."""
         namespaces, cells = keyed.bindable(root)
-        return cls(keyed.inputs(), namespaces, cells, own=own, left_out=left_out, snapshots=snapshots)
+        before = cls(keyed.inputs(), namespaces, cells, own=own, left_out=left_out, snapshots=snapshots)
+        before.root = root
+        return before
 
     def _number(self, inputs: Iterable[tuple[str, Any]], snapshots: bool) -> None:
         for label, value in inputs:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator
 
     from hozon._changes import Before
-    from hozon._hozon import Keyed, Store, Trace, Turn
+    from hozon._hozon import Keyed, Store, Trace
 
 CacheInfo = namedtuple("CacheInfo", ["hits", "misses", "maxsize", "currsize", "time_saved"])
 
@@ -206,36 +206,14 @@ class CachedFunction:
             if outputs is None:
                 return plain(*args, **kwargs)
             return played_async(self.answer(outputs)[0], lambda: self.function(*args, **kwargs))
-        return self.record_async(store, keyed, begun, plain(*args, **kwargs))
+        _results.note_miss(store, keyed, begun, self.name)
+        seen, run = Items(self.name), self.run(keyed, is_task=True)
 
-    async def record_async(
-        self, store: Store, keyed: Keyed, turn: Turn, generator: AsyncGenerator[Any, Any]
-    ) -> AsyncGenerator[Any, Any]:
-        """Runs an asynchronous generator and stores what it gave, if it ran to its end by itself."""
-        try:
-            _results.note_miss(store, keyed, turn, self.name)
-            seen, run = Items(self.name), self.run(keyed, is_task=True)
-            watched = recorded_async(generator, seen, run)
-            sent = thrown = None
-            try:
-                while True:
-                    try:
-                        item = await advanced(watched, sent, thrown)
-                    except StopAsyncIteration:
-                        break
-                    sent = thrown = None
-                    try:
-                        sent = yield item
-                    except GeneratorExit:
-                        raise
-                    except BaseException as error:
-                        thrown = error
-            finally:
-                await watched.aclose()
+        def finish() -> None:
             if seen.hold():
                 self.keep(store, run, (seen.items, None))
-        finally:
-            turn.close()
+
+        return recorded_async(plain(*args, **kwargs), seen, run, finish, begun.close)
 
     # Parts.
 

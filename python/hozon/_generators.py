@@ -135,17 +135,22 @@ async def advanced(generator: AsyncGenerator[Any, Any], sent: Any, thrown: BaseE
 
 
 async def recorded_async(
-    generator: AsyncGenerator[Any, Any], seen: Items, run: Run
+    generator: AsyncGenerator[Any, Any],
+    seen: Items,
+    run: Run,
+    finish: Callable[[], None],
+    close: Callable[[], None],
 ) -> AsyncGenerator[Any, Any]:
-    """As `recorded`, for an asynchronous generator."""
-    with run:
-        sent = thrown = None
-        try:
+    """As `recorded`, for an asynchronous generator, which cannot give its end back: `finish` is called
+    if it comes to its end by itself, `close` in any case."""
+    try:
+        with run:
+            sent = thrown = None
             while True:
                 try:
                     item = await advanced(generator, sent, thrown)
                 except StopAsyncIteration:
-                    return
+                    break
                 thrown = None
                 seen.add(item)
                 run.pause()
@@ -158,8 +163,10 @@ async def recorded_async(
                 finally:
                     run.resume()
                 seen.was_sent(sent, thrown)
-        finally:
-            await generator.aclose()
+        finish()
+    finally:
+        await generator.aclose()
+        close()
 
 
 async def played_async(

@@ -72,7 +72,9 @@ def persistent_cache(
     """Keeps the results of a function, or of a block, on disk.
 
     A result is used again only if the function's code, the code that it reaches, the values that it
-    reads, and its arguments are what they were. What a hit gives is independent of every other hit.
+    reads, its arguments, and the files, environment variables and random states that it looked at are
+    what they were. What a hit gives is independent of every other hit. Arguments that the function
+    changes in place are changed on a hit, too, and what it printed is shown again.
 
         @hozon.persistent_cache
         def features(table, window=7): ...

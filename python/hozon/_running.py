@@ -7,11 +7,11 @@ outputs. `apply` has the effects again on a hit.
 
 from __future__ import annotations
 
-import functools
 import os
 import time
 from typing import TYPE_CHECKING, Any
 
+from hozon._errors import said
 from hozon._hozon import inherit_trace, note_open, resume_watching, suspend_watching, trace_of
 from hozon._pickling import packed, with_access
 from hozon._runtime import warn_once
@@ -74,10 +74,10 @@ class Run:
         self.seconds = 0.0
         # What a person should know of the entry: pairs of words.
         self.notes: list[tuple[str, str]] = []
-        self._before = before()
-        self._handles = keyed.handles()
-        self._root = before.args[1] if isinstance(before, functools.partial) else None
         self._fault: str | None = None
+        self._before: Any = None
+        self._handles: list[tuple[str, Any]] = []
+        self._do(self._number_inputs, before)
         self._variables: list[str] = []
         # What to warn of, by the word that allows it.
         self._cautions: dict[str, str] = {}
@@ -100,7 +100,7 @@ class Run:
     def __enter__(self) -> Run:
         self._each("start", self._parts)
         if self._handles:
-            self._note_handles()
+            self._do(self._note_handles)
         self._started = time.perf_counter()
         return self
 
@@ -131,10 +131,18 @@ class Run:
 
     def _each(self, step: str, parts: list[Any]) -> None:
         for part in parts:
-            try:
-                getattr(part, step)()
-            except Exception as error:
-                self._fault = f"it could not be watched ({type(error).__name__}: {error})"
+            self._do(getattr(part, step))
+
+    def _do(self, step: Callable[..., None], *arguments: Any) -> None:
+        """Takes a step of the watching. What fails there is no matter of the computation."""
+        try:
+            step(*arguments)
+        except Exception as error:
+            self._fault = f"it could not be watched ({said(error)})"
+
+    def _number_inputs(self, before: Callable[..., Before]) -> None:
+        self._before = before()
+        self._handles = self.keyed.handles()
 
     def trace(self) -> Trace:
         """What the computation has looked at. Raises `NotStored` if a hit could not stand for it."""
@@ -186,7 +194,7 @@ class Run:
         Raises what pickle raises, and `Unsupported` for a change that a hit could not repeat.
         """
         keyed = self.keyed
-        changes = self._before.changed(keyed.changed_inputs(), keyed.changed_code(self._root))
+        changes = self._before.changed(keyed.changed_inputs(), keyed.changed_code(self._before.root))
         if changes is None:
             return [packed(name, codec, value, namespace)]
         payload, buffers = self._before.dumps(changes, value, namespace=namespace)
