@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -110,3 +111,15 @@ def fresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setattr(_config, "_headers", {})
     monkeypatch.setattr(_config, "_projects", {})
     return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_watched() -> Iterator[None]:
+    """A computation that a test leaves under way would be part of all tests after it."""
+    yield
+    watching, randomness = sys.modules.get("hozon._watching"), sys.modules.get("hozon._randomness")
+    left = [
+        *([] if watching is None else watching._stand_ins.running),
+        *([] if randomness is None else randomness._active),
+    ]
+    assert not left, f"still under way: {left}"
