@@ -110,12 +110,14 @@ class Watching:
 
     def stop(self) -> None:
         """Ends. Once is enough."""
-        if self._audit_only:
-            for name in _NATIVE_READERS:
-                if name in sys.modules:
-                    self.watch.add_unverifiable("native", name)
-        self.watch.stop()
-        self._stand_in(False)
+        try:
+            if self._audit_only:
+                for name in _NATIVE_READERS:
+                    if name in sys.modules:
+                        self.watch.add_unverifiable("native", name)
+            self.watch.stop()
+        finally:
+            self._stand_in(False)
 
     def _stand_in(self, running: bool) -> None:
         if self._running is not running:

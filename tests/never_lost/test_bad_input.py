@@ -414,7 +414,8 @@ def test_a_result_that_cannot_be_stored_is_returned_with_one_warning(
         results = [cached(make, made) for _ in range(3)]
     assert len(made) == 3
     assert all(result is value for result, value in zip(results, made, strict=True))
-    assert len(warned) == 1
+    # Files that other tests left open may be collected meanwhile, which warns too.
+    assert len([one for one in warned if issubclass(one.category, hozon.HozonWarning)]) == 1
     assert list((tmp_path / "store/v1/entries").rglob("*/*")) == []
 
 
