@@ -134,7 +134,10 @@ fn is_plain_expression(expression: &Expr) -> bool {
         | Expr::BooleanLiteral(_)
         | Expr::NoneLiteral(_)
         | Expr::EllipsisLiteral(_) => true,
-        Expr::Name(_) | Expr::Attribute(_) => is_name(expression),
+        Expr::Name(_) => true,
+        Expr::Attribute(attribute) => {
+            !SHIFTING.contains(&attribute.attr.as_str()) && is_plain_expression(&attribute.value)
+        }
         Expr::Lambda(lambda) => lambda.parameters.as_deref().is_none_or(has_plain_defaults),
         Expr::BoolOp(operation) => all(&operation.values),
         Expr::BinOp(operation) => {

@@ -1,5 +1,4 @@
 //! What is known of a module's variables and definitions without importing it.
-#![expect(missing_docs, reason = "tests")]
 
 use hozon_syntax::{Dialect, Module, analyse};
 
