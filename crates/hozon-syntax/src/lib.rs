@@ -30,11 +30,10 @@ pub use definition::{Definition, DefinitionKind};
 pub use error::SourceError;
 pub use fragment::{Fragment, Import, Read};
 pub use lines::Position;
+pub use module::{Module, PlainVariable, analyse};
+pub use notebook::{
     Cell, CellCode, CellKind, CellSettings, Graph, GraphFault, LastExpression, Notebook, NotebookError,
     NotebookFormat, Use, read_notebook,
-pub use module::{Module, PlainVariable, analyse};
-pub use module::{Module, analyse};
-pub use notebook::{
 };
 pub use parse::Dialect;
 pub use statement::Statement;
