@@ -92,10 +92,7 @@ fn is_plain_decorator(decorator: &Expr) -> bool {
     match decorator {
         Expr::Call(call) => {
             is_name(&call.func)
-                && call
-                    .arguments
-                    .iter_source_order()
-                    .all(|argument| is_plain_expression(argument.value()))
+                && call.arguments.iter_source_order().all(|argument| is_plain_expression(argument.value()))
         }
         other => is_name(other),
     }
@@ -166,10 +163,7 @@ fn is_plain_expression(expression: &Expr) -> bool {
         Expr::Starred(starred) => is_plain_expression(&starred.value),
         Expr::Call(call) => {
             is_pure_call(&call.func)
-                && call
-                    .arguments
-                    .iter_source_order()
-                    .all(|argument| is_plain_expression(argument.value()))
+                && call.arguments.iter_source_order().all(|argument| is_plain_expression(argument.value()))
         }
         _ => false,
     }
