@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use hozon_format::{CellRecord, Codec, Digest, Entry, Key};
 use hozon_key::{Node, Subject};
 use hozon_store::{Store, Summary};
-use hozon_syntax::{Cell, CellCode, CellKind, Graph, Notebook};
+use hozon_syntax::{Cell, CellCode, CellKind, Notebook};
 
 use super::distributions::Distributions;
 use super::observer::CellObserver;
@@ -21,7 +21,6 @@ use crate::traced::{TracedLookup, look_up, recipe_now};
 pub(crate) struct Walk<'a> {
     pub(crate) store: &'a Store,
     pub(crate) notebook: &'a Notebook,
-    pub(crate) graph: &'a Graph,
     pub(crate) settings: &'a NotebookSettings,
     surroundings: &'a Surroundings<'a>,
     code: CodeFiles<'a>,
@@ -77,14 +76,12 @@ impl<'a> Walk<'a> {
     pub(crate) fn new(
         store: &'a Store,
         notebook: &'a Notebook,
-        graph: &'a Graph,
         settings: &'a NotebookSettings,
         surroundings: &'a Surroundings<'a>,
     ) -> Self {
         Self {
             store,
             notebook,
-            graph,
             settings,
             surroundings,
             code: CodeFiles::new(surroundings.files, surroundings.known),
@@ -278,5 +275,8 @@ fn empty_code() -> CellCode {
         last_expression: None,
         only_imports: false,
         only_definitions: false,
+        only_declarations: false,
+        surely_binds: vec![],
+        surely_deletes: vec![],
     }
 }

@@ -16,7 +16,7 @@ pub fn plan_notebook(
     settings: &NotebookSettings,
     surroundings: &Surroundings<'_>,
 ) -> Vec<CellOutcome> {
-    let mut walk = Walk::new(store, notebook, graph, settings, surroundings);
+    let mut walk = Walk::new(store, notebook, settings, surroundings);
     let mut outcomes: Vec<Option<CellOutcome>> = vec![None; notebook.cells.len()];
     for &cell in &graph.order {
         outcomes[cell] = Some(plan_cell(&mut walk, cell));

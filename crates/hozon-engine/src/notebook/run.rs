@@ -57,7 +57,7 @@ pub fn run_notebook(
 ) -> Vec<CellOutcome> {
     let mut ranks = vec![usize::MAX; notebook.cells.len()];
     graph.order.iter().enumerate().for_each(|(rank, cell)| ranks[*cell] = rank);
-    let walk = Walk::new(store, notebook, graph, settings, surroundings);
+    let walk = Walk::new(store, notebook, settings, surroundings);
     let presence = Presence::default();
     let mut runner =
         Runner { walk, ranks, options, start, executor: None, presence, tell, interrupted: false };

@@ -7,6 +7,9 @@ use hozon_syntax::CellCode;
 
 use super::settings::Parameter;
 
+/// Stands among deferred names for all names of the notebook: code that finds names while it runs.
+const EVERY_NAME: &str = "*";
+
 /// The names of a notebook and what else later cells may notice, at one moment of its run.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Versions {
@@ -88,7 +91,11 @@ impl Versions {
                 continue;
             }
             if let State::Known(version) = state {
-                waiting.extend(version.record.deferred.iter().cloned());
+                let deferred = &version.record.deferred;
+                if deferred.iter().any(|name| name == EVERY_NAME) {
+                    waiting.extend(self.names.keys().cloned());
+                }
+                waiting.extend(deferred.iter().cloned());
             }
         }
         found.into_iter().collect()
@@ -134,13 +141,6 @@ impl Versions {
             if code.binds.contains(name) || self.names.contains_key(name) {
                 self.names.insert(name.clone(), State::Pending(cell));
             }
-        }
-    }
-
-    /// Takes the names away that a cell would have given: it did not run.
-    pub(crate) fn withhold(&mut self, code: &CellCode) {
-        for name in &code.binds {
-            self.names.remove(name);
         }
     }
 }
