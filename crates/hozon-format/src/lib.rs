@@ -4,7 +4,6 @@
 #![forbid(unsafe_code)]
 
 mod acceptance;
-mod cell;
 mod digest;
 mod entry;
 mod envelope;
@@ -14,7 +13,6 @@ mod value;
 mod wire;
 
 pub use acceptance::{Acceptance, AcceptedDefinition};
-pub use cell::{CellRecord, GroupRecord, NameKind, NameRecord};
 pub use digest::{Digest, DigestParseError, Hasher, Key};
 pub use entry::{Buffer, Codec, ComputationKind, Entry, Facts, Output, Part, open, seal, unverified_blobs};
 pub use envelope::{EnvelopeError, FORMAT_VERSION, SealKey};

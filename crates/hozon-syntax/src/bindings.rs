@@ -3,9 +3,7 @@
 use std::collections::BTreeSet;
 
 use ruff_python_ast::visitor::{self, Visitor};
-use ruff_python_ast::{
-    Alias, Comprehension, ExceptHandler, Expr, ExprContext, Identifier, Parameters, Pattern, Stmt,
-};
+use ruff_python_ast::{Alias, Comprehension, ExceptHandler, Expr, ExprContext, Parameters, Pattern, Stmt};
 
 /// Names by what the code does to them in its own scope.
 #[derive(Debug, Default)]
@@ -15,12 +13,6 @@ pub(crate) struct Bindings<'a> {
     /// Bound to a value: those that are only annotated or deleted are not here.
     pub(crate) given_values: BTreeSet<&'a str>,
     pub(crate) deleted: BTreeSet<&'a str>,
-    /// Bound by `def` or `class`.
-    pub(crate) defined: BTreeSet<&'a str>,
-    /// Bound by `except … as`, which deletes the name again.
-    pub(crate) caught: BTreeSet<&'a str>,
-    /// Bound in any other way.
-    pub(crate) assigned: BTreeSet<&'a str>,
     pub(crate) globals: BTreeSet<&'a str>,
     pub(crate) nonlocals: BTreeSet<&'a str>,
 }
@@ -39,16 +31,6 @@ impl<'a> Bindings<'a> {
     }
 
     pub(crate) fn bind(&mut self, name: &'a str) {
-        self.give_value(name);
-        self.assigned.insert(name);
-    }
-
-    fn define(&mut self, name: &'a str) {
-        self.give_value(name);
-        self.defined.insert(name);
-    }
-
-    fn give_value(&mut self, name: &'a str) {
         self.bound.insert(name);
         self.given_values.insert(name);
     }
@@ -73,11 +55,11 @@ pub(crate) fn imported_name(alias: &Alias, from: bool) -> Option<&str> {
 }
 
 /// Returns the name that a pattern itself captures into.
-pub(crate) fn captured_name(pattern: &Pattern) -> Option<&Identifier> {
+pub(crate) fn captured_name(pattern: &Pattern) -> Option<&str> {
     match pattern {
-        Pattern::MatchAs(pattern) => pattern.name.as_ref(),
-        Pattern::MatchStar(pattern) => pattern.name.as_ref(),
-        Pattern::MatchMapping(pattern) => pattern.rest.as_ref(),
+        Pattern::MatchAs(pattern) => pattern.name.as_deref(),
+        Pattern::MatchStar(pattern) => pattern.name.as_deref(),
+        Pattern::MatchMapping(pattern) => pattern.rest.as_deref(),
         _ => None,
     }
 }
@@ -86,12 +68,12 @@ impl<'a> Visitor<'a> for Bindings<'a> {
     fn visit_stmt(&mut self, statement: &'a Stmt) {
         match statement {
             Stmt::FunctionDef(function) => {
-                self.define(&function.name);
+                self.bind(&function.name);
                 function.decorator_list.iter().for_each(|decorator| self.visit_decorator(decorator));
                 self.defaults(&function.parameters);
             }
             Stmt::ClassDef(class) => {
-                self.define(&class.name);
+                self.bind(&class.name);
                 class.decorator_list.iter().for_each(|decorator| self.visit_decorator(decorator));
                 if class.type_params.is_none() {
                     class.arguments.iter().for_each(|arguments| self.visit_arguments(arguments));
@@ -152,8 +134,7 @@ impl<'a> Visitor<'a> for Bindings<'a> {
     fn visit_except_handler(&mut self, handler: &'a ExceptHandler) {
         let ExceptHandler::ExceptHandler(clause) = handler;
         if let Some(name) = &clause.name {
-            self.give_value(name);
-            self.caught.insert(name);
+            self.bind(name);
             self.deleted.insert(name);
         }
         visitor::walk_except_handler(self, handler);

@@ -110,8 +110,6 @@ fn codec_word(codec: Codec) -> &'static str {
         Codec::Exception => "exception",
         Codec::DeletedName => "deleted",
         Codec::Effect => "effect",
-        Codec::CellRecord => "record of a cell",
-        Codec::Displays => "displays",
         _ => "other",
     }
 }
