@@ -91,15 +91,29 @@ impl Memory {
 ///
 /// Those of [`Store::summaries`].
 pub fn explain_call(store: &Store, key: &Key, now: &Node, name: &str) -> Result<Told, StoreError> {
-    let summaries = store.summaries()?;
-    let memory = Memory::of(store);
+    explain_among(store, &Memory::of(store), &store.summaries()?, key, now, name)
+}
+
+/// As [`explain_call`], by what has been read of the store.
+///
+/// # Errors
+///
+/// Those of [`Store::summaries`].
+pub fn explain_among(
+    store: &Store,
+    memory: &Memory,
+    summaries: &[Summary],
+    key: &Key,
+    now: &Node,
+    name: &str,
+) -> Result<Told, StoreError> {
     let earlier = summaries.iter().filter(|other| other.facts.name == name && other.key != *key);
     let cause = removal(&memory.removed, key).or_else(|| unstored(&memory.runs, key, u64::MAX));
     let not_accepted = match acceptable(store, now, name)? {
         Acceptable::Refused(why) => Some(why),
         _ => None,
     };
-    Ok(Told { not_accepted, ..told(store, &memory, now, earlier, cause) })
+    Ok(Told { not_accepted, ..told(store, memory, now, earlier, cause) })
 }
 
 /// Explains why a stored entry ran: what differs from the nearest of the `earlier` ones, newest first.

@@ -2,17 +2,25 @@
 #![forbid(unsafe_code)]
 
 mod accepting;
+mod code_files;
 mod events;
 mod explaining;
 mod flight;
+mod notebook;
 mod observe;
 mod table;
 mod traced;
 
 pub use accepting::{Acceptable, acceptable, accepted_entry, revoke};
+pub use code_files::CodeFiles;
 pub use events::{Event, EventKind, EventLog, Totals};
-pub use explaining::{Cause, Memory, Told, explain_call, explain_entry, removal_words};
+pub use explaining::{Cause, Memory, Told, explain_among, explain_call, explain_entry, removal_words};
 pub use flight::{Begin, Flights, Poll, Turn};
-pub use observe::{FileObserver, KnownFiles, Observer, of_absence, of_content, path_of};
+pub use notebook::{
+    CellOutcome, CellRun, CellStatus, CellToRun, Distributions, Executor, ExecutorError, NotebookEvent,
+    NotebookSettings, Parameter, RunEnd, RunOptions, Step, Surroundings, plan_notebook, run_notebook,
+    unseeded,
+};
+pub use observe::{FileObserver, KnownFiles, Observer, of_absence, of_content, of_random_state, path_of};
 pub use table::{Caller, Claim, Table};
 pub use traced::{TracedLookup, TracedMiss, forget_traced, look_up, put_traced, recipe_now};

@@ -23,6 +23,8 @@ pub struct FileObserver<'a> {
     pub files: &'a KnownFiles,
     /// The folder of the project that the computation belongs to.
     pub project: &'a Path,
+    /// The folder that relative names start from, where it is not this process's.
+    pub working_directory: Option<&'a Path>,
     /// Gives the digest of a subject that is no file.
     pub other: &'a mut dyn FnMut(&Subject) -> Digest,
 }
@@ -47,13 +49,24 @@ impl Observer for FileObserver<'_> {
         let Some(place) = subject.place() else {
             return Seen { subject: subject.clone(), digest: (self.other)(subject), stamp: None };
         };
-        let path = path_of(place, self.project);
+        let path = self.path_of(place);
         let (digest, stamp) = match subject {
             Subject::Directory(_) => (self.files.directory(&path), None),
             Subject::Status(_, part) => (self.files.status(&path, *part), None),
             _ => self.files.content(&path, last),
         };
         Seen { subject: subject.clone(), digest, stamp }
+    }
+}
+
+impl FileObserver<'_> {
+    /// Returns the path of a place.
+    pub fn path_of(&self, place: &Place) -> PathBuf {
+        let path = path_of(place, self.project);
+        match (place.base, self.working_directory) {
+            (Base::WorkingDirectory, Some(folder)) => folder.join(path),
+            _ => path,
+        }
     }
 }
 
@@ -126,7 +139,7 @@ impl KnownFiles {
             }
             (digest, settled) = self.read_once(path)?;
         }
-        let stamp = settled.filter(|stamp| self.is_settled(stamp));
+        let stamp = settled.filter(|stamp| self.proves(stamp));
         if let Some(stamp) = stamp {
             self.with_digests(|digests| digests.insert(path.to_owned(), (stamp, digest)));
         }
@@ -143,7 +156,8 @@ impl KnownFiles {
         Ok((digest, (before == after).then(|| stamp_of(&after))))
     }
 
-    fn is_settled(&self, stamp: &FileStamp) -> bool {
+    /// Tells whether a file that has this stamp again surely has the same bytes.
+    pub fn proves(&self, stamp: &FileStamp) -> bool {
         let now_ns = i64::try_from(self.system.now_ms()).unwrap_or(i64::MAX).saturating_mul(1_000_000);
         let written = stamp.changed_ns.max(stamp.modified_ns);
         now_ns.saturating_sub(written) > SETTLED_AFTER_NS
@@ -212,6 +226,11 @@ fn of_state(state: State, content: &[u8]) -> Digest {
 /// Returns the digest of a file whose bytes have this digest.
 pub fn of_content(bytes: &Digest) -> Digest {
     of_state(State::File, bytes.as_bytes())
+}
+
+/// Returns the digest that a generator counts by whose state has this digest.
+pub fn of_random_state(state: &Digest) -> Digest {
+    Hasher::in_domain("hozon 2026 state of a random generator v1").update(state.as_bytes()).finish()
 }
 
 /// Returns the digest of a path where nothing is.

@@ -40,7 +40,7 @@ impl World {
             other => panic!("{other:?} was not looked at"),
         };
         let project = Path::new("/project");
-        with(&mut FileObserver { files: &self.known, project, other: &mut other })
+        with(&mut FileObserver { files: &self.known, project, working_directory: None, other: &mut other })
     }
 
     fn look(&self) -> Result<String, Vec<Subject>> {

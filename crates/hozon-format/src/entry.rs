@@ -83,6 +83,10 @@ pub enum Codec {
     /// A pickle of what the computation did beside its result: text that it wrote, random states that
     /// it left, inputs that it changed.
     Effect,
+    /// The record of a cell: see [`CellRecord`](crate::CellRecord).
+    CellRecord,
+    /// What a cell shows: a JSON list of outputs as notebooks keep them.
+    Displays,
 }
 
 /// A buffer beside a payload.
@@ -177,7 +181,7 @@ impl Facts {
             expires_ms: read_expiry(&mut from)?,
             python: from.text()?.to_owned(),
             hozon: from.text()?.to_owned(),
-            more: read_list(&mut from, 16, |from| Ok((from.text()?.to_owned(), from.text()?.to_owned())))?,
+            more: from.list(16, |from| Ok((from.text()?.to_owned(), from.text()?.to_owned())))?,
         };
         from.end()?;
         Ok(facts)
@@ -212,6 +216,8 @@ impl Codec {
             Self::Exception => 2,
             Self::DeletedName => 3,
             Self::Effect => 4,
+            Self::CellRecord => 5,
+            Self::Displays => 6,
         }
     }
 
@@ -221,6 +227,8 @@ impl Codec {
             2 => Self::Exception,
             3 => Self::DeletedName,
             4 => Self::Effect,
+            5 => Self::CellRecord,
+            6 => Self::Displays,
             _ => return None,
         })
     }
@@ -249,7 +257,7 @@ fn decode(body: &[u8]) -> Result<Entry, EnvelopeError> {
         facts: Facts::decode(from.bytes()?)?,
         recipe: from.bytes()?.to_vec(),
         traces: from.bytes()?.to_vec(),
-        outputs: read_list(&mut from, LEAST_OUTPUT_BYTES, read_output)?,
+        outputs: from.list(LEAST_OUTPUT_BYTES, read_output)?,
     };
     from.end()?;
     Ok(entry)
@@ -265,8 +273,8 @@ fn read_output(from: &mut Reader<'_>) -> Result<Output, EnvelopeError> {
     let unknown = EnvelopeError::UnknownVersion { version: FORMAT_VERSION };
     let codec = Codec::from_number(from.u16()?).ok_or(unknown)?;
     let payload = read_part(from)?;
-    let buffers = read_list(from, 1 + LEAST_PART_BYTES, |from| {
-        Ok::<_, EnvelopeError>(Buffer { read_only: read_flag(from)?, part: read_part(from)? })
+    let buffers = from.list(1 + LEAST_PART_BYTES, |from| {
+        Ok::<_, EnvelopeError>(Buffer { read_only: from.flag()?, part: read_part(from)? })
     })?;
     Ok(Output { name, codec, payload, buffers })
 }
@@ -286,28 +294,11 @@ fn read_part(from: &mut Reader<'_>) -> Result<Part, WireError> {
     }
 }
 
-fn read_flag(from: &mut Reader<'_>) -> Result<bool, WireError> {
-    match from.u8()? {
-        0 => Ok(false),
-        1 => Ok(true),
-        _ => Err(WireError::BadValue),
-    }
-}
-
 fn read_expiry(from: &mut Reader<'_>) -> Result<Option<u64>, WireError> {
-    let has_one = read_flag(from)?;
+    let has_one = from.flag()?;
     match (has_one, from.u64()?) {
         (true, at) => Ok(Some(at)),
         (false, 0) => Ok(None),
         (false, _) => Err(WireError::BadValue),
     }
-}
-
-fn read_list<T, E: From<WireError>>(
-    from: &mut Reader<'_>,
-    least_bytes: usize,
-    mut read_item: impl FnMut(&mut Reader<'_>) -> Result<T, E>,
-) -> Result<Vec<T>, E> {
-    let count = from.count(least_bytes)?;
-    (0..count).map(|_| read_item(from)).collect()
 }

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod acceptance;
+mod cell;
 mod digest;
 mod entry;
 mod envelope;
@@ -13,6 +14,7 @@ mod value;
 mod wire;
 
 pub use acceptance::{Acceptance, AcceptedDefinition};
+pub use cell::{CellRecord, GroupRecord, NameKind, NameRecord};
 pub use digest::{Digest, DigestParseError, Hasher, Key};
 pub use entry::{Buffer, Codec, ComputationKind, Entry, Facts, Output, Part, open, seal, unverified_blobs};
 pub use envelope::{EnvelopeError, FORMAT_VERSION, SealKey};

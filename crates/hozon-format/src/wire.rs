@@ -144,6 +144,25 @@ impl<'a> Reader<'a> {
         if count > self.0.len() / least_bytes.max(1) { Err(WireError::Truncated) } else { Ok(count) }
     }
 
+    /// Takes a byte that is 0 or 1.
+    pub fn flag(&mut self) -> Result<bool, WireError> {
+        match self.u8()? {
+            0 => Ok(false),
+            1 => Ok(true),
+            _ => Err(WireError::BadValue),
+        }
+    }
+
+    /// Takes a count and that many items, each of at least `least_bytes` bytes.
+    pub fn list<T, E: From<WireError>>(
+        &mut self,
+        least_bytes: usize,
+        mut read_item: impl FnMut(&mut Self) -> Result<T, E>,
+    ) -> Result<Vec<T>, E> {
+        let count = self.count(least_bytes)?;
+        (0..count).map(|_| read_item(self)).collect()
+    }
+
     /// Tells how many bytes are left.
     pub fn remaining(&self) -> usize {
         self.0.len()

@@ -30,6 +30,22 @@ pub enum Subject {
     RandomState(String),
     /// The directory that relative names start from.
     WorkingDirectory,
+    /// The code of a function or class, by its qualified name in a file of the person's own.
+    Definition(Place, String),
+    /// A variable of a file of the person's own: the statements that make its value, where nothing but
+    /// they decides it.
+    Variable(Place, String),
+    /// All code of a file of the person's own.
+    Source(Place),
+    /// The version of an installed distribution, at the pin of the computation.
+    Distribution(String),
+    /// The value of a variable of a module, which only a process that imports the module can tell.
+    Loaded {
+        /// The module's whole name.
+        module: String,
+        /// The name in it.
+        name: String,
+    },
 }
 
 /// Where a file is, as the program names it. The same place has the same name after the project moved.
@@ -100,7 +116,11 @@ pub fn traced_key(key: &Key, seen: &[Seen]) -> Key {
 
 impl Seen {
     fn node(&self) -> Node {
-        Node::leaf(self.subject.kind(), self.subject.label(), self.leaf_digest())
+        let node = Node::leaf(self.subject.kind(), self.subject.label(), self.leaf_digest());
+        match &self.subject {
+            Subject::Definition(place, _) | Subject::Variable(place, _) => node.with_place(place.label()),
+            _ => node,
+        }
     }
 
     /// The label does not tell bases apart: the digest does.
@@ -122,13 +142,21 @@ impl Subject {
             Self::Environment(_) | Self::WholeEnvironment => NodeKind::Environment,
             Self::RandomState(_) => NodeKind::RandomState,
             Self::WorkingDirectory => NodeKind::WorkingDirectory,
+            Self::Definition(..) => NodeKind::Helper,
+            Self::Variable(..) | Self::Loaded { .. } => NodeKind::Value,
+            Self::Source(_) => NodeKind::Module,
+            Self::Distribution(_) => NodeKind::Distribution,
         }
     }
 
     /// Returns what people call it.
     pub fn label(&self) -> String {
         match self {
-            Self::File(place) | Self::Directory(place) | Self::Status(place, _) => place.label(),
+            Self::File(place) | Self::Directory(place) | Self::Status(place, _) | Self::Source(place) => {
+                place.label()
+            }
+            Self::Definition(_, name) | Self::Variable(_, name) | Self::Distribution(name) => name.clone(),
+            Self::Loaded { module, name } => format!("{module}.{name}"),
             Self::Written(place) => format!("{}, which it writes,", place.label()),
             Self::Environment(name) | Self::RandomState(name) => name.clone(),
             Self::WholeEnvironment => "(all)".to_owned(),
@@ -139,9 +167,13 @@ impl Subject {
     /// Returns the place of a subject that has one.
     pub const fn place(&self) -> Option<&Place> {
         match self {
-            Self::File(place) | Self::Directory(place) | Self::Status(place, _) | Self::Written(place) => {
-                Some(place)
-            }
+            Self::File(place)
+            | Self::Directory(place)
+            | Self::Status(place, _)
+            | Self::Written(place)
+            | Self::Definition(place, _)
+            | Self::Variable(place, _)
+            | Self::Source(place) => Some(place),
             _ => None,
         }
     }
@@ -149,9 +181,13 @@ impl Subject {
     /// Gives access to the place of a subject that has one.
     pub const fn place_mut(&mut self) -> Option<&mut Place> {
         match self {
-            Self::File(place) | Self::Directory(place) | Self::Status(place, _) | Self::Written(place) => {
-                Some(place)
-            }
+            Self::File(place)
+            | Self::Directory(place)
+            | Self::Status(place, _)
+            | Self::Written(place)
+            | Self::Definition(place, _)
+            | Self::Variable(place, _)
+            | Self::Source(place) => Some(place),
             _ => None,
         }
     }
@@ -166,18 +202,32 @@ impl Subject {
             Self::WholeEnvironment => 5,
             Self::RandomState(_) => 6,
             Self::WorkingDirectory => 7,
+            Self::Definition(..) => 8,
+            Self::Variable(..) => 9,
+            Self::Source(_) => 10,
+            Self::Distribution(_) => 11,
+            Self::Loaded { .. } => 12,
         }
     }
 
     fn write(&self, to: &mut Writer) {
         to.u8(self.number());
         match self {
-            Self::File(place) | Self::Directory(place) | Self::Written(place) => place.write(to),
+            Self::File(place) | Self::Directory(place) | Self::Written(place) | Self::Source(place) => {
+                place.write(to)
+            }
+            Self::Definition(place, name) | Self::Variable(place, name) => {
+                place.write(to);
+                to.text(name);
+            }
+            Self::Loaded { module, name } => {
+                to.text(module).text(name);
+            }
             Self::Status(place, part) => {
                 to.u8(*part as u8);
                 place.write(to);
             }
-            Self::Environment(name) | Self::RandomState(name) => {
+            Self::Environment(name) | Self::RandomState(name) | Self::Distribution(name) => {
                 to.text(name);
             }
             Self::WholeEnvironment | Self::WorkingDirectory => {}
@@ -197,6 +247,11 @@ impl Subject {
             5 => Self::WholeEnvironment,
             6 => Self::RandomState(from.text()?.to_owned()),
             7 => Self::WorkingDirectory,
+            8 => Self::Definition(Place::read(from)?, from.text()?.to_owned()),
+            9 => Self::Variable(Place::read(from)?, from.text()?.to_owned()),
+            10 => Self::Source(Place::read(from)?),
+            11 => Self::Distribution(from.text()?.to_owned()),
+            12 => Self::Loaded { module: from.text()?.to_owned(), name: from.text()?.to_owned() },
             _ => return Err(WireError::BadValue),
         })
     }
@@ -327,7 +382,12 @@ mod tests {
             Subject::Status(data.clone(), StatusPart::Kind),
             Subject::Status(data.clone(), StatusPart::Size),
             Subject::Status(data.clone(), StatusPart::All),
-            Subject::Written(data),
+            Subject::Written(data.clone()),
+            Subject::Definition(data.clone(), "clean".into()),
+            Subject::Variable(data.clone(), "clean".into()),
+            Subject::Source(data),
+            Subject::Distribution("numpy".into()),
+            Subject::Loaded { module: "config".into(), name: "RATE".into() },
             Subject::Environment("HOME".to_owned()),
             Subject::WholeEnvironment,
             Subject::RandomState("numpy".to_owned()),

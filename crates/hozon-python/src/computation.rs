@@ -282,6 +282,10 @@ pub(crate) struct Keyed {
     home: String,
     name: Option<String>,
     pins: Pins,
+    /// The recipe, where it is not made of what was reached: a cell's comes from its notebook.
+    given: Option<Node>,
+    /// Inputs without a digest.
+    undigested: Vec<(String, Py<PyAny>)>,
 }
 
 impl Keyed {
@@ -303,6 +307,8 @@ impl Keyed {
             arguments,
             name,
             pins,
+            given: None,
+            undigested: Vec::new(),
         };
         keyed.key = keyed.computed_key(py)?;
         Ok(keyed)
@@ -360,10 +366,22 @@ impl Keyed {
 
     /// The recipe. `in_clear`: with short texts of all values, not of numbers alone.
     pub(crate) fn tree(&self, py: Python<'_>, in_clear: bool) -> PyResult<Node> {
+        if let Some(given) = &self.given {
+            return Ok(given.clone());
+        }
+        self.reached_tree(py, in_clear)
+    }
+
+    /// Makes it the key of a cell, whose recipe its notebook knows.
+    pub(crate) fn of_cell(self, recipe: Node, undigested: Vec<(String, Py<PyAny>)>) -> Self {
+        Self { key: hozon_key::key(&recipe), given: Some(recipe), undigested, ..self }
+    }
+
+    fn reached_tree(&self, py: Python<'_>, in_clear: bool) -> PyResult<Node> {
         let code = self.reached.code_node();
         let values = self.reached.values_node(py, &self.value_digests, in_clear);
         let root = self.tree_of(py, code, values, arguments_node(py, &self.arguments, in_clear))?;
-        debug_assert_eq!(hozon_key::key(&root), self.key);
+        debug_assert!(self.given.is_some() || hozon_key::key(&root) == self.key);
         Ok(root)
     }
 
@@ -411,7 +429,7 @@ impl Keyed {
 
     /// What in the code may give another result each time: for audits.
     fn likely_causes(&self, py: Python<'_>) -> PyResult<Vec<String>> {
-        Ok(hozon_key::likely_causes(&self.tree(py, false)?))
+        Ok(hozon_key::likely_causes(&self.reached_tree(py, false)?))
     }
 
     /// What the code uses to run code that cannot be followed: `exec`, computed imports.
@@ -421,7 +439,7 @@ impl Keyed {
 
     /// Names and objects of values that go by the statements that made them.
     fn handles<'py>(&self, py: Python<'py>) -> Vec<(String, Bound<'py, PyAny>)> {
-        let handles = self.reached.handles.iter();
+        let handles = self.reached.handles.iter().chain(&self.undigested);
         handles.map(|(label, object)| (label.clone(), object.bind(py).clone())).collect()
     }
 

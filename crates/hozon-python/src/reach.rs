@@ -28,8 +28,25 @@ pub(crate) struct Reached {
     pub(crate) unseen: BTreeSet<String>,
     /// Values without a digest, which go by the statements that made them: name and object.
     pub(crate) handles: Vec<(String, Py<PyAny>)>,
+    /// Names of the notebook that the code reads when it runs.
+    pub(crate) deferred: BTreeSet<String>,
+    /// Where the local code and values stand that were reached.
+    pub(crate) origins: BTreeSet<Origin>,
     /// Merkle digest of the definitions: fixed as long as the guards hold.
     pub(crate) code: Digest,
+}
+
+/// Where something that was reached is written: what can be looked at again without importing it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Origin {
+    /// A function or class, by its qualified name in a file.
+    Definition { file: String, module: String, name: String },
+    /// All of a module.
+    Module { file: String },
+    /// A variable of a module.
+    Variable { file: String, module: String, name: String },
+    /// Something of a module that its text does not tell.
+    Loaded { module: String, name: String },
 }
 
 /// A function, class or module of local code (or a foreign function that closes over local things).
@@ -215,6 +232,8 @@ pub(crate) fn analyse<'py>(walker: &mut Walker<'py>, root: &Bound<'py, PyAny>) -
     walker.unseen = outer_unseen;
     walker.unseen.extend(reached.unseen.iter().cloned());
     result?;
+    walker.deferred.extend(reached.deferred.iter().cloned());
+    walker.origins.extend(reached.origins.iter().cloned());
     seal_code(&mut reached);
     Ok(reached)
 }
@@ -235,6 +254,8 @@ impl Reached {
             packages: BTreeSet::new(),
             unseen: BTreeSet::new(),
             handles: Vec::new(),
+            deferred: BTreeSet::new(),
+            origins: BTreeSet::new(),
             code: Digest::of(&[]),
         }
     }

@@ -11,7 +11,7 @@ use pyo3::types::{PyCFunction, PyDict, PyFunction, PyModule, PyTuple, PyType};
 
 use crate::code::{self, CodeFacts};
 use crate::guards::{self, Guard};
-use crate::reach::{self, Definition, Edge, Numbers, Pending, Reached, Target, ValueSlot};
+use crate::reach::{self, Definition, Edge, Numbers, Origin, Pending, Reached, Target, ValueSlot};
 use crate::reach_path;
 use crate::walk::{Refusal, Walked, Walker};
 use crate::{local_pins, names, places};
@@ -28,6 +28,9 @@ const MODULE_FACTS: [&str; 9] = [
     "__class__",
     "__path__",
 ];
+
+/// Stands for every name of a notebook.
+pub(crate) const ALL_NAMES: &str = "*";
 
 /// What explanations call a callable that is no function.
 const CALLABLE: &str = "the callable";
@@ -174,6 +177,7 @@ impl<'walk, 'py> Builder<'walk, 'py> {
         let mut edges = Vec::new();
         let own = self.decorated_digest(&facts, &scope, &mut edges)?;
         self.describe(number, own, &facts);
+        self.note_origin(number, function.as_any(), Some(&facts));
         self.default_edges(function, &facts, &mut edges)?;
         self.code_edges(&facts, &scope, &mut edges)?;
         Ok(edges)
@@ -189,6 +193,18 @@ impl<'walk, 'py> Builder<'walk, 'py> {
         definition.own = own;
         definition.place.clone_from(&facts.place);
         definition.text.clone_from(&facts.text);
+    }
+
+    /// Notes where a function or class is written, if that is a file.
+    pub(crate) fn note_origin(&mut self, number: usize, object: &Bound<'py, PyAny>, facts: Option<&CodeFacts>) {
+        let module = names::text_attribute(object, "__module__");
+        let name = self.reached.definitions[number].label.clone();
+        let file = facts.and_then(|facts| facts.lines.as_ref()).map(|(file, ..)| file.clone());
+        self.reached.origins.insert(match file {
+            Some(file) if file.starts_with('<') => return,
+            Some(file) => Origin::Definition { file, module, name },
+            None => Origin::Loaded { module, name },
+        });
     }
 
     /// The digest of a definition with its decorators. hozon's own are left out: how a result is kept
@@ -267,6 +283,10 @@ impl<'walk, 'py> Builder<'walk, 'py> {
 
     /// Code that looks names up while it runs may reach anything of its module.
     pub(crate) fn whole_module_edge(&mut self, scope: &Scope<'py>, edges: &mut Vec<Edge>) -> Walked<()> {
+        if self.is_notebook(&scope.globals) {
+            self.reached.deferred.insert(ALL_NAMES.to_owned());
+            return Ok(());
+        }
         let name = scope.globals.get_item("__name__")?;
         let module = match name {
             Some(name) => self
@@ -333,6 +353,9 @@ impl<'walk, 'py> Builder<'walk, 'py> {
         }
         let found = scope.globals.get_item(name)?;
         self.reached.guards.push(Guard::slot(&scope.globals, name, found.as_ref()));
+        if self.ends_at_notebook(scope, path, found.as_ref(), edges) {
+            return Ok(());
+        }
         match found {
             Some(found) => {
                 self.alias_edge(scope, &found, path, edges)?;
@@ -341,6 +364,30 @@ impl<'walk, 'py> Builder<'walk, 'py> {
             }
             None => self.builtin_edge(name, path, edges),
         }
+    }
+
+    /// A name of the notebook that is digested stands for itself: what it is comes from the cell that made
+    /// it. Modules are followed to what is used of them.
+    fn ends_at_notebook(
+        &mut self,
+        scope: &Scope<'py>,
+        path: &[String],
+        found: Option<&Bound<'py, PyAny>>,
+        edges: &mut Vec<Edge>,
+    ) -> bool {
+        if !self.is_notebook(&scope.globals) {
+            return false;
+        }
+        self.reached.deferred.insert(path[0].clone());
+        if found.is_none_or(|found| found.is_instance_of::<PyModule>()) {
+            return false;
+        }
+        edges.push(named(path.join("."), "a name of the notebook"));
+        true
+    }
+
+    pub(crate) fn is_notebook(&self, globals: &Bound<'py, PyDict>) -> bool {
+        self.walker.notebook.as_ref().is_some_and(|notebook| notebook.is(globals))
     }
 
     fn builtin_edge(&mut self, name: &str, path: &[String], edges: &mut Vec<Edge>) -> Walked<()> {
@@ -453,6 +500,7 @@ impl<'walk, 'py> Builder<'walk, 'py> {
         edges: &mut Vec<Edge>,
     ) -> Walked<()> {
         let address = owner.as_ref().map_or(value.as_ptr() as usize, |(address, _)| *address);
+        self.note_variable(name, owner.as_ref())?;
         let refusal = match self.slot(address, &label, value, None) {
             Ok(number) => {
                 edges.push(Edge { label, target: Target::Value(number) });
@@ -479,6 +527,24 @@ impl<'walk, 'py> Builder<'walk, 'py> {
             }
             None => Err(refusal.named(&label)),
         }
+    }
+
+    /// Notes where a variable of a local module is written.
+    fn note_variable(
+        &mut self,
+        name: &str,
+        owner: Option<&(usize, Option<Bound<'py, PyDict>>)>,
+    ) -> PyResult<()> {
+        let Some((_, Some(namespace))) = owner else { return Ok(()) };
+        if self.is_notebook(namespace) || foreign_variable(namespace, name)?.is_some() {
+            return Ok(());
+        }
+        let text = |key: &str| -> PyResult<String> {
+            Ok(namespace.get_item(key)?.and_then(|value| value.extract().ok()).unwrap_or_default())
+        };
+        let (file, module) = (text("__file__")?, text("__name__")?);
+        self.reached.origins.insert(Origin::Variable { file, module, name: name.to_owned() });
+        Ok(())
     }
 
     /// Returns the number of the slot of a value; a value that was met before keeps its slot.

@@ -7,7 +7,7 @@ use pyo3::types::{PyDict, PyType};
 
 use crate::code::{self, CodeFacts};
 use crate::guards::{self, Guard};
-use crate::reach::Edge;
+use crate::reach::{self, Edge, Origin};
 use crate::reach_build::{Builder, Scope, named, named_digest};
 use crate::reach_class;
 use crate::walk::Walked;
@@ -19,6 +19,7 @@ impl<'py> Builder<'_, 'py> {
         let facts = code::of_class(class)?;
         let items = guards::class_items(class)?;
         let scope = class_scope(class, &items)?;
+        self.note_origin(number, class.as_any(), facts.as_ref());
         let mut edges = Vec::new();
         match &facts {
             Some(facts) => {
@@ -85,6 +86,7 @@ impl<'py> Builder<'_, 'py> {
         let name = names::text_attribute(module, "__name__");
         let file = names::text_attribute(module, "__file__");
         self.reached.definitions[number].label = names::text_attribute(module, "__name__");
+        self.reached.origins.insert(Origin::Module { file: file.clone() });
         if let Some(source) = code::source_of(self.py, &file, &name)? {
             self.reached.definitions[number].own = source.unproved(self.py, source.module.whole().digest)?;
             self.reached.definitions[number].place = Some(source.place(1));
@@ -100,6 +102,10 @@ impl<'py> Builder<'_, 'py> {
         let mut edges = Vec::new();
         self.compiled_edge(&name, &mut edges)?;
         for (name, value) in items {
+            if reach::definition_kind(&value).is_none() {
+                let (file, module) = (file.clone(), names::text_attribute(module, "__name__"));
+                self.reached.origins.insert(Origin::Variable { file, module, name: name.clone() });
+            }
             self.reached.guards.push(Guard::slot(&namespace, &name, Some(&value)));
             self.lenient_edge(&value, &name, namespace.as_ptr() as usize, &mut edges)?;
         }

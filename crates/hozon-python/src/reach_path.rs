@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::code;
+use crate::reach::Origin;
 use crate::reach_build::{Builder, Scope};
 use crate::walk::Walked;
 
@@ -39,6 +40,8 @@ pub(crate) fn path_definition<'py>(
     scope.skipped = statements.iter().flat_map(|statement| statement.binds.iter().cloned()).collect();
     let number = builder.add_definition(NodeKind::Path, label.to_owned());
     builder.reached.definitions[number].own = source.unproved(py, hasher.finish())?;
+    // No process can be asked what a value without a digest is: all of its module counts.
+    builder.reached.origins.insert(Origin::Module { file });
     builder.reached.definitions[number].place = statements.first().map(|first| source.place(first.line));
     let mut edges = Vec::new();
     for statement in &statements {

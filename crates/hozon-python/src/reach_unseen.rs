@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 
 use crate::code;
 use crate::places::{self, Place};
-use crate::reach::{Edge, Target};
+use crate::reach::{Edge, Origin, Target};
 use crate::reach_build::{Builder, Scope, foreign_label};
 use crate::walk::Walked;
 
@@ -59,6 +59,7 @@ impl<'py> Builder<'_, 'py> {
             }
             let number = self.add_definition(NodeKind::Module, name.clone());
             self.reached.definitions[number].own = source_digest(self.py, &name, &file)?;
+            self.reached.origins.insert(Origin::Module { file: file.clone() });
             self.edge_of_root(name, number);
         }
         if !is_complete {

@@ -343,6 +343,7 @@ fn kind_of(kind: &str) -> PyResult<ComputationKind> {
         "function" => Ok(ComputationKind::Function),
         "block" => Ok(ComputationKind::Block),
         "saved" => Ok(ComputationKind::Saved),
+        "cell" => Ok(ComputationKind::Cell),
         _ => Err(PyValueError::new_err(format!("{kind:?} is no kind of computation"))),
     }
 }
@@ -359,6 +360,8 @@ fn codec_of(name: &str) -> PyResult<Codec> {
         "exception" => Ok(Codec::Exception),
         "deleted" => Ok(Codec::DeletedName),
         "effect" => Ok(Codec::Effect),
+        "record" => Ok(Codec::CellRecord),
+        "displays" => Ok(Codec::Displays),
         _ => Err(PyValueError::new_err(format!("{name:?} is no codec"))),
     }
 }
@@ -369,6 +372,8 @@ fn codec_name(codec: Codec) -> &'static str {
         Codec::Exception => "exception",
         Codec::DeletedName => "deleted",
         Codec::Effect => "effect",
+        Codec::CellRecord => "record",
+        Codec::Displays => "displays",
         _ => "unknown",
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use hozon_engine::{Observer, of_absence, of_content, path_of};
+use hozon_engine::{Observer, of_absence, of_content, of_random_state, path_of};
 use hozon_format::{Digest, FileStamp};
 use hozon_key::{Base, Place, Seen, StatusPart, Subject, TraceSet};
 use pyo3::prelude::*;
@@ -41,7 +41,7 @@ pub(crate) fn trace_of(
         let mut build = Build { project: &project, seen: Vec::new(), changed: BTreeSet::new() };
         observing(&project, |observer| build.subjects(&all, observer));
         let known = states.into_iter().map(|(generator, digest)| {
-            let digest = crate::traces::digest_of_random_state(&Digest::from_bytes(digest));
+            let digest = of_random_state(&Digest::from_bytes(digest));
             Seen { subject: Subject::RandomState(generator), digest, stamp: None }
         });
         build.seen.extend(known);

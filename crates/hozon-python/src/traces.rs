@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use hozon_engine::{FileObserver, KnownFiles, Observer};
+use hozon_engine::{FileObserver, KnownFiles, Observer, of_random_state};
 use hozon_format::{Digest, Hasher, Writer};
 use hozon_key::{Seen, Subject};
 use hozon_sys::{Os, System};
@@ -27,7 +27,7 @@ pub(crate) fn observing<T>(project: &Path, with: impl FnOnce(&mut dyn Observer) 
     let mut other = |subject: &Subject| {
         Python::attach(|py| digest_of(py, subject)).unwrap_or_else(|_| digest_of_nothing_else())
     };
-    with(&mut FileObserver { files: known_files(), project, other: &mut other })
+    with(&mut FileObserver { files: known_files(), project, working_directory: None, other: &mut other })
 }
 
 /// A digest that no other look gives: what cannot be looked at holds no trace.
@@ -73,7 +73,7 @@ fn digest_of(py: Python<'_>, subject: &Subject) -> PyResult<Digest> {
             let module = py.import(intern!(py, "hozon._randomness"))?;
             let digest = module.call_method1(intern!(py, "state_digest"), (generator,))?;
             let digest = Digest::from_bytes(digest.extract()?);
-            return Ok(digest_of_random_state(&digest));
+            return Ok(of_random_state(&digest));
         }
         Subject::WorkingDirectory => {
             let folder = py.import(intern!(py, "os"))?.call_method0(intern!(py, "getcwdb"))?;
@@ -82,11 +82,6 @@ fn digest_of(py: Python<'_>, subject: &Subject) -> PyResult<Digest> {
         _ => return Ok(digest_of_nothing_else()),
     }
     Ok(Hasher::in_domain("hozon 2026 state of a subject v1").update(&to.finish()).finish())
-}
-
-/// The digest of a generator whose state has this digest.
-pub(crate) fn digest_of_random_state(state: &Digest) -> Digest {
-    Hasher::in_domain("hozon 2026 state of a random generator v1").update(state.as_bytes()).finish()
 }
 
 /// The mapping beneath `os.environ`: reading it is not a read of the program.

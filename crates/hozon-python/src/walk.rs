@@ -15,7 +15,7 @@ use pyo3::types::{
 };
 
 use crate::buffers;
-use crate::reach;
+use crate::reach::{self, Origin};
 use crate::{hooks, local_pins, names, places, shown};
 
 /// Why a value has no digest.
@@ -99,6 +99,13 @@ pub(crate) struct Walker<'py> {
     pub(crate) touched: BTreeSet<String>,
     /// What was found in values that runs code which cannot be followed.
     pub(crate) unseen: BTreeSet<String>,
+    /// The namespace of the notebook, if what is digested is a notebook's: code in it counts without what
+    /// it reads there, which is known by name.
+    pub(crate) notebook: Option<Bound<'py, PyDict>>,
+    /// Names of the notebook that code reads when it runs.
+    pub(crate) deferred: BTreeSet<String>,
+    /// Where the local code and values stand that were reached.
+    pub(crate) origins: BTreeSet<Origin>,
     code_digests: HashMap<usize, (Bound<'py, PyAny>, Digest)>,
 }
 
@@ -116,6 +123,9 @@ impl<'py> Walker<'py> {
             met_unfinished: false,
             touched: BTreeSet::new(),
             unseen: BTreeSet::new(),
+            notebook: None,
+            deferred: BTreeSet::new(),
+            origins: BTreeSet::new(),
             code_digests: HashMap::new(),
         }
     }

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use ruff_python_ast::visitor::{self, Visitor};
-use ruff_python_ast::{Alias, Comprehension, ExceptHandler, Expr, ExprContext, Parameters, Pattern, Stmt};
+use ruff_python_ast::{
+    Alias, Comprehension, ExceptHandler, Expr, ExprContext, Identifier, Parameters, Pattern, Stmt,
+};
 
 /// Names by what the code does to them in its own scope.
 #[derive(Debug, Default)]
@@ -13,6 +15,12 @@ pub(crate) struct Bindings<'a> {
     /// Bound to a value: those that are only annotated or deleted are not here.
     pub(crate) given_values: BTreeSet<&'a str>,
     pub(crate) deleted: BTreeSet<&'a str>,
+    /// Bound by `def` or `class`.
+    pub(crate) defined: BTreeSet<&'a str>,
+    /// Bound by `except … as`, which deletes the name again.
+    pub(crate) caught: BTreeSet<&'a str>,
+    /// Bound in any other way.
+    pub(crate) assigned: BTreeSet<&'a str>,
     pub(crate) globals: BTreeSet<&'a str>,
     pub(crate) nonlocals: BTreeSet<&'a str>,
 }
@@ -31,6 +39,16 @@ impl<'a> Bindings<'a> {
     }
 
     pub(crate) fn bind(&mut self, name: &'a str) {
+        self.give_value(name);
+        self.assigned.insert(name);
+    }
+
+    fn define(&mut self, name: &'a str) {
+        self.give_value(name);
+        self.defined.insert(name);
+    }
+
+    fn give_value(&mut self, name: &'a str) {
         self.bound.insert(name);
         self.given_values.insert(name);
     }
@@ -55,11 +73,11 @@ pub(crate) fn imported_name(alias: &Alias, from: bool) -> Option<&str> {
 }
 
 /// Returns the name that a pattern itself captures into.
-pub(crate) fn captured_name(pattern: &Pattern) -> Option<&str> {
+pub(crate) fn captured_name(pattern: &Pattern) -> Option<&Identifier> {
     match pattern {
-        Pattern::MatchAs(pattern) => pattern.name.as_deref(),
-        Pattern::MatchStar(pattern) => pattern.name.as_deref(),
-        Pattern::MatchMapping(pattern) => pattern.rest.as_deref(),
+        Pattern::MatchAs(pattern) => pattern.name.as_ref(),
+        Pattern::MatchStar(pattern) => pattern.name.as_ref(),
+        Pattern::MatchMapping(pattern) => pattern.rest.as_ref(),
         _ => None,
     }
 }
@@ -68,12 +86,12 @@ impl<'a> Visitor<'a> for Bindings<'a> {
     fn visit_stmt(&mut self, statement: &'a Stmt) {
         match statement {
             Stmt::FunctionDef(function) => {
-                self.bind(&function.name);
+                self.define(&function.name);
                 function.decorator_list.iter().for_each(|decorator| self.visit_decorator(decorator));
                 self.defaults(&function.parameters);
             }
             Stmt::ClassDef(class) => {
-                self.bind(&class.name);
+                self.define(&class.name);
                 class.decorator_list.iter().for_each(|decorator| self.visit_decorator(decorator));
                 if class.type_params.is_none() {
                     class.arguments.iter().for_each(|arguments| self.visit_arguments(arguments));
@@ -134,7 +152,8 @@ impl<'a> Visitor<'a> for Bindings<'a> {
     fn visit_except_handler(&mut self, handler: &'a ExceptHandler) {
         let ExceptHandler::ExceptHandler(clause) = handler;
         if let Some(name) = &clause.name {
-            self.bind(name);
+            self.give_value(name);
+            self.caught.insert(name);
             self.deleted.insert(name);
         }
         visitor::walk_except_handler(self, handler);

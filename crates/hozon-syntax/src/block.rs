@@ -204,7 +204,8 @@ fn target_names(with: &StmtWith, wanted: impl Fn(usize) -> bool) -> Vec<String> 
     owned(bindings.given_values.iter())
 }
 
-fn escapes(body: &[Stmt], lines: &Lines) -> Vec<Escape> {
+/// Returns the places where control may leave `body`, in source order; those of functions in it are their own.
+pub(crate) fn escapes(body: &[Stmt], lines: &Lines) -> Vec<Escape> {
     let mut finder = Escapes { lines, loops: 0, found: Vec::new() };
     finder.visit_body(body);
     finder.found.sort_by_key(|(offset, _)| *offset);

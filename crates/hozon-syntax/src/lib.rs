@@ -2,6 +2,7 @@
 //!
 //! [`analyse`] parses a text once and returns an owned [`Module`]. Digests stand for syntax trees
 //! without comments, layout and positions; reads are the names that a piece of code takes from outside.
+//! [`read_notebook`] reads files of cells, and [`Notebook::graph`] tells which cell reads what from which.
 #![forbid(unsafe_code)]
 
 mod bindings;
@@ -15,7 +16,9 @@ mod module;
 mod mutation;
 mod nesting;
 mod normal;
+mod notebook;
 mod parse;
+mod plain;
 mod scope;
 mod statement;
 mod walk;
@@ -27,6 +30,10 @@ pub use definition::{Definition, DefinitionKind};
 pub use error::SourceError;
 pub use fragment::{Fragment, Import, Read};
 pub use lines::Position;
-pub use module::{Module, analyse};
+pub use module::{Module, PlainVariable, analyse};
+pub use notebook::{
+    Cell, CellCode, CellKind, CellSettings, Graph, GraphFault, LastExpression, Notebook, NotebookError,
+    NotebookFormat, Use, read_notebook,
+};
 pub use parse::Dialect;
 pub use statement::Statement;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use hozon_format::{Digest, Hasher};
 use ruff_python_ast::ModModule;
 use ruff_python_ast::visitor::Visitor;
 
@@ -9,7 +10,7 @@ use crate::bindings::Bindings;
 use crate::block::{self, Block, BlockError};
 use crate::definition::{Definition, DefinitionKind};
 use crate::error::SourceError;
-use crate::fragment::Fragment;
+use crate::fragment::{Fragment, Import};
 use crate::lines::{Lines, Position};
 use crate::normal::Normalizer;
 use crate::parse::{Dialect, as_tokenized, with_tree};
@@ -24,6 +25,15 @@ pub struct Module {
     definitions: Arc<[Definition]>,
     statements: Arc<[Statement]>,
     whole: Arc<Fragment>,
+}
+
+/// A variable whose value the text of its module decides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlainVariable {
+    /// The digest of the statements that make it.
+    pub digest: Digest,
+    /// The imports among them: what they bring is no part of the digest.
+    pub imports: Vec<Import>,
 }
 
 /// Analyses a source text. The same text always gives the same answer.
@@ -129,6 +139,47 @@ impl Module {
     /// share a value with one of it. Statements that may bind any name at all are always among them.
     pub fn slice(&self, names: &[&str]) -> Vec<usize> {
         statement::slice(&self.statements, names)
+    }
+
+    /// Returns the digest of all functions and classes with this `__qualname__`, decorators included; none
+    /// if there is none.
+    pub fn code_of(&self, qualname: &str) -> Option<Digest> {
+        let mut hasher = Hasher::in_domain("hozon 2026 code 1: definitions of a name");
+        let mut found = false;
+        for definition in self.definitions.iter().filter(|definition| definition.qualname == qualname) {
+            found = true;
+            hasher.update(definition.body.digest.as_bytes());
+            for decorator in &definition.decorators {
+                hasher.update(decorator.digest.as_bytes());
+            }
+        }
+        found.then(|| hasher.finish())
+    }
+
+    /// Tells whether the text alone decides what running the module makes of the definitions that hold
+    /// `qualname`: their decorators, defaults and class bodies.
+    pub fn is_plainly_defined(&self, qualname: &str) -> bool {
+        let outermost = qualname.split('.').next().unwrap_or(qualname);
+        let mut defining = self.statements.iter().filter(|it| it.binds.iter().any(|name| name == outermost));
+        defining.all(|statement| statement.is_plain)
+    }
+
+    /// Returns the statements that make the value of a variable of the module, if nothing but their text
+    /// decides it.
+    pub fn plain_variable(&self, name: &str) -> Option<PlainVariable> {
+        let mut hasher = Hasher::in_domain("hozon 2026 code 1: statements of a plain variable");
+        let mut imports = Vec::new();
+        let mut binds = false;
+        for index in self.slice(&[name]) {
+            let statement = &self.statements[index];
+            if !statement.is_plain || statement.uses_dynamic_names {
+                return None;
+            }
+            binds |= statement.binds.iter().any(|bound| bound == name);
+            hasher.update(statement.digest.as_bytes());
+            imports.extend(statement.imports.iter().cloned());
+        }
+        binds.then(|| PlainVariable { digest: hasher.finish(), imports })
     }
 
     fn classes(&self) -> impl Iterator<Item = &Definition> {

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use ruff_python_ast::token::Tokens;
 use ruff_python_ast::{Mod, ModModule};
 use ruff_python_parser::{Mode, ParseOptions, Parsed, parse_unchecked};
 
@@ -40,6 +41,15 @@ pub(crate) fn with_tree<T>(
     dialect: Dialect,
     read: impl FnOnce(&ModModule, &Lines) -> T,
 ) -> Result<T, SourceError> {
+    with_tokens(source, dialect, |tree, _, lines| read(tree, lines))
+}
+
+/// As [`with_tree`], with the tokens of the text as well.
+pub(crate) fn with_tokens<T>(
+    source: &str,
+    dialect: Dialect,
+    read: impl FnOnce(&ModModule, &Tokens, &Lines) -> T,
+) -> Result<T, SourceError> {
     let mode = match dialect {
         Dialect::Python => Mode::Module,
         Dialect::Ipython => Mode::Ipython,
@@ -67,7 +77,7 @@ pub(crate) fn with_tree<T>(
         }
         let parsed = parsed.try_into_module();
         parsed
-            .map(|module| read(module.syntax(), &lines))
+            .map(|module| read(module.syntax(), module.tokens(), &lines))
             .ok_or_else(|| SourceError::Syntax { line: 1, message: "not a module".into() })
     })
 }

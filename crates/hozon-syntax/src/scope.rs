@@ -114,6 +114,12 @@ impl<'a> Scopes<'a> {
         Some(index)
     }
 
+    /// Tells whether `name`, given a value here, is a target of a comprehension around this place.
+    pub(crate) fn is_comprehension_target(&self, name: &str) -> bool {
+        let around = self.0.iter().rev().take_while(|scope| scope.kind == Kind::Comprehension);
+        around.into_iter().any(|scope| scope.bindings.bound.contains(name))
+    }
+
     /// Returns the qualified name of what is called `name` and defined here.
     pub(crate) fn qualified_name(&self, name: &str) -> String {
         let declared_global = self.0.last().is_some_and(|scope| scope.bindings.globals.contains(name));

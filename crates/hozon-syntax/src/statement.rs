@@ -12,6 +12,7 @@ use crate::fragment::{Import, Read};
 use crate::lines::Lines;
 use crate::mutation::Mutations;
 use crate::normal::Normalizer;
+use crate::plain::is_plain;
 use crate::walk::Walker;
 
 /// A statement of the module itself, everything inside it included.
@@ -37,6 +38,8 @@ pub struct Statement {
     pub is_import: bool,
     /// It may read or bind names that its text does not show.
     pub uses_dynamic_names: bool,
+    /// What it does is said by its text and the names that it reads: no file or clock can change it.
+    pub is_plain: bool,
     /// Pairs of names that may share a value after it.
     aliases: Vec<(String, String)>,
 }
@@ -63,6 +66,7 @@ pub(crate) fn statements(body: &[Stmt], lines: &Lines, normalizer: &Normalizer<'
             is_definition: statement.is_function_def_stmt() || statement.is_class_def_stmt(),
             is_import: statement.is_import_stmt() || statement.is_import_from_stmt(),
             uses_dynamic_names: fragment.uses_dynamic_names,
+            is_plain: is_plain(statement),
             aliases: mutations
                 .aliases
                 .into_iter()

@@ -25,6 +25,8 @@ pub(crate) struct Walker<'a, 'n> {
     /// The class whose methods are deferred to its use.
     class_deferring: Option<&'a str>,
     definitions: Vec<(TextRange, Definition)>,
+    /// What only the walk through a notebook's cell notes; annotations are evaluated in it.
+    pub(crate) cell: Option<CellNotes<'a>>,
     /// The `with` statement whose body is to be the region.
     pub(crate) target: Option<TextRange>,
     pub(crate) found: Option<Found>,
@@ -47,6 +49,39 @@ pub(crate) struct Region<'a> {
     collector: Collector,
     /// What functions defined in the region read when they are called, by the name that leads to them.
     pending: BTreeMap<&'a str, Vec<DeferredRead<'a>>>,
+}
+
+/// What is noted of a notebook's cell.
+#[derive(Debug, Default)]
+pub(crate) struct CellNotes<'a> {
+    /// First names read from outside by code that stands in no function.
+    pub(crate) immediate: BTreeSet<&'a str>,
+    /// Where the names of the cell's own scope stand: those with one leading underscore.
+    pub(crate) private: Vec<Occurrence<'a>>,
+}
+
+/// A place where a name stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Occurrence<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) range: TextRange,
+    pub(crate) form: OccurrenceForm,
+}
+
+/// How a name stands in the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OccurrenceForm {
+    /// As itself.
+    Name,
+    /// As what is imported, no `as` behind it.
+    Import,
+    /// As the first part of `import a.b`, which cannot be called anything else.
+    Package,
+}
+
+/// Tells whether a name belongs to its cell where cells have names of their own.
+pub(crate) fn is_private(name: &str) -> bool {
+    name == "__" || name.starts_with('_') && !name.starts_with("__")
 }
 
 struct DeferredRead<'a> {
@@ -93,6 +128,7 @@ impl<'a, 'n> Walker<'a, 'n> {
             deferring: None,
             class_deferring: None,
             definitions: Vec::new(),
+            cell: None,
             target: None,
             found: None,
             normalizer,
@@ -132,6 +168,7 @@ impl<'a, 'n> Walker<'a, 'n> {
                 open.collector.read(path, bare);
             }
         }
+        let at_once = self.cell.is_some() && !self.scopes.in_function();
         let Some(region) = &mut self.region else { return };
         match (resolved, self.deferring) {
             (Some(scope), _) if scope > region.scope => {}
@@ -140,8 +177,35 @@ impl<'a, 'n> Walker<'a, 'n> {
                 region.pending.entry(definition).or_default().push(read);
             }
             (Some(scope), None) if scope == region.scope => self.read_in_region(path, bare),
-            _ => region.collector.read(path, bare),
+            _ => {
+                region.collector.read(path, bare);
+                self.note_immediate(name, at_once);
+            }
         }
+    }
+
+    fn note_immediate(&mut self, name: &'a str, at_once: bool) {
+        self.cell.iter_mut().filter(|_| at_once).for_each(|notes| _ = notes.immediate.insert(name));
+    }
+
+    /// Notes that `name` stands here and means a name of the cell.
+    pub(crate) fn note_read_place(&mut self, name: &'a str, range: TextRange) {
+        if self.cell.is_some() && is_private(name) && self.scopes.resolve(name) == Some(0) {
+            self.note_place(Occurrence { name, range, form: OccurrenceForm::Name });
+        }
+    }
+
+    /// Notes that `name`, which gets or loses its value here, stands here, if it is a name of the cell.
+    pub(crate) fn note_bound_place(&mut self, name: &'a str, range: TextRange, form: OccurrenceForm) {
+        let is_of_cell =
+            || self.scopes.binding_scope(name) == Some(0) && !self.scopes.is_comprehension_target(name);
+        if self.cell.is_some() && is_private(name) && is_of_cell() {
+            self.note_place(Occurrence { name, range, form });
+        }
+    }
+
+    fn note_place(&mut self, occurrence: Occurrence<'a>) {
+        self.cell.iter_mut().for_each(|notes| notes.private.push(occurrence));
     }
 
     fn read_in_region(&mut self, path: &[&'a str], bare: bool) {
@@ -149,6 +213,7 @@ impl<'a, 'n> Walker<'a, 'n> {
         let flow = self.scopes.get(region.scope).and_then(|scope| scope.flow.as_ref());
         if !flow.is_some_and(|flow| flow.has(path[0])) {
             region.collector.read(path, bare);
+            self.note_immediate(path[0], !self.scopes.in_function());
         }
         self.use_pending(path[0]);
     }
@@ -237,6 +302,9 @@ impl<'a, 'n> Walker<'a, 'n> {
         let names = parameters.into_iter().flat_map(|parameters| &parameters.type_params);
         let names = names.map(|parameter| parameter.name().as_str()).collect();
         self.scopes.push(Scope::of_names(Kind::TypeParameters, None, names));
+        if self.cell.is_some() {
+            parameters.into_iter().for_each(|parameters| self.visit_type_params(parameters));
+        }
     }
 
     pub(crate) fn function(&mut self, function: &'a StmtFunctionDef) {
@@ -247,6 +315,7 @@ impl<'a, 'n> Walker<'a, 'n> {
         let deferring = self.deferral(&function.name, &function.decorator_list);
         self.open();
         self.push_type_parameters(function.type_params.as_deref());
+        self.signature(function);
         let mut bindings = Bindings::of_body(&function.body);
         bindings.bind_parameters(&function.parameters);
         self.scopes.push(Scope::new(Kind::Function, Some(&function.name), bindings));
@@ -268,6 +337,15 @@ impl<'a, 'n> Walker<'a, 'n> {
             place,
         });
         self.bind(&function.name);
+        self.note_bound_place(&function.name, function.name.range, OccurrenceForm::Name);
+    }
+
+    /// The annotations of a function are evaluated where it is defined.
+    fn signature(&mut self, function: &'a StmtFunctionDef) {
+        if self.cell.is_some() {
+            let annotations = function.parameters.iter().filter_map(|parameter| parameter.annotation());
+            annotations.chain(function.returns.as_deref()).for_each(|annotation| self.visit_expr(annotation));
+        }
     }
 
     pub(crate) fn class(&mut self, class: &'a StmtClassDef) {
@@ -291,6 +369,7 @@ impl<'a, 'n> Walker<'a, 'n> {
         let kind = DefinitionKind::Class;
         self.define(Draft { kind, name: &class.name, qualname, enclosing_function, decorators, body, place });
         self.bind(&class.name);
+        self.note_bound_place(&class.name, class.name.range, OccurrenceForm::Name);
     }
 
     pub(crate) fn lambda(&mut self, lambda: &'a ExprLambda) {

@@ -1,12 +1,14 @@
 //! Expressions: reads, and bindings by walrus.
 
 use ruff_python_ast::visitor::{self, Visitor};
-use ruff_python_ast::{Comprehension, Decorator, ExceptHandler, Expr, ExprCall, ExprContext, Pattern, Stmt};
+use ruff_python_ast::{
+    Comprehension, Decorator, ExceptHandler, Expr, ExprCall, ExprContext, ExprName, Pattern, Stmt,
+};
 
 use crate::bindings::{Bindings, captured_name};
 use crate::fragment::{Import, unseen_name};
 use crate::scope::{Kind, Scope};
-use crate::walk::Walker;
+use crate::walk::{OccurrenceForm, Walker};
 
 impl<'a> Visitor<'a> for Walker<'a, '_> {
     fn visit_stmt(&mut self, statement: &'a Stmt) {
@@ -19,8 +21,11 @@ impl<'a> Visitor<'a> for Walker<'a, '_> {
 
     fn visit_annotation(&mut self, annotation: &'a Expr) {
         // A class keeps its annotations, and dataclasses and their like act on them.
-        if self.scopes.top_kind() == Kind::Class {
+        let of_class = self.scopes.top_kind() == Kind::Class;
+        if of_class || (self.cell.is_some() && self.scopes.top_kind() == Kind::Module) {
             self.visit_expr(annotation);
+        }
+        if of_class {
             self.quoted_names(annotation);
         }
     }
@@ -28,8 +33,17 @@ impl<'a> Visitor<'a> for Walker<'a, '_> {
     fn visit_expr(&mut self, expression: &'a Expr) {
         match expression {
             Expr::Name(name) => match name.ctx {
-                ExprContext::Store => self.bind(&name.id),
-                ExprContext::Del => self.unbind(&name.id),
+                ExprContext::Store => {
+                    self.bind(&name.id);
+                    self.note_bound_place(&name.id, name.range, OccurrenceForm::Name);
+                }
+                ExprContext::Del => {
+                    if self.cell.is_some() {
+                        self.read(&[&name.id], true);
+                    }
+                    self.unbind(&name.id);
+                    self.note_bound_place(&name.id, name.range, OccurrenceForm::Name);
+                }
                 ExprContext::Load | ExprContext::Invalid => self.value(expression, true),
             },
             Expr::Attribute(attribute) if attribute.ctx == ExprContext::Load => self.value(expression, true),
@@ -65,14 +79,20 @@ impl<'a> Visitor<'a> for Walker<'a, '_> {
     fn visit_except_handler(&mut self, handler: &'a ExceptHandler) {
         let ExceptHandler::ExceptHandler(clause) = handler;
         clause.type_.iter().for_each(|kind| self.visit_expr(kind));
-        clause.name.iter().for_each(|name| self.bind(name));
+        if let Some(name) = &clause.name {
+            self.bind(name);
+            self.note_bound_place(name, name.range, OccurrenceForm::Name);
+        }
         self.visit_body(&clause.body);
         clause.name.iter().for_each(|name| self.unbind(name));
     }
 
     fn visit_pattern(&mut self, pattern: &'a Pattern) {
         visitor::walk_pattern(self, pattern);
-        captured_name(pattern).into_iter().for_each(|name| self.bind(name));
+        if let Some(name) = captured_name(pattern) {
+            self.bind(name);
+            self.note_bound_place(name, name.range, OccurrenceForm::Name);
+        }
     }
 }
 
@@ -96,6 +116,18 @@ pub(crate) fn path_of(expression: &Expr) -> Option<Vec<&str>> {
     }
 }
 
+/// Returns the name that a chain of attributes starts from.
+fn root_of(expression: &Expr) -> Option<&ExprName> {
+    let mut expression = expression;
+    loop {
+        match expression {
+            Expr::Attribute(attribute) => expression = &attribute.value,
+            Expr::Name(name) => return Some(name),
+            _ => return None,
+        }
+    }
+}
+
 /// Returns the module of `importlib.import_module("a.b")` or `__import__("a.b")`.
 fn named_import(call: &ExprCall) -> Option<&str> {
     let path = path_of(&call.func)?;
@@ -110,6 +142,7 @@ impl<'a> Walker<'a, '_> {
     fn import_by_call(&mut self, call: &'a ExprCall, module: &str) {
         if let Some(path) = path_of(&call.func) {
             self.read(&path, false);
+            root_of(&call.func).into_iter().for_each(|root| self.note_read_place(&root.id, root.range));
         }
         // `__import__("a.b")` gives `a`; all of both counts.
         self.import(&Import { module: module.to_owned(), level: 0, name: None, bound_as: module.to_owned() });
@@ -148,6 +181,7 @@ impl<'a> Walker<'a, '_> {
                     self.mark_unseen(name);
                 }
                 self.read(&path, bare);
+                root_of(expression).into_iter().for_each(|root| self.note_read_place(&root.id, root.range));
             }
             (None, Expr::Attribute(attribute)) => {
                 if let Some(name) = unseen_name(&[&attribute.attr], false) {

@@ -2,15 +2,15 @@
 
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{
-    Expr, MatchCase, Stmt, StmtAugAssign, StmtFor, StmtIf, StmtImport, StmtImportFrom, StmtMatch, StmtTry,
-    StmtWhile, StmtWith, WithItem,
+    Alias, Expr, MatchCase, Stmt, StmtAugAssign, StmtFor, StmtIf, StmtImport, StmtImportFrom, StmtMatch,
+    StmtTry, StmtWhile, StmtWith, WithItem,
 };
 
 use crate::bindings::imported_name;
 use crate::flow::Flow;
 use crate::fragment::Import;
 use crate::scope::Kind;
-use crate::walk::{Found, Walker};
+use crate::walk::{Found, OccurrenceForm, Walker};
 use crate::walk_expression::path_of;
 
 impl<'a> Walker<'a, '_> {
@@ -36,6 +36,11 @@ impl<'a> Walker<'a, '_> {
             }
             Stmt::Import(import) => self.imports(import),
             Stmt::ImportFrom(import) => self.imports_from(import),
+            Stmt::Global(global) => {
+                for name in &global.names {
+                    self.note_bound_place(name, name.range, OccurrenceForm::Name);
+                }
+            }
             Stmt::IpyEscapeCommand(_) => self.mark_dynamic(),
             Stmt::Return(_) | Stmt::Raise(_) | Stmt::Break(_) | Stmt::Continue(_) => {
                 visitor::walk_stmt(self, statement);
@@ -180,6 +185,7 @@ impl<'a> Walker<'a, '_> {
             let module = alias.name.as_str().to_owned();
             self.import(&Import { module, level: 0, name: None, bound_as: bound_as.to_owned() });
             self.bind(bound_as);
+            self.note_import(alias, bound_as);
         }
     }
 
@@ -192,8 +198,20 @@ impl<'a> Walker<'a, '_> {
                 name: Some(alias.name.as_str().to_owned()),
                 bound_as: bound_as.unwrap_or("*").to_owned(),
             });
-            bound_as.into_iter().for_each(|name| self.bind(name));
+            if let Some(name) = bound_as {
+                self.bind(name);
+                self.note_import(alias, name);
+            }
         }
+    }
+
+    fn note_import(&mut self, alias: &'a Alias, name: &'a str) {
+        let (range, form) = match &alias.asname {
+            Some(given) => (given.range, OccurrenceForm::Name),
+            None if alias.name.contains('.') => (alias.name.range, OccurrenceForm::Package),
+            None => (alias.name.range, OccurrenceForm::Import),
+        };
+        self.note_bound_place(name, range, form);
     }
 }
 

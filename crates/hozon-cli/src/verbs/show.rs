@@ -110,6 +110,8 @@ fn codec_word(codec: Codec) -> &'static str {
         Codec::Exception => "exception",
         Codec::DeletedName => "deleted",
         Codec::Effect => "effect",
+        Codec::CellRecord => "record of a cell",
+        Codec::Displays => "displays",
         _ => "other",
     }
 }

@@ -1,0 +1,64 @@
+//! The person's source files, as far as traces ask for them: read and analysed once.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use hozon_format::Digest;
+use hozon_key::{Seen, Subject};
+use hozon_syntax::{Dialect, Module, analyse};
+use hozon_sys::UserFiles;
+
+use crate::observe::{KnownFiles, of_absence};
+
+/// Source files that were analysed. Nothing is imported and nothing runs.
+#[derive(Debug)]
+pub struct CodeFiles<'a> {
+    files: &'a dyn UserFiles,
+    known: &'a KnownFiles,
+    modules: HashMap<PathBuf, Option<Arc<Module>>>,
+}
+
+impl<'a> CodeFiles<'a> {
+    /// Starts knowing no file.
+    pub fn new(files: &'a dyn UserFiles, known: &'a KnownFiles) -> Self {
+        Self { files, known, modules: HashMap::new() }
+    }
+
+    /// Looks at a definition, a variable or all code of the file at `path`. A file that has the stamp it
+    /// had when somebody looked before is not read.
+    pub fn observe(&mut self, subject: &Subject, path: &Path, last: Option<&Seen>) -> Seen {
+        let stamp = self.known.stamp(path);
+        if let (Some(last), Some(stamp)) = (last, stamp)
+            && last.stamp == Some(stamp)
+        {
+            return last.clone();
+        }
+        let digest =
+            self.module(path).and_then(|module| digest_in(&module, subject)).unwrap_or_else(of_absence);
+        let unchanged = stamp.is_some() && self.known.stamp(path) == stamp;
+        let stamp = stamp.filter(|stamp| unchanged && self.known.proves(stamp));
+        Seen { subject: subject.clone(), digest, stamp }
+    }
+
+    /// Returns the analysed file; none if it cannot be read or is no Python.
+    pub fn module(&mut self, path: &Path) -> Option<Arc<Module>> {
+        let files = self.files;
+        self.modules.entry(path.to_owned()).or_insert_with(|| read_module(files, path).map(Arc::new)).clone()
+    }
+}
+
+fn read_module(files: &dyn UserFiles, path: &Path) -> Option<Module> {
+    let mut bytes = Vec::new();
+    files.read_pieces(path, &mut |piece| bytes.extend_from_slice(piece)).ok()?;
+    // Sources in other encodings are not known without running: they are as if they were gone.
+    analyse(std::str::from_utf8(&bytes).ok()?, Dialect::Python).ok()
+}
+
+fn digest_in(module: &Module, subject: &Subject) -> Option<Digest> {
+    match subject {
+        Subject::Definition(_, name) => module.code_of(name),
+        Subject::Variable(_, name) => module.plain_variable(name).map(|variable| variable.digest),
+        _ => Some(module.whole().digest),
+    }
+}

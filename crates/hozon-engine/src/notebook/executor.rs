@@ -1,0 +1,162 @@
+//! What a notebook needs of the process that runs its cells.
+
+use hozon_format::{CellRecord, Digest, Key};
+use hozon_key::Subject;
+
+/// Runs cells and restores values, in one namespace. The engine knows nothing of Python.
+pub trait Executor {
+    /// Takes steps, in order, so that names have the values that they had. An error tells the first step
+    /// that cannot be taken; those before it have been.
+    ///
+    /// # Errors
+    /// [`ExecutorError::Step`], or that the process is gone.
+    fn restore(&mut self, steps: &[Step]) -> Result<(), ExecutorError>;
+
+    /// Runs a cell, and stores what it gave under its key where that is asked for.
+    ///
+    /// # Errors
+    /// The process is gone. What the cell itself raises is no error here.
+    fn run(&mut self, cell: &CellToRun) -> Result<CellRun, ExecutorError>;
+
+    /// Looks at a variable of a module, importing that; none if it cannot be told.
+    ///
+    /// # Errors
+    /// The process is gone.
+    fn observe(&mut self, subject: &Subject) -> Result<Option<Digest>, ExecutorError>;
+
+    /// Forgets all names.
+    ///
+    /// # Errors
+    /// The process is gone.
+    fn reset(&mut self) -> Result<(), ExecutorError>;
+}
+
+/// One thing to be done before a cell can run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// Bind a name to a module.
+    Import {
+        /// The name.
+        name: String,
+        /// The module's whole name.
+        module: String,
+    },
+    /// Run the statements of a cell that define functions and classes. They must come out as they were.
+    Define {
+        /// The cell's position in the notebook.
+        cell: usize,
+        /// The cell's source.
+        source: String,
+        /// The line of the file that it starts on.
+        first_line: u32,
+        /// What tells its code apart from other cells': a part of its file name.
+        tag: String,
+        /// The names, each with the digest that it must have.
+        names: Vec<(String, Option<Digest>)>,
+    },
+    /// Bind the names of a group of values that an entry keeps.
+    Load {
+        /// The entry.
+        entry: Key,
+        /// The index of the group.
+        group: u32,
+        /// The names that its cell may have read, in the order that numbers their objects; empty if the
+        /// values share nothing with them.
+        inputs: Vec<String>,
+    },
+    /// Do to the process what a cell did.
+    Effects {
+        /// The entry.
+        entry: Key,
+    },
+    /// Bind a name to the value of an expression.
+    Assign {
+        /// The name.
+        name: String,
+        /// The expression.
+        source: String,
+    },
+    /// Remove names.
+    Delete {
+        /// The names.
+        names: Vec<String>,
+    },
+}
+
+/// A cell that is to be run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CellToRun {
+    /// Its position in the notebook.
+    pub cell: usize,
+    /// What listings call it.
+    pub name: String,
+    /// Where it stands, for people.
+    pub place: String,
+    /// What is run.
+    pub source: String,
+    /// The line of the file that it starts on.
+    pub first_line: u32,
+    /// What tells its code apart from other cells'.
+    pub tag: String,
+    /// The key and the encoded recipe that are known before; none if it is not to be stored.
+    pub key: Option<(Key, Vec<u8>)>,
+    /// The names that it may read.
+    pub inputs: Vec<String>,
+    /// It holds magics: IPython runs it, if there is one.
+    pub has_magics: bool,
+    /// The value of its last expression is not shown.
+    pub is_suppressed: bool,
+    /// Nothing that it shows is shown.
+    pub is_captured: bool,
+}
+
+/// How a cell ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RunEnd {
+    /// At its last statement.
+    Done,
+    /// By an exception.
+    Failed,
+    /// By `mo.stop`.
+    Stopped,
+    /// By the person.
+    Interrupted,
+}
+
+/// What came of running a cell.
+#[derive(Debug, Clone)]
+pub struct CellRun {
+    /// How it ended.
+    pub end: RunEnd,
+    /// How long it took.
+    pub seconds: f64,
+    /// The entry that was stored, if one was.
+    pub entry: Option<Key>,
+    /// Why none was.
+    pub unstored: Option<String>,
+    /// What it did.
+    pub record: CellRecord,
+    /// What it shows: a JSON list of outputs.
+    pub displays: String,
+}
+
+/// Why an executor could not do what was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExecutorError {
+    /// A step cannot be taken: the cell has to run.
+    #[error("step {index}: {why}")]
+    Step {
+        /// Which one, from 0.
+        index: usize,
+        /// Why, for people.
+        why: String,
+    },
+    /// The process has ended.
+    #[error("{0}")]
+    Gone(String),
+    /// The person wants to stop.
+    #[error("interrupted")]
+    Interrupted,
+}

@@ -1,0 +1,282 @@
+//! Looking cells up, one after the other, in the order in which they would run.
+
+use std::cell::OnceCell;
+use std::collections::HashMap;
+
+use hozon_format::{CellRecord, Codec, Digest, Entry, Key};
+use hozon_key::{Node, Subject};
+use hozon_store::{Store, Summary};
+use hozon_syntax::{Cell, CellCode, CellKind, Notebook};
+
+use super::distributions::Distributions;
+use super::observer::CellObserver;
+use super::recipe::{CellKey, cell_key};
+use super::settings::{NotebookSettings, Surroundings};
+use super::versions::{Version, Versions};
+use crate::code_files::CodeFiles;
+use crate::explaining::{Memory, explain_among};
+use crate::traced::{TracedLookup, look_up, recipe_now};
+
+/// A notebook that is being gone through: what its names are at the present cell.
+pub(crate) struct Walk<'a> {
+    pub(crate) store: &'a Store,
+    pub(crate) notebook: &'a Notebook,
+    pub(crate) settings: &'a NotebookSettings,
+    surroundings: &'a Surroundings<'a>,
+    code: CodeFiles<'a>,
+    distributions: Distributions<'a>,
+    pub(crate) versions: Versions,
+    /// What each cell that has been passed read, as it was then.
+    pub(crate) read: HashMap<usize, Vec<Version>>,
+    /// What each cell that has been passed did, and the entry that keeps it.
+    pub(crate) records: HashMap<usize, (Option<Key>, CellRecord)>,
+    /// What explanations need of the store, read when the first one is asked for.
+    memory: OnceCell<(Memory, Vec<Summary>)>,
+}
+
+/// What a look at a cell finds.
+pub(crate) enum Found {
+    /// Its results are stored, and nothing that they depend on has changed.
+    Fresh(Box<Fresh>),
+    /// It has to run.
+    Stale(Box<Stale>),
+    /// Another cell has to run before anyone can tell.
+    Waiting(usize),
+    /// It does not run.
+    Nothing(NoRun),
+}
+
+pub(crate) struct Fresh {
+    pub(crate) entry: Box<Entry>,
+    pub(crate) record: CellRecord,
+    pub(crate) key: CellKey,
+}
+
+pub(crate) struct Stale {
+    pub(crate) key: CellKey,
+    /// The recipe, with what a run would look at as the last one did.
+    pub(crate) now: Node,
+    /// Why its results are not to be stored, whatever comes of it.
+    pub(crate) unstorable: Option<String>,
+    /// What only a process that imports the notebook's modules can tell.
+    pub(crate) untold: Vec<Subject>,
+}
+
+pub(crate) enum NoRun {
+    Text,
+    Disabled,
+    /// Its text is no Python.
+    Unparsable(String),
+}
+
+/// Asks a process about what only it can tell.
+pub(crate) type Asker<'l> = &'l mut dyn FnMut(&Subject) -> Option<Digest>;
+
+impl<'a> Walk<'a> {
+    pub(crate) fn new(
+        store: &'a Store,
+        notebook: &'a Notebook,
+        settings: &'a NotebookSettings,
+        surroundings: &'a Surroundings<'a>,
+    ) -> Self {
+        Self {
+            store,
+            notebook,
+            settings,
+            surroundings,
+            code: CodeFiles::new(surroundings.files, surroundings.known),
+            distributions: Distributions::new(
+                surroundings.files,
+                &settings.site_folders,
+                settings.system_pin,
+            ),
+            versions: Versions::default(),
+            read: HashMap::new(),
+            records: HashMap::new(),
+            memory: OnceCell::new(),
+        }
+    }
+
+    pub(crate) fn cell(&self, cell: usize) -> &'a Cell {
+        &self.notebook.cells[cell]
+    }
+
+    /// Returns the code of a cell that is in the graph's order: those have some.
+    pub(crate) fn code(&self, cell: usize) -> &'a CellCode {
+        static NOTHING: std::sync::LazyLock<CellCode> = std::sync::LazyLock::new(empty_code);
+        self.notebook.cells[cell].code.as_ref().unwrap_or(&NOTHING)
+    }
+
+    /// What listings call a cell.
+    pub(crate) fn name(&self, cell: usize) -> String {
+        let label = &self.settings.label;
+        match &self.cell(cell).name {
+            Some(name) => format!("{label}: {name}"),
+            None => format!("{label}: cell {}", cell + 1),
+        }
+    }
+
+    /// Looks at the next cell.
+    pub(crate) fn look(&mut self, index: usize, loaded: Option<Asker<'_>>) -> Found {
+        let cell = self.cell(index);
+        if matches!(cell.kind, CellKind::Markdown | CellKind::Raw) {
+            return Found::Nothing(NoRun::Text);
+        }
+        if cell.settings.disabled {
+            return Found::Nothing(NoRun::Disabled);
+        }
+        let code = match &cell.code {
+            Ok(code) => code,
+            Err(error) => return Found::Nothing(NoRun::Unparsable(error.to_string())),
+        };
+        let key = match cell_key(cell, code, &self.versions, self.settings) {
+            Ok(key) => key,
+            Err(on) => return Found::Waiting(on),
+        };
+        self.note_reads(index, &key);
+        if let Some(why) = never_stored(cell, &key) {
+            let now = key.recipe.clone();
+            return Found::Stale(Box::new(Stale { key, now, unstorable: Some(why), untold: vec![] }));
+        }
+        self.find(cell, key, loaded)
+    }
+
+    fn note_reads(&mut self, index: usize, key: &CellKey) {
+        let read = key.inputs.iter().filter_map(|name| self.versions.known(name).cloned()).collect();
+        self.read.insert(index, read);
+    }
+
+    fn find(&mut self, cell: &Cell, key: CellKey, loaded: Option<Asker<'_>>) -> Found {
+        let mut observer = CellObserver {
+            surroundings: self.surroundings,
+            settings: self.settings,
+            versions: &self.versions,
+            code: &mut self.code,
+            distributions: &mut self.distributions,
+            loaded,
+            untold: Vec::new(),
+        };
+        let found = look_up(self.store, &key.key, &mut observer);
+        let changed = matches!(&found, TracedLookup::Miss(miss) if !miss.changed.is_empty());
+        let recipe = key.recipe.clone();
+        let now = if changed { recipe_now(self.store, recipe, &mut observer) } else { recipe };
+        let untold = observer.untold;
+        let stale = |key| Found::Stale(Box::new(Stale { key, now, unstorable: None, untold }));
+        match found {
+            TracedLookup::Hit(entry, _) if !self.is_too_old(cell, &entry) => {
+                match record_of(self.store, &entry) {
+                    Some(record) => Found::Fresh(Box::new(Fresh { entry, record, key })),
+                    None => stale(key),
+                }
+            }
+            _ => stale(key),
+        }
+    }
+
+    fn is_too_old(&self, cell: &Cell, entry: &Entry) -> bool {
+        let own = cell.settings.ttl.as_deref().and_then(seconds_of);
+        let age_ms = self.store.system().now_ms().saturating_sub(entry.facts.created_ms);
+        own.or(self.settings.ttl).is_some_and(|ttl| age_ms as f64 >= ttl * 1000.0)
+    }
+
+    /// Takes over what a cell did.
+    pub(crate) fn pass(&mut self, cell: usize, entry: Option<Key>, record: CellRecord) {
+        self.versions.apply(cell, entry, &record, &self.settings.parameters);
+        self.records.insert(cell, (entry, record));
+    }
+
+    /// Notes that nobody knows what a cell would give.
+    pub(crate) fn leave_open(&mut self, cell: usize) {
+        let code = self.code(cell);
+        self.versions.expect(cell, code);
+    }
+}
+
+fn never_stored(cell: &Cell, key: &CellKey) -> Option<String> {
+    if cell.settings.off {
+        return Some("it says `# hozon: off`".to_owned());
+    }
+    if let Some(why) = &cell.live {
+        return Some(format!("it {why}"));
+    }
+    key.uncertain.as_ref().map(|name| format!("it reads `{name}`, which has no digest and is not stored"))
+}
+
+/// Returns the record that an entry of a cell keeps.
+pub(crate) fn record_of(store: &Store, entry: &Entry) -> Option<CellRecord> {
+    let output = entry.outputs.iter().find(|output| output.codec == Codec::CellRecord)?;
+    let bytes = store.part(&output.payload).ok()?;
+    CellRecord::decode(bytes.as_slice()).ok()
+}
+
+/// Reads a time such as `90`, `90s`, `15m`, `2h`, `7d` or `1w`.
+pub(crate) fn seconds_of(text: &str) -> Option<f64> {
+    let text = text.trim();
+    let unit = text.chars().last()?;
+    let seconds = match unit {
+        's' => 1.0,
+        'm' => 60.0,
+        'h' => 3600.0,
+        'd' => 86_400.0,
+        'w' => 604_800.0,
+        _ => return text.parse().ok(),
+    };
+    text[..text.len() - 1].trim().parse::<f64>().ok().map(|number| number * seconds)
+}
+
+impl Walk<'_> {
+    /// Takes over what a cell gave when it was run again, for the names whose value is still its.
+    pub(crate) fn update(&mut self, cell: usize, entry: Option<Key>, record: CellRecord) {
+        let current = |name: &&hozon_format::NameRecord| {
+            self.versions.known(&name.name).is_none_or(|version| version.cell == cell)
+        };
+        let names = record.names.iter().filter(current).cloned().collect();
+        let now = CellRecord { names, ..record.clone() };
+        self.versions.apply(cell, entry, &now, &self.settings.parameters);
+        self.records.insert(cell, (entry, record));
+    }
+
+    fn explained(&self, now: &Node, name: &str) -> Vec<String> {
+        let (memory, summaries) =
+            self.memory.get_or_init(|| (Memory::of(self.store), self.store.summaries().unwrap_or_default()));
+        let told = explain_among(self.store, memory, summaries, &hozon_key::key(now), now, name);
+        told.map(|told| told.lines(self.store.system().now_ms())).unwrap_or_default()
+    }
+
+    /// Tells why a cell has to run, in lines for people.
+    pub(crate) fn why(&self, cell: usize, stale: &Stale) -> Vec<String> {
+        if let Some(why) = &stale.unstorable {
+            return vec![format!("not stored: {why}")];
+        }
+        let mut lines = self.explained(&stale.now, &self.name(cell));
+        if !stale.untold.is_empty() {
+            let names: Vec<String> = stale.untold.iter().map(Subject::label).collect();
+            lines = vec![format!("only importing tells whether {} changed", names.join(", "))];
+        }
+        lines
+    }
+}
+
+/// The code of a cell that has none.
+fn empty_code() -> CellCode {
+    CellCode {
+        digest: Digest::of(&[]),
+        reads: vec![],
+        immediate_reads: std::collections::BTreeSet::new(),
+        binds: vec![],
+        deletes: vec![],
+        mutates: vec![],
+        imports: vec![],
+        star_import: false,
+        definitions: vec![],
+        uses_dynamic_names: false,
+        unseen: vec![],
+        is_async: false,
+        last_expression: None,
+        only_imports: false,
+        only_definitions: false,
+        only_declarations: false,
+        surely_binds: vec![],
+        surely_deletes: vec![],
+    }
+}

@@ -1,0 +1,82 @@
+//! What came of each cell, and what is told while a notebook runs.
+
+use hozon_format::Key;
+
+/// What came of one cell.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CellOutcome {
+    /// The position in the notebook.
+    pub cell: usize,
+    /// What it was.
+    pub status: CellStatus,
+    /// Why it ran, or would run: lines for people.
+    pub why: Vec<String>,
+    /// Its entry, if it has one.
+    pub entry: Option<Key>,
+    /// What it shows, a JSON list; none if that is in its entry, or nothing.
+    pub displays: Option<String>,
+}
+
+/// What a cell was.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum CellStatus {
+    /// Its results are in the store.
+    Fresh {
+        /// How long it took when it ran.
+        seconds: f64,
+        /// When it ran, in Unix milliseconds.
+        made_ms: u64,
+    },
+    /// It ran, and its results are stored.
+    Ran {
+        /// How long it took.
+        seconds: f64,
+    },
+    /// It ran, and its results are not stored.
+    Live {
+        /// How long it took.
+        seconds: f64,
+        /// Why not.
+        why: String,
+    },
+    /// It raised an exception.
+    Failed {
+        /// How long it took.
+        seconds: f64,
+    },
+    /// It ended early, by `mo.stop`.
+    Stopped {
+        /// How long it took.
+        seconds: f64,
+    },
+    /// It did not run.
+    Skipped {
+        /// Why not.
+        why: String,
+    },
+    /// Its author has turned it off.
+    Disabled,
+    /// Planned: it would run.
+    Stale,
+    /// Planned: it may run, which only running another cell tells.
+    Waiting {
+        /// The position of that cell.
+        on: usize,
+    },
+    /// It holds text.
+    Text,
+}
+
+/// What happens while a notebook runs.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum NotebookEvent<'a> {
+    /// A cell begins to run.
+    Started {
+        /// Its position.
+        cell: usize,
+    },
+    /// A cell is done, restored or skipped.
+    Ended(&'a CellOutcome),
+}

@@ -1,0 +1,98 @@
+//! The recipe of a cell, as it is known before the cell runs.
+
+use std::sync::LazyLock;
+
+use hozon_format::{Digest, Key};
+use hozon_key::pins::{Pin, pinned};
+use hozon_key::{Node, NodeKind, key};
+use hozon_syntax::{Cell, CellCode};
+
+use super::settings::NotebookSettings;
+use super::versions::{Input, State, Versions};
+
+/// The key of a cell before it runs, and what it is made of.
+#[derive(Debug, Clone)]
+pub(crate) struct CellKey {
+    pub(crate) key: Key,
+    pub(crate) recipe: Node,
+    /// The names of the notebook that it may read, sorted.
+    pub(crate) inputs: Vec<String>,
+    /// A name that enters no key: the cell can be neither restored nor stored.
+    pub(crate) uncertain: Option<String>,
+}
+
+/// What a random generator counts by that no cell has seeded: whatever state its process found it in.
+pub fn unseeded() -> Digest {
+    static UNSEEDED: LazyLock<Digest> =
+        LazyLock::new(|| Digest::of(b"hozon: a generator that nobody has seeded"));
+    *UNSEEDED
+}
+
+/// Makes the key of a cell; or gives the position of the cell that has to run before it can be made.
+pub(crate) fn cell_key(
+    cell: &Cell,
+    code: &CellCode,
+    versions: &Versions,
+    settings: &NotebookSettings,
+) -> Result<CellKey, usize> {
+    let inputs = versions.inputs(code);
+    let mut group = Node::new(NodeKind::Group, "inputs");
+    let mut uncertain = None;
+    for name in &inputs {
+        let version = match versions.get(name) {
+            Some(State::Known(version)) => version,
+            Some(State::Pending(cell)) => return Err(*cell),
+            None => continue,
+        };
+        let node = match version.input() {
+            Input::Value(digest) => Node::leaf(NodeKind::Value, name.as_str(), digest),
+            Input::Path(entry) => Node::leaf(NodeKind::Path, name.as_str(), *entry.digest()),
+            Input::Uncertain => {
+                uncertain = Some(name.clone());
+                continue;
+            }
+        };
+        group.children.push(node.with_shown(version.record.shown.as_str()));
+    }
+    let mut recipe = Node::new(NodeKind::Computation, "");
+    recipe.children = fixed_nodes(settings);
+    recipe.children.push(code_node(cell, code, settings));
+    recipe.children.push(group);
+    recipe.children.push(python_node(settings));
+    Ok(CellKey { key: key(&recipe), recipe, inputs, uncertain })
+}
+
+fn fixed_nodes(settings: &NotebookSettings) -> Vec<Node> {
+    let mut nodes = Vec::new();
+    let (version, pin) = &settings.hozon;
+    if *pin != Pin::None {
+        let digest = Digest::of(pinned(version, *pin).as_bytes());
+        nodes.push(Node::leaf(NodeKind::Pin, "hozon", digest).with_shown(format!("hozon {version}")));
+    }
+    if let Some(word) = &settings.watching {
+        nodes.push(
+            Node::leaf(NodeKind::Pin, "watching", Digest::of(word.as_bytes())).with_shown(word.as_str()),
+        );
+    }
+    nodes
+}
+
+fn code_node(cell: &Cell, code: &CellCode, settings: &NotebookSettings) -> Node {
+    let place = format!("{}:{}", settings.label, cell.first_line);
+    let node = Node::leaf(NodeKind::Code, "cell", code.digest).with_text(cell.text.as_str());
+    let node = node.with_place(place);
+    match &cell.settings.capture {
+        true => node.with_child(Node::new(NodeKind::Name, "captured")),
+        false => node,
+    }
+}
+
+fn python_node(settings: &NotebookSettings) -> Node {
+    let group = Node::new(NodeKind::Group, "distributions");
+    if settings.system_pin == Pin::None {
+        return group;
+    }
+    let digest = Digest::of(pinned(&settings.python, settings.system_pin).as_bytes());
+    group
+        .with_child(Node::leaf(NodeKind::Distribution, "Python", digest).with_shown(settings.python.as_str()))
+}

@@ -1,0 +1,525 @@
+//! Running a notebook: stale cells go to an executor, everything else comes from the store.
+
+use std::collections::BTreeSet;
+
+use hozon_format::Entry;
+use hozon_key::{Subject, encode};
+use hozon_store::Store;
+use hozon_syntax::{CellKind, Graph, GraphFault, Notebook};
+
+use super::executor::{CellRun, CellToRun, Executor, ExecutorError, RunEnd, Step};
+use super::lookup::{Found, Fresh, NoRun, Stale, Walk};
+use super::outcome::{CellOutcome, CellStatus, NotebookEvent};
+use super::presence::Presence;
+use super::restore::{Needs, Wanted, is_live, steps_of};
+use super::settings::{NotebookSettings, Surroundings};
+use super::versions::Version;
+
+/// What a run does beside the usual.
+#[derive(Debug, Clone, Default)]
+pub struct RunOptions {
+    /// A stale cell is not run: it is an error of whoever asked.
+    pub frozen: bool,
+    /// Cells run although their results are stored.
+    pub force: bool,
+    /// Only these cells count; none: all.
+    pub only: Option<BTreeSet<usize>>,
+}
+
+/// Starts an executor, when the first one is needed or the last one is gone.
+pub(crate) type Start<'s> = &'s mut dyn FnMut() -> Result<Box<dyn Executor>, String>;
+
+struct Runner<'a, 's> {
+    walk: Walk<'a>,
+    ranks: Vec<usize>,
+    options: &'a RunOptions,
+    start: Start<'s>,
+    executor: Option<Box<dyn Executor>>,
+    presence: Presence,
+    tell: &'s mut dyn FnMut(NotebookEvent<'_>),
+    /// The person wants to stop.
+    interrupted: bool,
+}
+
+/// Runs a notebook. Returns what came of each cell, in the order of the file.
+///
+/// `start` gives an executor when one is needed; a run that finds everything in the store needs none.
+#[expect(clippy::too_many_arguments, reason = "each is a different thing, and one caller gives them")]
+pub fn run_notebook(
+    store: &Store,
+    notebook: &Notebook,
+    graph: &Graph,
+    settings: &NotebookSettings,
+    surroundings: &Surroundings<'_>,
+    options: &RunOptions,
+    start: Start<'_>,
+    tell: &mut dyn FnMut(NotebookEvent<'_>),
+) -> Vec<CellOutcome> {
+    let mut ranks = vec![usize::MAX; notebook.cells.len()];
+    graph.order.iter().enumerate().for_each(|(rank, cell)| ranks[*cell] = rank);
+    let walk = Walk::new(store, notebook, settings, surroundings);
+    let presence = Presence::default();
+    let mut runner =
+        Runner { walk, ranks, options, start, executor: None, presence, tell, interrupted: false };
+    let mut outcomes: Vec<Option<CellOutcome>> = vec![None; notebook.cells.len()];
+    for &cell in &graph.order {
+        let outcome = runner.cell(cell);
+        (runner.tell)(NotebookEvent::Ended(&outcome));
+        outcomes[cell] = Some(outcome);
+    }
+    let all = outcomes.into_iter().enumerate();
+    all.map(|(cell, outcome)| outcome.unwrap_or_else(|| left_out(notebook, graph, cell))).collect()
+}
+
+/// Returns when an entry was made, in Unix milliseconds.
+pub(crate) fn milliseconds(entry: &Entry) -> u64 {
+    entry.facts.created_ms
+}
+
+/// Tells of a cell that is not in the order of the graph.
+pub(crate) fn left_out(notebook: &Notebook, graph: &Graph, cell: usize) -> CellOutcome {
+    let own = &notebook.cells[cell];
+    let status = match (&own.code, own.kind) {
+        (_, CellKind::Markdown | CellKind::Raw) => CellStatus::Text,
+        (Err(error), _) => CellStatus::Skipped { why: error.to_string() },
+        _ if own.settings.disabled => CellStatus::Disabled,
+        _ => CellStatus::Skipped { why: fault_of(graph, cell) },
+    };
+    CellOutcome { cell, status, why: vec![], entry: None, displays: None }
+}
+
+fn fault_of(graph: &Graph, cell: usize) -> String {
+    let numbers = |cells: &[usize]| {
+        let cells: Vec<String> = cells.iter().map(|cell| (cell + 1).to_string()).collect();
+        cells.join(" and ")
+    };
+    let named = |fault: &GraphFault| match fault {
+        GraphFault::Cycle { cells, names } if cells.contains(&cell) => Some(format!(
+            "cells {} read each other's names in a circle ({})",
+            numbers(cells),
+            names.join(", ")
+        )),
+        GraphFault::DefinedTwice { name, cells } if cells.contains(&cell) => {
+            Some(format!("`{name}` is given a value by cells {}", numbers(cells)))
+        }
+        GraphFault::SetupReads { name, cell: other } => {
+            Some(format!("the setup cell reads `{name}` of cell {}", other + 1))
+        }
+        _ => None,
+    };
+    graph.faults.iter().find_map(named).unwrap_or_else(|| "it depends on a cell that cannot run".to_owned())
+}
+
+impl Runner<'_, '_> {
+    fn cell(&mut self, cell: usize) -> CellOutcome {
+        if self.interrupted {
+            return self.skipped(cell, "the run was interrupted");
+        }
+        if self.options.only.as_ref().is_some_and(|only| !only.contains(&cell)) {
+            return self.skipped(cell, "it was not asked for");
+        }
+        // What has to be run again on the way may come out otherwise: then the cell has another key.
+        const MOST_TRIES: usize = 4;
+        for _ in 0..MOST_TRIES {
+            if let Some(outcome) = self.try_cell(cell) {
+                return outcome;
+            }
+        }
+        self.skipped(cell, "cells that it reads give another value each time they run")
+    }
+
+    fn skipped(&mut self, cell: usize, why: &str) -> CellOutcome {
+        self.walk.leave_open(cell);
+        outcome(cell, CellStatus::Skipped { why: why.to_owned() })
+    }
+
+    /// One try; none if the cell has to be looked at again.
+    fn try_cell(&mut self, cell: usize) -> Option<CellOutcome> {
+        let found = self.look(cell);
+        match found {
+            Found::Fresh(fresh) if !self.options.force => Some(self.fresh(cell, *fresh)),
+            Found::Fresh(fresh) => {
+                let now = fresh.key.recipe.clone();
+                let stale = Stale { key: fresh.key, now, unstorable: None, untold: vec![] };
+                self.stale(cell, stale, vec!["it was asked for".to_owned()])
+            }
+            Found::Stale(stale) => {
+                let why = self.walk.why(cell, &stale);
+                self.stale(cell, *stale, why)
+            }
+            Found::Waiting(on) => {
+                let why = format!("it depends on cell {}, which gave nothing", on + 1);
+                Some(self.skipped(cell, &why))
+            }
+            Found::Nothing(NoRun::Text) => Some(outcome(cell, CellStatus::Text)),
+            Found::Nothing(NoRun::Disabled) => {
+                self.walk.leave_open(cell);
+                Some(outcome(cell, CellStatus::Disabled))
+            }
+            Found::Nothing(NoRun::Unparsable(why)) => Some(outcome(cell, CellStatus::Skipped { why })),
+        }
+    }
+
+    /// Looks a cell up; where only a process can tell, one is asked.
+    fn look(&mut self, cell: usize) -> Found {
+        let found = self.walk.look(cell, None);
+        let Found::Stale(stale) = &found else { return found };
+        if stale.untold.is_empty() || self.options.frozen || self.executor().is_err() {
+            return found;
+        }
+        let Some(executor) = self.executor.as_mut() else { return found };
+        let mut ask = |subject: &Subject| executor.observe(subject).ok().flatten();
+        self.walk.look(cell, Some(&mut ask))
+    }
+
+    fn fresh(&mut self, cell: usize, fresh: Fresh) -> CellOutcome {
+        let entry = fresh.entry.key;
+        let seconds = fresh.entry.facts.duration_ns as f64 / 1e9;
+        let status = if fresh.record.stopped {
+            CellStatus::Stopped { seconds }
+        } else {
+            CellStatus::Fresh { seconds, made_ms: milliseconds(&fresh.entry) }
+        };
+        self.walk.store.record_use(&entry, seconds);
+        self.take_over(cell, Some(entry), fresh.record);
+        CellOutcome { entry: Some(entry), ..outcome(cell, status) }
+    }
+
+    fn take_over(&mut self, cell: usize, entry: Option<hozon_format::Key>, record: hozon_format::CellRecord) {
+        let stopped = record.stopped;
+        self.walk.pass(cell, entry, record);
+        if stopped {
+            self.walk.leave_open(cell);
+        }
+    }
+
+    fn stale(&mut self, cell: usize, stale: Stale, why: Vec<String>) -> Option<CellOutcome> {
+        if self.options.frozen {
+            self.walk.leave_open(cell);
+            return Some(CellOutcome { why, ..outcome(cell, CellStatus::Stale) });
+        }
+        match self.bring(cell, &stale.key.inputs) {
+            Ok(true) => {}
+            Ok(false) => return None,
+            Err(failure) => return Some(self.failed(cell, failure, why)),
+        }
+        (self.tell)(NotebookEvent::Started { cell });
+        let key = match &stale.unstorable {
+            Some(_) => None,
+            None => Some((stale.key.key, encode(&stale.key.recipe))),
+        };
+        let to_run = self.to_run(cell, key, stale.key.inputs.clone());
+        match self.run(&to_run) {
+            Ok(run) => Some(self.ran(cell, run, stale.unstorable, why)),
+            Err(failure) => Some(self.failed(cell, failure, why)),
+        }
+    }
+
+    fn to_run(
+        &self,
+        cell: usize,
+        key: Option<(hozon_format::Key, Vec<u8>)>,
+        inputs: Vec<String>,
+    ) -> CellToRun {
+        let (own, code) = (self.walk.cell(cell), self.walk.code(cell));
+        CellToRun {
+            cell,
+            name: self.walk.name(cell),
+            place: format!("{}:{}", self.walk.settings.label, own.first_line),
+            source: own.source.clone(),
+            first_line: own.first_line,
+            tag: code.digest.to_string()[..8].to_owned(),
+            key,
+            inputs,
+            has_magics: own.live.is_some(),
+            is_suppressed: code.last_expression.as_ref().is_some_and(|last| last.suppressed),
+            is_captured: own.settings.capture,
+        }
+    }
+
+    fn ran(
+        &mut self,
+        cell: usize,
+        run: CellRun,
+        unstorable: Option<String>,
+        why: Vec<String>,
+    ) -> CellOutcome {
+        let seconds = run.seconds;
+        let unstored = unstorable.or(run.unstored);
+        self.presence.effects.insert(cell);
+        for name in &run.record.names {
+            self.presence.names.insert(name.name.clone(), cell);
+        }
+        for name in &run.record.deleted {
+            self.presence.names.remove(name);
+        }
+        let status = match (run.end, unstored) {
+            (RunEnd::Done, None) => CellStatus::Ran { seconds },
+            (RunEnd::Done, Some(why)) => CellStatus::Live { seconds, why },
+            (RunEnd::Stopped, _) => CellStatus::Stopped { seconds },
+            _ => CellStatus::Failed { seconds },
+        };
+        self.interrupted |= run.end == RunEnd::Interrupted;
+        if matches!(run.end, RunEnd::Done | RunEnd::Stopped) {
+            self.take_over(cell, run.entry, run.record);
+        } else {
+            self.forget_halfway(cell);
+        }
+        CellOutcome { why, entry: run.entry, displays: Some(run.displays), ..outcome(cell, status) }
+    }
+
+    /// A cell that failed may have changed anything that it read: those values are brought anew.
+    fn forget_halfway(&mut self, cell: usize) {
+        for version in self.walk.read.get(&cell).into_iter().flatten() {
+            self.presence.names.remove(&version.record.name);
+        }
+        self.walk.leave_open(cell);
+    }
+
+    fn failed(&mut self, cell: usize, failure: Failure, why: Vec<String>) -> CellOutcome {
+        self.walk.leave_open(cell);
+        match failure {
+            Failure::Gone(text) => {
+                self.executor = None;
+                self.presence.clear();
+                let displays = Some(error_display("KernelDied", &text));
+                CellOutcome { why, displays, ..outcome(cell, CellStatus::Failed { seconds: 0.0 }) }
+            }
+            Failure::Interrupted => {
+                self.interrupted = true;
+                CellOutcome {
+                    why,
+                    ..outcome(cell, CellStatus::Skipped { why: "the run was interrupted".to_owned() })
+                }
+            }
+            Failure::NotHad(text) => CellOutcome { why, ..outcome(cell, CellStatus::Skipped { why: text }) },
+        }
+    }
+
+    fn executor(&mut self) -> Result<&mut Box<dyn Executor>, Failure> {
+        if self.executor.is_none() {
+            self.executor = Some((self.start)().map_err(Failure::Gone)?);
+        }
+        self.executor.as_mut().ok_or_else(|| Failure::Gone("there is no process".to_owned()))
+    }
+
+    fn run(&mut self, cell: &CellToRun) -> Result<CellRun, Failure> {
+        Ok(self.executor()?.run(cell)?)
+    }
+
+    // What a cell needs in the process.
+
+    /// Brings what a cell reads into the process. False if something that had to be run again for it has
+    /// come out otherwise.
+    fn bring(&mut self, cell: usize, inputs: &[String]) -> Result<bool, Failure> {
+        loop {
+            let wanted = self.wanted(inputs);
+            if self.would_overwrite(&wanted) {
+                self.executor()?.reset()?;
+                let effects = std::mem::take(&mut self.presence.effects);
+                self.presence.clear();
+                self.presence.effects = effects;
+                continue;
+            }
+            self.delete_what_is_gone()?;
+            match self.bring_all(cell, &wanted) {
+                Ok(same) => return Ok(same),
+                Err(Trouble::Unrestorable(cell)) if self.presence.unrestorable.insert(cell) => {}
+                Err(Trouble::Unrestorable(cell)) => {
+                    return Err(Failure::NotHad(format!(
+                        "the values of cell {} cannot be had again",
+                        cell + 1
+                    )));
+                }
+                Err(Trouble::Failure(failure)) => return Err(failure),
+            }
+        }
+    }
+
+    fn wanted(&self, inputs: &[String]) -> Wanted {
+        let mut needs =
+            Needs { walk: &self.walk, ranks: &self.ranks, presence: &self.presence, wanted: Wanted::new() };
+        for version in inputs.iter().filter_map(|name| self.walk.versions.known(name)) {
+            needs.add(version);
+        }
+        needs.wanted
+    }
+
+    /// Tells whether a value of a later cell would have to make way for one of an earlier.
+    fn would_overwrite(&self, wanted: &Wanted) -> bool {
+        wanted.iter().any(|((rank, _), names)| {
+            let present = names.iter().filter_map(|name| self.presence.names.get(name));
+            present.into_iter().any(|other| self.ranks[*other] > *rank)
+        })
+    }
+
+    fn delete_what_is_gone(&mut self) -> Result<(), Failure> {
+        let versions = &self.walk.versions;
+        let mut names: Vec<String> =
+            self.presence.names.keys().filter(|name| versions.get(name).is_none()).cloned().collect();
+        if names.is_empty() {
+            return Ok(());
+        }
+        names.sort();
+        names.iter().for_each(|name| {
+            self.presence.names.remove(name);
+        });
+        Ok(self.executor()?.restore(&[Step::Delete { names }])?)
+    }
+
+    fn bring_all(&mut self, for_cell: usize, wanted: &Wanted) -> Result<bool, Trouble> {
+        let mut same = true;
+        let mut ranked: Vec<(usize, usize)> = wanted.keys().copied().collect();
+        ranked.extend(self.effects_before(for_cell));
+        ranked.sort_unstable();
+        ranked.dedup();
+        let none = BTreeSet::new();
+        for place in ranked {
+            same &= self.bring_from(place.1, wanted.get(&place).unwrap_or(&none))?;
+        }
+        Ok(same)
+    }
+
+    /// The cells before this one that were not run and did something to the process.
+    fn effects_before(&self, cell: usize) -> Vec<(usize, usize)> {
+        let before = self.ranks[cell];
+        let has_effects = |(index, (_, record)): (&usize, &(_, hozon_format::CellRecord))| {
+            let rank = self.ranks[*index];
+            (record.has_effects && rank < before && !self.presence.effects.contains(index))
+                .then_some((rank, *index))
+        };
+        self.walk.records.iter().filter_map(has_effects).collect()
+    }
+
+    /// Brings values of one cell. False if it had to be run again, and gave something else.
+    fn bring_from(&mut self, cell: usize, names: &BTreeSet<String>) -> Result<bool, Trouble> {
+        let missing: BTreeSet<&str> =
+            names.iter().map(String::as_str).filter(|name| !self.presence.has(name, cell)).collect();
+        let mut steps = Vec::new();
+        if let Some((Some(entry), record)) = self.walk.records.get(&cell)
+            && record.has_effects
+            && !self.presence.effects.contains(&cell)
+        {
+            steps.push(Step::Effects { entry: *entry });
+        }
+        let versions = self.versions_of(cell, &missing);
+        if versions.iter().any(|version| is_live(version, &self.presence)) {
+            return self.run_again(cell);
+        }
+        steps.extend(steps_of(&self.walk, cell, &missing));
+        steps.extend(versions.iter().filter_map(|version| {
+            let source = version.parameter.clone()?;
+            Some(Step::Assign { name: version.record.name.clone(), source })
+        }));
+        if steps.is_empty() {
+            return Ok(true);
+        }
+        match self.executor()?.restore(&steps) {
+            Ok(()) => {}
+            Err(ExecutorError::Step { .. }) => return Err(Trouble::Unrestorable(cell)),
+            Err(error) => return Err(Trouble::Failure(error.into())),
+        }
+        self.presence.effects.insert(cell);
+        let present =
+            self.walk.records.get(&cell).map(|(_, record)| loaded_with(record, &missing)).unwrap_or_default();
+        for name in present.into_iter().chain(missing.iter().map(|name| (*name).to_owned())) {
+            self.presence.names.insert(name, cell);
+        }
+        Ok(true)
+    }
+
+    fn versions_of(&self, cell: usize, names: &BTreeSet<&str>) -> Vec<Version> {
+        let known =
+            |name: &&str| self.walk.versions.known(name).filter(|version| version.cell == cell).cloned();
+        let recorded = |name: &&str| {
+            let (entry, record) = self.walk.records.get(&cell)?;
+            let record = record.name(name)?.clone();
+            Some(Version { cell, entry: *entry, record, parameter: None })
+        };
+        names.iter().filter_map(|name| known(name).or_else(|| recorded(name))).collect()
+    }
+
+    /// Runs a cell whose results are known but cannot be had from the store.
+    fn run_again(&mut self, cell: usize) -> Result<bool, Trouble> {
+        (self.tell)(NotebookEvent::Started { cell });
+        let inputs =
+            self.walk.read.get(&cell).into_iter().flatten().map(|version| version.record.name.clone());
+        let to_run = self.to_run(cell, None, inputs.collect());
+        let run = self.run(&to_run)?;
+        if run.end != RunEnd::Done {
+            self.interrupted |= run.end == RunEnd::Interrupted;
+            let why = format!("cell {} had to run again, and failed", cell + 1);
+            return Err(Trouble::Failure(Failure::NotHad(why)));
+        }
+        self.presence.effects.insert(cell);
+        let mut same = true;
+        let (entry, before) = self.walk.records.get(&cell).cloned().unwrap_or_default();
+        for name in &run.record.names {
+            self.presence.names.insert(name.name.clone(), cell);
+            let earlier = before.name(&name.name);
+            same &= earlier.is_some_and(|earlier| earlier.digest == name.digest);
+        }
+        if !same {
+            self.walk.update(cell, entry, run.record);
+        }
+        Ok(same)
+    }
+}
+
+/// The names that come along with others, since they share objects.
+fn loaded_with(record: &hozon_format::CellRecord, names: &BTreeSet<&str>) -> Vec<String> {
+    let groups =
+        record.groups.iter().filter(|group| group.names.iter().any(|name| names.contains(name.as_str())));
+    groups.flat_map(|group| group.names.iter().cloned()).collect()
+}
+
+fn outcome(cell: usize, status: CellStatus) -> CellOutcome {
+    CellOutcome { cell, status, why: vec![], entry: None, displays: None }
+}
+
+fn error_display(name: &str, text: &str) -> String {
+    let quoted = |text: &str| format!("{text:?}");
+    format!(
+        "[{{\"output_type\": \"error\", \"ename\": {}, \"evalue\": {}, \"traceback\": []}}]",
+        quoted(name),
+        quoted(text)
+    )
+}
+
+/// Why a cell could not run.
+enum Failure {
+    /// The process is gone.
+    Gone(String),
+    /// The person wants to stop.
+    Interrupted,
+    /// Something that it reads cannot be had.
+    NotHad(String),
+}
+
+/// Why values could not be brought.
+enum Trouble {
+    /// The values of this cell are not to be had from the store.
+    Unrestorable(usize),
+    Failure(Failure),
+}
+
+impl From<ExecutorError> for Failure {
+    fn from(error: ExecutorError) -> Self {
+        match error {
+            ExecutorError::Interrupted => Self::Interrupted,
+            other => Self::Gone(other.to_string()),
+        }
+    }
+}
+
+impl From<Failure> for Trouble {
+    fn from(failure: Failure) -> Self {
+        Self::Failure(failure)
+    }
+}
+
+impl From<ExecutorError> for Trouble {
+    fn from(error: ExecutorError) -> Self {
+        Self::Failure(error.into())
+    }
+}

@@ -1,0 +1,146 @@
+//! What every name of a notebook is at one moment of its run: which cell made it, and what it is.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hozon_format::{CellRecord, Digest, Key, NameKind, NameRecord};
+use hozon_syntax::CellCode;
+
+use super::settings::Parameter;
+
+/// Stands among deferred names for all names of the notebook: code that finds names while it runs.
+const EVERY_NAME: &str = "*";
+
+/// The names of a notebook and what else later cells may notice, at one moment of its run.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Versions {
+    names: BTreeMap<String, State>,
+    /// States of random generators that cells have left.
+    pub(crate) random: BTreeMap<String, Digest>,
+    /// Environment variables that cells have set.
+    pub(crate) variables: BTreeMap<String, Digest>,
+}
+
+/// What a name is.
+#[derive(Debug, Clone)]
+pub(crate) enum State {
+    /// It has a value that is known.
+    Known(Version),
+    /// The cell with this position has to run before anyone can tell.
+    Pending(usize),
+}
+
+/// A value of a name.
+#[derive(Debug, Clone)]
+pub(crate) struct Version {
+    /// The position of the cell that made it.
+    pub(crate) cell: usize,
+    /// The entry that it is kept in; none if that cell's results are not stored.
+    pub(crate) entry: Option<Key>,
+    /// What is known of it.
+    pub(crate) record: NameRecord,
+    /// The expression that it comes from, if it is a parameter.
+    pub(crate) parameter: Option<String>,
+}
+
+/// How a value enters a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Input {
+    /// By its digest.
+    Value(Digest),
+    /// By the entry of the cell that made it.
+    Path(Key),
+    /// Not at all: it has no digest, and its cell has no entry.
+    Uncertain,
+}
+
+impl Version {
+    pub(crate) fn input(&self) -> Input {
+        match (self.record.digest, self.entry) {
+            (Some(digest), _) => Input::Value(digest),
+            (None, Some(entry)) => Input::Path(entry),
+            (None, None) => Input::Uncertain,
+        }
+    }
+}
+
+impl Versions {
+    pub(crate) fn get(&self, name: &str) -> Option<&State> {
+        self.names.get(name)
+    }
+
+    /// Returns the value of a name, if that is known.
+    pub(crate) fn known(&self, name: &str) -> Option<&Version> {
+        match self.names.get(name)? {
+            State::Known(version) => Some(version),
+            State::Pending(_) => None,
+        }
+    }
+
+    /// Returns the names of the notebook that a cell may read: those in its text, and those that code in
+    /// their values reads when it is called. Sorted.
+    pub(crate) fn inputs(&self, code: &CellCode) -> Vec<String> {
+        let mut found = BTreeSet::new();
+        let mut waiting: Vec<String> = if code.uses_dynamic_names {
+            self.names.keys().cloned().collect()
+        } else {
+            code.reads.iter().map(|read| read.path[0].clone()).collect()
+        };
+        while let Some(name) = waiting.pop() {
+            let Some(state) = self.names.get(&name) else { continue };
+            if !found.insert(name) {
+                continue;
+            }
+            if let State::Known(version) = state {
+                let deferred = &version.record.deferred;
+                if deferred.iter().any(|name| name == EVERY_NAME) {
+                    waiting.extend(self.names.keys().cloned());
+                }
+                waiting.extend(deferred.iter().cloned());
+            }
+        }
+        found.into_iter().collect()
+    }
+
+    /// Takes over what a cell did.
+    pub(crate) fn apply(
+        &mut self,
+        cell: usize,
+        entry: Option<Key>,
+        record: &CellRecord,
+        parameters: &[Parameter],
+    ) {
+        for name in &record.deleted {
+            self.names.remove(name);
+        }
+        for name in &record.names {
+            let version = Version { cell, entry, record: name.clone(), parameter: None };
+            self.names.insert(name.name.clone(), State::Known(version));
+            if let Some(parameter) = parameters.iter().find(|parameter| parameter.name == name.name) {
+                self.set_parameter(cell, parameter);
+            }
+        }
+        self.random.extend(record.random.iter().cloned());
+        self.variables.extend(record.variables.iter().cloned());
+    }
+
+    fn set_parameter(&mut self, cell: usize, parameter: &Parameter) {
+        let record = NameRecord {
+            name: parameter.name.clone(),
+            digest: Some(parameter.digest),
+            kind: NameKind::Live { why: "it is a parameter".to_owned() },
+            deferred: vec![],
+            shown: parameter.source.clone(),
+        };
+        let version = Version { cell, entry: None, record, parameter: Some(parameter.source.clone()) };
+        self.names.insert(parameter.name.clone(), State::Known(version));
+    }
+
+    /// Notes that a cell will run: what it may give or change is not known until then.
+    pub(crate) fn expect(&mut self, cell: usize, code: &CellCode) {
+        for name in code.binds.iter().chain(&code.mutates) {
+            if code.binds.contains(name) || self.names.contains_key(name) {
+                self.names.insert(name.clone(), State::Pending(cell));
+            }
+        }
+    }
+}

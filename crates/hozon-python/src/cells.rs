@@ -1,0 +1,320 @@
+//! Cells of notebooks: what they read and give, as their notebook and other processes know it.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use hozon_engine::CodeFiles;
+use hozon_format::{CellRecord, Digest, GroupRecord, NameKind, NameRecord};
+use hozon_key::{NodeKind, Seen, Subject, TraceSet, decode};
+use hozon_syntax::{Dialect, analyse};
+use hozon_sys::Os;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict};
+
+use crate::computation::{Input, Keyed, Pins};
+use crate::distributions;
+use crate::errors;
+use crate::places::{self, Place};
+use crate::reach::{self, Origin};
+use crate::reach_build::{Builder, Scope};
+use crate::shown::shown;
+use crate::trace_build::{Deeds, place_of, trace_of};
+use crate::traces::{Trace, known_files, observing};
+use crate::walk::{Refusal, Walked, Walker};
+use crate::watch::{Suspended, Watch};
+
+/// What one run of a cell has reached of local code and of distributions, in the cell's text and in the
+/// values that it reads and gives.
+#[pyclass(frozen, module = "hozon._hozon")]
+pub(crate) struct CellReach {
+    namespace: Py<PyDict>,
+    pins: Pins,
+    found: Mutex<Found>,
+}
+
+#[derive(Default)]
+struct Found {
+    packages: BTreeSet<String>,
+    origins: BTreeSet<Origin>,
+}
+
+/// The digest of a value, the names of the notebook that code in it reads, what it is for people, and why
+/// it has no digest.
+type Looked<'py> = (Option<Bound<'py, PyBytes>>, Vec<String>, String, Option<String>);
+
+#[pymethods]
+impl CellReach {
+    /// `namespace` holds the notebook's names.
+    #[new]
+    fn new(namespace: Py<PyDict>, pins: Pins) -> Self {
+        Self { namespace, pins, found: Mutex::default() }
+    }
+
+    /// What a run of a cell is a function of, before it runs. `recipe` is what its notebook knows; `inputs`
+    /// are the names that it may read, of which those that are there count.
+    fn keyed(&self, py: Python<'_>, source: &str, inputs: Vec<String>, recipe: &[u8]) -> PyResult<Keyed> {
+        let _own_work = Suspended::new();
+        let recipe = decode(recipe).map_err(|error| PyValueError::new_err(error.to_string()))?;
+        let mut walker = self.walker(py);
+        let keyed = self.make_key(&mut walker, source, inputs);
+        self.note(&mut walker);
+        let (keyed, undigested) =
+            keyed.map_err(|refusal| errors::undigestible(py, refusal, errors::Input::Variable, "the cell"))?;
+        Ok(keyed.of_cell(recipe, undigested))
+    }
+
+    /// Looks at a value that the cell has given a name.
+    fn value<'py>(&self, py: Python<'py>, value: &Bound<'py, PyAny>, in_clear: bool) -> PyResult<Looked<'py>> {
+        let _own_work = Suspended::new();
+        let mut walker = self.walker(py);
+        let digested = walker.digest(value);
+        let deferred = std::mem::take(&mut walker.deferred).into_iter().collect();
+        self.note(&mut walker);
+        let text = shown(value, in_clear);
+        match digested {
+            Ok(digest) => Ok((Some(PyBytes::new(py, digest.as_bytes())), deferred, text, None)),
+            Err(Refusal::Undigestible { why, type_name, .. }) => {
+                Ok((None, deferred, text, Some(format!("{type_name}: {why}"))))
+            }
+            Err(Refusal::Raised(error)) => Err(error),
+        }
+    }
+
+    /// The trace of a run that has ended, with the local code and the distributions that it reached.
+    fn trace(
+        &self,
+        py: Python<'_>,
+        watch: Option<&Watch>,
+        project: PathBuf,
+        states: Vec<(String, [u8; 32])>,
+    ) -> PyResult<(Trace, Deeds)> {
+        let (mut trace, deeds) = trace_of(py, watch, project.clone(), states);
+        let mut subjects = BTreeSet::new();
+        let found = std::mem::take(&mut *self.found.lock().unwrap_or_else(PoisonError::into_inner));
+        for package in &found.packages {
+            if package != places::PYTHON && package != places::HOZON && package != "_hozon" {
+                subjects.extend(distributions::name_of(py, package)?.map(Subject::Distribution));
+            }
+        }
+        let mut code = CodeFiles::new(&Os, known_files());
+        for origin in found.origins {
+            add_subjects(py, origin, &project, &mut code, &mut subjects)?;
+        }
+        let seen = subjects.into_iter().map(|subject| self.look(py, subject, &project, &mut code));
+        trace.seen.extend(seen.collect::<PyResult<Vec<Seen>>>()?);
+        trace.seen = TraceSet::of(trace.seen).seen;
+        Ok((trace, deeds))
+    }
+}
+
+impl CellReach {
+    fn walker<'py>(&self, py: Python<'py>) -> Walker<'py> {
+        let mut walker = Walker::new(py, self.pins.local, "__main__");
+        walker.notebook = Some(self.namespace.bind(py).clone());
+        walker
+    }
+
+    fn note(&self, walker: &mut Walker<'_>) {
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        found.packages.extend(walker.touched.iter().cloned());
+        found.origins.append(&mut walker.origins);
+    }
+
+    #[expect(clippy::type_complexity, reason = "a key and what has none")]
+    fn make_key<'py>(
+        &self,
+        walker: &mut Walker<'py>,
+        source: &str,
+        inputs: Vec<String>,
+    ) -> Walked<(Keyed, Vec<(String, Py<PyAny>)>)> {
+        let py = walker.python();
+        let namespace = self.namespace.bind(py);
+        let mut reached = reached_by(walker, source, namespace)?;
+        let mut arguments = Vec::new();
+        let mut undigested = Vec::new();
+        for label in inputs {
+            let Some(value) = namespace.get_item(&label)? else { continue };
+            match walker.digest(&value) {
+                Ok(digest) => arguments.push(Input { label, object: value.unbind(), digest }),
+                Err(Refusal::Undigestible { .. }) => undigested.push((label, value.unbind())),
+                Err(raised) => return Err(raised),
+            }
+        }
+        reached.packages.extend(walker.touched.iter().cloned());
+        let mut own = self.walker(py);
+        own.touched.clone_from(&walker.touched);
+        let keyed = Keyed::new(py, own, Arc::new(reached), arguments, None, self.pins)?;
+        Ok((keyed, undigested))
+    }
+
+    fn look(&self, py: Python<'_>, subject: Subject, project: &Path, code: &mut CodeFiles<'_>) -> PyResult<Seen> {
+        let digest = match &subject {
+            Subject::Definition(place, _) | Subject::Variable(place, _) | Subject::Source(place) => {
+                return Ok(code.observe(&subject, &hozon_engine::path_of(place, project), None));
+            }
+            Subject::Distribution(name) => distributions::pinned_digest(py, name, self.pins.system)?,
+            Subject::Loaded { module, name } => loaded_digest(py, module, name)?,
+            _ => return Ok(observing(project, |observer| observer.observe(&subject, None))),
+        };
+        Ok(Seen { subject, digest, stamp: None })
+    }
+}
+
+/// What the text of a cell reaches, but for the names of its notebook.
+fn reached_by<'py>(
+    walker: &mut Walker<'py>,
+    source: &str,
+    namespace: &Bound<'py, PyDict>,
+) -> Walked<reach::Reached> {
+    let py = walker.python();
+    let module = analyse(source, Dialect::Ipython)
+        .map_err(|error| Refusal::Raised(PyValueError::new_err(error.to_string())))?;
+    let scope = Scope::of_globals(namespace.clone());
+    let root = py.None().into_bound(py);
+    let mut builder = Builder::new(walker, &root);
+    let number = builder.add_definition(NodeKind::Computation, "cell".to_owned());
+    builder.reached.definitions[number].own = module.whole().digest;
+    let mut edges = Vec::new();
+    builder.fragment_edges(module.whole(), &scope, &mut edges)?;
+    builder.reached.definitions[number].edges = edges;
+    builder.run_pending()?;
+    let mut reached = builder.reached;
+    walker.origins.extend(reached.origins.iter().cloned());
+    reach::seal_code(&mut reached);
+    Ok(reached)
+}
+
+/// Adds what can be looked at later for something that was reached.
+fn add_subjects(
+    py: Python<'_>,
+    origin: Origin,
+    project: &Path,
+    code: &mut CodeFiles<'_>,
+    subjects: &mut BTreeSet<Subject>,
+) -> PyResult<()> {
+    match origin {
+        Origin::Definition { file, module, name } => {
+            let path = PathBuf::from(file);
+            let outermost = name.split('.').next().unwrap_or(&name).to_owned();
+            let source = code.module(&path);
+            let is_there = source.as_ref().is_some_and(|source| source.code_of(&name).is_some());
+            if is_there {
+                subjects.insert(Subject::Definition(place_of(&path, project), name.clone()));
+            }
+            if !is_there || !source.is_some_and(|source| source.is_plainly_defined(&name)) {
+                subjects.insert(Subject::Loaded { module, name: outermost });
+            }
+        }
+        Origin::Module { file } => {
+            subjects.insert(Subject::Source(place_of(Path::new(&file), project)));
+        }
+        Origin::Variable { file, module, name } => {
+            let path = PathBuf::from(file);
+            let plain = code.module(&path).and_then(|source| source.plain_variable(&name));
+            let is_plain = match plain {
+                Some(plain) => !brings_local_code(py, &plain.imports)?,
+                None => false,
+            };
+            subjects.insert(if is_plain {
+                Subject::Variable(place_of(&path, project), name)
+            } else {
+                Subject::Loaded { module, name }
+            });
+        }
+        Origin::Loaded { module, name } => {
+            subjects.insert(Subject::Loaded { module, name });
+        }
+    }
+    Ok(())
+}
+
+fn brings_local_code(py: Python<'_>, imports: &[hozon_syntax::Import]) -> PyResult<bool> {
+    for import in imports {
+        if import.level > 0 || places::of_module(py, &import.module)? == Place::Local {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The digest of a variable of a module, which is imported; of nothing if there is none.
+fn loaded_digest(py: Python<'_>, module: &str, name: &str) -> PyResult<Digest> {
+    let module = py.import("hozon._sources")?.call_method1("imported", (module,))?;
+    let mut value = Some(module).filter(|module| !module.is_none());
+    for part in name.split('.') {
+        value = match value {
+            Some(value) => value.getattr_opt(part)?,
+            None => None,
+        };
+    }
+    let Some(value) = value else { return Ok(hozon_engine::of_absence()) };
+    let mut walker = Walker::new(py, hozon_key::pins::Pin::Code, "");
+    match walker.digest(&value) {
+        Ok(digest) => Ok(digest),
+        // What has no digest may be anything: no other process gives the same.
+        Err(Refusal::Undigestible { .. }) => Ok(crate::code::of_this_process(&Digest::of(name.as_bytes()))),
+        Err(Refusal::Raised(error)) => Err(error),
+    }
+}
+
+/// The digest of a variable of a module, for a notebook that asks: 32 bytes.
+#[pyfunction]
+pub(crate) fn loaded_variable<'py>(py: Python<'py>, module: &str, name: &str) -> PyResult<Bound<'py, PyBytes>> {
+    let _own_work = Suspended::new();
+    Ok(PyBytes::new(py, loaded_digest(py, module, name)?.as_bytes()))
+}
+
+/// A name as the front gives it: name, digest, kind, detail of the kind, deferred names, what it is.
+type GivenName = (String, Option<[u8; 32]>, String, String, Vec<String>, String);
+
+/// The bytes of a cell's record.
+#[pyfunction]
+#[pyo3(signature = (names, deleted, groups, random, variables, has_effects, stopped))]
+pub(crate) fn cell_record<'py>(
+    py: Python<'py>,
+    names: Vec<GivenName>,
+    deleted: Vec<String>,
+    groups: Vec<(Vec<String>, Vec<String>, bool)>,
+    random: Vec<(String, [u8; 32])>,
+    variables: Vec<String>,
+    has_effects: bool,
+    stopped: bool,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let mut names = names.into_iter().map(name_record).collect::<PyResult<Vec<_>>>()?;
+    names.sort_by(|one, other| one.name.cmp(&other.name));
+    let group = |(names, needs, uses_inputs)| GroupRecord { names, needs, uses_inputs };
+    let variable = |name: String| {
+        let subject = Subject::Environment(name.clone());
+        let seen = observing(Path::new(""), |observer| observer.observe(&subject, None));
+        (name, seen.digest)
+    };
+    let record = CellRecord {
+        names,
+        deleted,
+        groups: groups.into_iter().map(group).collect(),
+        random: random.into_iter().map(|(name, digest)| (name, Digest::from_bytes(digest))).collect(),
+        variables: variables.into_iter().map(variable).collect(),
+        has_effects,
+        stopped,
+    };
+    Ok(PyBytes::new(py, &record.encode()))
+}
+
+fn name_record((name, digest, kind, detail, deferred, shown): GivenName) -> PyResult<NameRecord> {
+    let kind = match kind.as_str() {
+        "value" => NameKind::Value { group: detail.parse()? },
+        "module" => NameKind::Module { module: detail },
+        "definition" => NameKind::Definition,
+        "live" => NameKind::Live { why: detail },
+        _ => return Err(PyValueError::new_err(format!("{kind:?} is no kind of name"))),
+    };
+    Ok(NameRecord { name, digest: digest.map(Digest::from_bytes), kind, deferred, shown })
+}
+
+/// The digest that stands for a generator that nobody has seeded.
+#[pyfunction]
+pub(crate) fn unseeded_state<'py>(py: Python<'py>) -> Bound<'py, PyBytes> {
+    PyBytes::new(py, hozon_engine::unseeded().as_bytes())
+}

@@ -1,0 +1,132 @@
+//! One cell of a notebook.
+
+use super::code::{self, CellCode, Privacy, ReadCode};
+use super::magics;
+use crate::error::SourceError;
+use crate::parse::Dialect;
+
+/// What a cell holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CellKind {
+    /// Python.
+    Code,
+    /// Text to be shown.
+    Markdown,
+    /// Text for another program.
+    Raw,
+    /// marimo's `with app.setup`: it runs before all others.
+    Setup,
+    /// Python that marimo could not parse when it wrote the file.
+    Unparsable,
+}
+
+/// One cell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cell {
+    /// What it holds.
+    pub kind: CellKind,
+    /// The name of marimo's function but for `_`, the title of a percent cell, the id of a Jupyter cell.
+    pub name: Option<String>,
+    /// What its author wrote, dedented.
+    pub text: String,
+    /// The Python that runs: `text` with private names renamed, magics translated away, and without the
+    /// decorator that makes a definition a cell.
+    pub source: String,
+    /// Private names and the names that stand for them in `source`.
+    pub renamed: Vec<(String, String)>,
+    /// The line of the file that `text` starts on, from 1; 1 in a Jupyter notebook.
+    pub first_line: u32,
+    /// The text of a Markdown cell, or of a code cell that does nothing but show a literal Markdown text.
+    pub markdown: Option<String>,
+    /// What its author set for it.
+    pub settings: CellSettings,
+    /// What it takes and gives; of nothing for what is not code.
+    pub code: Result<CellCode, SourceError>,
+    /// Why it may never be restored, said for people: a magic or a shell command that has an effect.
+    pub live: Option<String>,
+    /// Its tags, in formats that have them.
+    pub tags: Vec<String>,
+}
+
+/// What the author of a cell set for it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CellSettings {
+    /// `# hozon: off`
+    pub off: bool,
+    /// The value of `# hozon: ttl=…`, as written.
+    pub ttl: Option<String>,
+    /// marimo's `disabled=True`.
+    pub disabled: bool,
+    /// marimo's `hide_code=True`.
+    pub hide_code: bool,
+    /// Words after `# hozon:` that say nothing that is known.
+    pub faults: Vec<String>,
+    /// `%%capture`
+    pub capture: bool,
+}
+
+impl Cell {
+    /// A cell that is not code.
+    pub(super) fn prose(kind: CellKind, text: String, first_line: u32) -> Self {
+        let markdown = (kind == CellKind::Markdown).then(|| text.clone());
+        Self {
+            kind,
+            name: None,
+            source: text.clone(),
+            text,
+            renamed: Vec::new(),
+            first_line,
+            markdown,
+            settings: CellSettings::default(),
+            code: Ok(CellCode::nothing()),
+            live: None,
+            tags: Vec::new(),
+        }
+    }
+
+    /// A cell of Python.
+    pub(super) fn python(text: String, first_line: u32, privacy: Privacy) -> Self {
+        let read = code::read(&text, Dialect::Python, privacy);
+        let mut cell = Self::unread(text, first_line);
+        cell.take(read);
+        cell
+    }
+
+    /// A cell of IPython's Python. `needs_extensions`: cells of the notebook use magics of extensions.
+    pub(super) fn interactive(text: String, first_line: u32, needs_extensions: bool) -> Self {
+        let translation = magics::translate(&text, needs_extensions);
+        let mut cell = Self::unread(text, first_line);
+        cell.settings.capture = translation.captures;
+        cell.live = translation.live;
+        let Some(python) = translation.python else {
+            cell.code = Ok(CellCode::opaque(&cell.text));
+            return cell;
+        };
+        // What does not parse is told as IPython would.
+        let dialect = if translation.has_magics { Dialect::Ipython } else { Dialect::Python };
+        cell.take(code::read(&python, dialect, Privacy::Shared));
+        if cell.live.is_none() {
+            cell.source = python;
+        }
+        cell
+    }
+
+    fn unread(text: String, first_line: u32) -> Self {
+        let settings = CellSettings::of(&text);
+        Self { settings, ..Self::prose(CellKind::Code, text, first_line) }
+    }
+
+    fn take(&mut self, read: Result<ReadCode, SourceError>) {
+        self.code = read.map(|read| {
+            self.source = read.renaming.applied(&self.text);
+            self.renamed = read.renaming.names;
+            self.markdown = read.markdown;
+            read.code
+        });
+    }
+
+    /// Tells whether it is something to run.
+    pub(super) fn is_code(&self) -> bool {
+        matches!(self.kind, CellKind::Code | CellKind::Setup | CellKind::Unparsable)
+    }
+}
