@@ -17,8 +17,8 @@ pub use events::{Event, EventKind, EventLog, Totals};
 pub use explaining::{Cause, Memory, Told, explain_among, explain_call, explain_entry, removal_words};
 pub use flight::{Begin, Flights, Poll, Turn};
 pub use notebook::{
-    CellOutcome, CellRun, CellStatus, CellToRun, Distributions, Executor, ExecutorError, NotebookEvent,
-    NotebookSettings, Parameter, RunEnd, RunOptions, Step, Surroundings, plan_notebook, run_notebook,
+    CellOutcome, CellRun, CellStatus, CellToRun, Distributions, Executor, ExecutorError, NOT_ASKED_FOR,
+    NotebookEvent, NotebookSettings, Parameter, RunEnd, RunOptions, Step, Surroundings, plan_notebook, run_notebook,
     unseeded,
 };
 pub use observe::{FileObserver, KnownFiles, Observer, of_absence, of_content, of_random_state, path_of};

@@ -102,6 +102,10 @@ pub struct CellToRun {
     pub key: Option<(Key, Vec<u8>)>,
     /// The names that it may read.
     pub inputs: Vec<String>,
+    /// The names that it may read or change in place: those, and what shares objects with them.
+    pub present: Vec<String>,
+    /// What tells this sharing from another.
+    pub sharing: Digest,
     /// It holds magics: IPython runs it, if there is one.
     pub has_magics: bool,
     /// The value of its last expression is not shown.

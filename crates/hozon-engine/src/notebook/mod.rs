@@ -24,5 +24,5 @@ pub use executor::{CellRun, CellToRun, Executor, ExecutorError, RunEnd, Step};
 pub use outcome::{CellOutcome, CellStatus, NotebookEvent};
 pub use plan::plan_notebook;
 pub use recipe::unseeded;
-pub use run::{RunOptions, run_notebook};
+pub use run::{NOT_ASKED_FOR, RunOptions, run_notebook};
 pub use settings::{NotebookSettings, Parameter, Surroundings};
