@@ -58,7 +58,8 @@ class Descriptor:
         with contextlib.suppress(OSError):
             if os.path.sameopenfile(self._number, self._file):
                 return
-        os.dup2(self._file, self._number)
+        with contextlib.suppress(OSError):
+            os.dup2(self._file, self._number)
 
     def is_behind(self) -> bool:
         """Whether something was written that has not been read."""
@@ -86,12 +87,6 @@ class Descriptor:
         os.ftruncate(self._file, 0)
         self._offset, self._tail = 0, b""
         return unread
-
-    def write(self, data: bytes) -> None:
-        """Writes to the descriptor, wherever it leads now."""
-        with contextlib.suppress(OSError):
-            while data:
-                data = data[os.write(self._number, data) :]
 
     def close(self) -> None:
         os.close(self._file)
@@ -122,7 +117,8 @@ def led() -> list[Descriptor]:
     if _standing:
         for descriptor in _standing:
             descriptor.repair()
-            descriptor.forget()
+            with contextlib.suppress(OSError):
+                descriptor.forget()
         return list(_standing)
     found: list[Descriptor] = []
     if IS_SUPPORTED:

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from hozon import _descriptors, _streams
 from hozon._errors_shown import error_output
-from hozon._mime import json_text, mime_bundle, plain_text
+from hozon._mime import mime_bundle, plain_text
+from hozon._mime_json import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -114,6 +115,13 @@ class Displays:
 
     def _drain(self) -> None:
         """Takes what was written to the descriptors."""
+        try:
+            self._take_written()
+        except OSError:
+            # Code has closed every descriptor there is, as programs do that go into the background.
+            self._descriptors = []
+
+    def _take_written(self) -> None:
         for descriptor in self._descriptors:
             if not descriptor.is_behind():
                 continue

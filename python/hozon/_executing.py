@@ -1,8 +1,8 @@
 """Runs the code of one cell, as its host does: positions, top-level `await`, interrupts, tracebacks."""
 
 from __future__ import annotations
-
 import __future__
+
 import ast
 import contextlib
 import contextvars
@@ -105,9 +105,7 @@ def execute(
     cell = _Cell(source, namespace, filename, first_line, shows_last, displays)
     register_source(source, filename, first_line)
     process = os.getpid()
-    shell = getattr(sys.modules.get("hozon.hosts._shell"), "running", None)
-    if shell is not None:
-        shell.before_cell(source)
+    error: BaseException | None
     with _Interruptible():
         try:
             error = _ran(cell, has_magics)
@@ -123,19 +121,13 @@ def execute(
 def _ran(cell: _Cell, has_magics: bool) -> BaseException | None:
     """Compiles and runs a cell. Gives what it raised; an interrupt may be raised all the same."""
     source = cell.source
-    if has_magics:
-        try:
-            from hozon.hosts._shell import shell_of
-        except ImportError as error:
-            return ModuleNotFoundError(
-                "this cell has magic commands, which IPython runs, and IPython cannot be imported "
-                f"({error}): pip install ipython",
-                name="IPython",
-            )
-        try:
-            source = shell_of(cell.namespace).rewritten(source)
-        except Exception as error:
-            return error
+    try:
+        shell = _shell(cell.namespace, has_magics)
+        if shell is not None:
+            shell.before_cell(source)
+            source = shell.rewritten(source) if has_magics else source
+    except Exception as error:
+        return error
     try:
         codes = compiled(source, cell.filename, cell.first_line, cell.shows_last)
     except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError) as error:
@@ -149,6 +141,21 @@ def _ran(cell: _Cell, has_magics: bool) -> BaseException | None:
     if cell.shows_last:
         cell.displays.show_result(value)
     return None
+
+
+def _shell(namespace: dict[str, Any], is_needed: bool) -> Any:
+    """The shell of IPython if it runs, or is needed. Raises `ModuleNotFoundError` where there is none."""
+    if not is_needed:
+        return getattr(sys.modules.get("hozon.hosts._shell"), "running", None)
+    try:
+        from hozon.hosts._shell import shell_of
+    except ImportError as error:
+        raise ModuleNotFoundError(
+            "this cell has magic commands, which IPython runs, and IPython cannot be imported "
+            f"({error}): pip install ipython",
+            name="IPython",
+        ) from None
+    return shell_of(namespace)
 
 
 def compiled(source: str, filename: str, first_line: int, shows_last: bool) -> list[CodeType]:
@@ -281,7 +288,7 @@ def _ended(error: BaseException | None, displays: Displays) -> Executed:
     else:
         displays.show_error(error)
         end = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
-    shell = getattr(sys.modules.get("hozon.hosts._shell"), "running", None)
+    shell = _shell({}, False)
     if shell is not None:
         shell.after_cell(error)
     _figures.end(displays)
@@ -327,6 +334,16 @@ class _Interruptible:
     def __exit__(self, *error: object) -> None:
         if self._is_main and self._before is not None:
             signal.signal(signal.SIGINT, self._before)
+
+
+def be_interruptible() -> None:
+    """Has SIGINT reach the code of cells alone, for all the life of this process."""
+    signal.signal(signal.SIGINT, _raise_in_cell)
+
+
+def is_running() -> bool:
+    """Whether code of a cell runs, and not hozon's own around it."""
+    return _Process.is_running
 
 
 def _raise_in_cell(number: int, frame: FrameType | None) -> None:

@@ -214,11 +214,13 @@ def _clean(data: Data, metadata: Data) -> tuple[Data, Data]:
 _SIMPLE = (int, float, bool, type(None), complex)
 
 # Types that IPython writes in its own way: what derives from them is not told by `repr`.
-_PRETTY = frozenset(
-    (list, tuple, dict, set, frozenset, super, type, BaseException, re.Pattern)
-    + (types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.SimpleNamespace)
-    + (types.MappingProxyType, collections.deque, collections.defaultdict)
-    + (collections.OrderedDict, collections.Counter, collections.UserList)
+_PRETTY: frozenset[type] = frozenset(
+    [
+        *(list, tuple, dict, set, frozenset, super, type, BaseException, re.Pattern),
+        *(types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.SimpleNamespace),
+        *(types.MappingProxyType, collections.deque, collections.defaultdict),
+        *(collections.OrderedDict, collections.Counter, collections.UserList),
+    ]
 )
 
 # Columns that a container fills before it is broken into lines, of IPython.

@@ -7,6 +7,7 @@ and reads no configuration of the person's.
 from __future__ import annotations
 
 import atexit
+import builtins
 import shutil
 import sys
 import tempfile
@@ -144,6 +145,8 @@ def _made(namespace: dict[str, Any]) -> ZMQInteractiveShell:
         displayhook_class=_Hook,
     )
     (sys.stdout, sys.stderr), sys.excepthook = streams, hook
+    # The calls that magic commands are rewritten to.
+    vars(builtins).setdefault("get_ipython", shell.get_ipython)
     _keep_pages(shell)
     return shell
 
