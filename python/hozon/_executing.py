@@ -59,6 +59,8 @@ class _Process:
     loop: Any = None
     # Whether code of a cell runs, that an interrupt may be raised in.
     is_running = False
+    # Whether an interrupt has come while none did.
+    is_interrupted = False
 
 
 def note_futures(source: str) -> None:
@@ -134,10 +136,13 @@ def _ran(cell: _Cell, has_magics: bool) -> BaseException | None:
         return error
     value = None
     _Process.is_running = True
+    if _Process.is_interrupted:
+        forget_interrupt()
+        raise KeyboardInterrupt
     for code in codes:
-        value, error = _run(code, cell)
-        if error is not None:
-            return error
+        value, raised = _run(code, cell)
+        if raised is not None:
+            return raised
     if cell.shows_last:
         cell.displays.show_result(value)
     return None
@@ -341,12 +346,24 @@ def be_interruptible() -> None:
     signal.signal(signal.SIGINT, _raise_in_cell)
 
 
+def was_interrupted() -> bool:
+    """Whether an interrupt is waiting for the next cell."""
+    return _Process.is_interrupted
+
+
+def forget_interrupt() -> None:
+    """What was interrupted is done."""
+    _Process.is_interrupted = False
+
+
 def is_running() -> bool:
     """Whether code of a cell runs, and not hozon's own around it."""
     return _Process.is_running
 
 
 def _raise_in_cell(number: int, frame: FrameType | None) -> None:
-    """hozon's own code around a cell is not interrupted: it would lose what the cell has done."""
+    """hozon's own code around cells is not interrupted: it would lose what they have done. What comes
+    then is for the next cell that is executed."""
     if _Process.is_running:
         raise KeyboardInterrupt
+    _Process.is_interrupted = True

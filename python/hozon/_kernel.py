@@ -9,7 +9,8 @@ others). The first line is the settings:
     arguments          sys.argv[1:]
     class              "module:name" of what answers; default "hozon._cells:Notebook"
 
-The class is called with the settings. If its instance has an attribute `on_shown`, that is set to a
+The class is called with the settings, once `sys.modules["__main__"]` is the cells' module (it is loaded
+before that). If its instance has an attribute `on_shown`, that is set to a
 function that sends `{"event": "shown", "output": {...}}` while a request is being answered. The reply to
 the settings is `{"ready": true}`. Then each line is a request, and what `answer(request)` returns is the
 reply. An exception of either is the reply `{"error": "traceback"}`.
@@ -72,6 +73,7 @@ class _Channel:
             for line in lines:
                 # What has no end was being written when its writer died.
                 if line.endswith(b"\n"):
+                    self._is_busy = True
                     self._requests.put(line)
         self._requests.put(None)
         self._end_cell()
@@ -90,15 +92,14 @@ class _Channel:
     def lines(self) -> Iterator[Any]:
         """What is asked, until the other side is gone. Each is to be answered with `reply`."""
         while (line := self._requests.get()) is not None:
-            self._is_busy = True
             yield json.loads(line)
-            self._is_busy = False
 
     def reply(self, message: dict[str, Any]) -> None:
         if os.getpid() != self._process:
             os._exit(0)
         with self._lock:
             self._is_busy = False
+            _executing.forget_interrupt()
             self._send(message)
 
     def show(self, output: dict[str, Any]) -> None:
@@ -171,6 +172,7 @@ def _report_crashes() -> None:
 
 def _serve(channel: _Channel) -> None:
     notebook: Any = None
+    answer: dict[str, Any]
     for message in channel.lines():
         try:
             if notebook is None:

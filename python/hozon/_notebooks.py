@@ -49,7 +49,6 @@ class KernelProcess:
         self._buffer = bytearray()
         self._is_ready = False
         self._was_killed = False
-        self._interrupts = 0
         self._errors = _appending_file()
         try:
             self._process, self._writing, self._reading = _started(self._errors)
@@ -80,7 +79,6 @@ class KernelProcess:
             KernelDied: The process has ended, or could not begin.
         """
         self.interrupted = False
-        self._interrupts = 0
         with self._taking_interrupts():
             try:
                 if not self._is_ready:
@@ -100,6 +98,8 @@ class KernelProcess:
             self.kill()
             raise KernelDied(f"the process of the cells could not begin:\n{ready['error']}")
         self._is_ready = True
+        if self.interrupted:
+            self.interrupt()
 
     def _send(self, message: dict[str, Any]) -> None:
         view = memoryview(json.dumps(message).encode() + b"\n")
@@ -157,16 +157,19 @@ class KernelProcess:
             signal.signal(signal.SIGINT, before)
 
     def _take_interrupt(self, number: int, frame: FrameType | None) -> None:
-        self._interrupts += 1
-        if self._interrupts == 1:
-            self.interrupt()
-        else:
+        if self.interrupted:
             self.kill()
+        else:
+            self.interrupt()
 
     def interrupt(self) -> None:
-        """Interrupts the cell that runs, and what it has started. From any thread."""
+        """Interrupts the cell that runs, and what it has started. From any thread.
+
+        One that comes before the process can take it is passed on as soon as it can.
+        """
         self.interrupted = True
-        self._signal(signal.SIGINT if _IS_POSIX else getattr(signal, "CTRL_BREAK_EVENT", signal.SIGTERM))
+        if self._is_ready:
+            self._signal(signal.SIGINT if _IS_POSIX else getattr(signal, "CTRL_BREAK_EVENT", signal.SIGTERM))
 
     def kill(self) -> None:
         """Ends the process at once, with what its cells have started. From any thread."""

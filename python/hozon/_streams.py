@@ -51,7 +51,7 @@ class CellStream(io.TextIOBase):
         self._buffer = _Bytes(self)
 
     @property
-    def buffer(self) -> Any:  # type: ignore[override]
+    def buffer(self) -> Any:
         return self._buffer
 
     @property

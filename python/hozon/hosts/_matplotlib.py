@@ -37,7 +37,7 @@ class FigureManager(FigureManagerBase):
         show()
 
 
-class FigureCanvas(FigureCanvasAgg):
+class FigureCanvas(FigureCanvasAgg):  # type: ignore[misc]
     """Agg's canvas, under a manager that displays."""
 
     manager_class: Any = FigureManager

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 running: ZMQInteractiveShell | None = None
 
 
-class _Publisher(DisplayPublisher):
+class _Publisher(DisplayPublisher):  # type: ignore[misc]
     """Shows displays where those of cells are collected."""
 
     def publish(
@@ -49,7 +49,7 @@ class _Publisher(DisplayPublisher):
             displays.clear(wait)
 
 
-class _Hook(DisplayHook):
+class _Hook(DisplayHook):  # type: ignore[misc]
     """Shows the values of expressions that magic commands run."""
 
     def __call__(self, result: Any = None) -> None:
@@ -61,7 +61,7 @@ class _Hook(DisplayHook):
         return False
 
 
-class ZMQInteractiveShell(InteractiveShell):
+class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]
     """The shell. Libraries know that they are shown in a notebook by the name of this class."""
 
     def __init__(self, **named: Any) -> None:
