@@ -128,21 +128,24 @@ def _ran(cell: _Cell, has_magics: bool) -> BaseException | None:
         if shell is not None:
             shell.before_cell(source)
             source = shell.rewritten(source) if has_magics else source
+        codes = compiled(source, cell.filename, cell.first_line, cell.shows_last)
     except Exception as error:
         return error
-    try:
-        codes = compiled(source, cell.filename, cell.first_line, cell.shows_last)
-    except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError) as error:
-        return error
-    value = None
     _Process.is_running = True
     if _Process.is_interrupted:
         forget_interrupt()
         raise KeyboardInterrupt
+    # What magic commands show, and keep from being shown, goes by the hook of the shell.
+    with shell.display_trap if has_magics else contextlib.nullcontext():
+        return _run_all(codes, cell)
+
+
+def _run_all(codes: list[CodeType], cell: _Cell) -> BaseException | None:
+    value = None
     for code in codes:
-        value, raised = _run(code, cell)
-        if raised is not None:
-            return raised
+        value, error = _run(code, cell)
+        if error is not None:
+            return error
     if cell.shows_last:
         cell.displays.show_result(value)
     return None

@@ -167,7 +167,7 @@ def _report_crashes() -> None:
     """A crash of the interpreter writes where it was to the descriptor 2, wherever cells lead it."""
     import faulthandler
 
-    faulthandler.enable(os.dup(2))
+    faulthandler.enable(os.dup(2), all_threads=False)
 
 
 def _serve(channel: _Channel) -> None:

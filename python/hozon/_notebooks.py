@@ -29,6 +29,9 @@ _TICK = 500
 _LAST_BYTES = 16 * 1024
 _LAST_LINES = 25
 
+# How the frames of what runs cells begin, where a crash lists them.
+_OWN_FRAMES = (f'  File "{os.path.dirname(os.path.abspath(__file__))}{os.sep}', '  File "<frozen runpy>"')
+
 _IS_POSIX = os.name == "posix"
 
 
@@ -227,7 +230,8 @@ class KernelProcess:
         begin = max(0, size - _LAST_BYTES)
         os.lseek(self._errors, begin, os.SEEK_SET)
         text = os.read(self._errors, _LAST_BYTES).decode("utf-8", "replace")
-        return "\n".join(text.splitlines()[-_LAST_LINES:])
+        lines = [line for line in text.splitlines() if not line.startswith(_OWN_FRAMES)]
+        return "\n".join(lines[-_LAST_LINES:])
 
 
 def _signal_name(number: int) -> str:

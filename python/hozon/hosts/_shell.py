@@ -90,6 +90,9 @@ class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]
     def showindentationerror(self) -> None:
         self.showtraceback()
 
+    def enable_gui(self, gui: Any = None) -> None:
+        """There is no event loop of windows here; figures are drawn as outputs."""
+
     def _atexit_once(self) -> None:
         """The namespace is a module's: it is not emptied while things still end."""
 
