@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from hozon import _descriptors, _streams
 from hozon._errors_shown import error_output
 from hozon._mime import mime_bundle, plain_text
-from hozon._mime_json import json_text
+from hozon._mime_json import json_data, json_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -308,7 +308,8 @@ def display(
         values, raw = ({},), True
     for value in values:
         if raw:
-            displays.show_bundle(dict(value), metadata, display_id=name, update=update)
+            data = {mime: json_data(part) for mime, part in value.items()}
+            displays.show_bundle(data, json_data(metadata or {}), display_id=name, update=update)
         else:
             displays.show(value, metadata=metadata, display_id=name, update=update)
     return Handle(name) if name else None

@@ -11,8 +11,7 @@ import os
 import signal
 import sys
 import threading
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hozon import _figures
 
@@ -25,8 +24,7 @@ _FUTURES = {name: getattr(__future__, name).compiler_flag for name in __future__
 _COROUTINE = 0x80  # inspect.CO_COROUTINE; inspect takes long to load
 
 
-@dataclass
-class Executed:
+class Executed(NamedTuple):
     """How the code of a cell ended.
 
     Attributes:
@@ -39,8 +37,7 @@ class Executed:
     error: BaseException | None = None
 
 
-@dataclass
-class _Cell:
+class _Cell(NamedTuple):
     """What `execute` was given."""
 
     source: str
