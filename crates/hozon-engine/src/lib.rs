@@ -13,6 +13,6 @@ pub use accepting::{Acceptable, acceptable, accepted_entry, revoke};
 pub use events::{Event, EventKind, EventLog, Totals};
 pub use explaining::{Cause, Memory, Told, explain_call, explain_entry, removal_words};
 pub use flight::{Begin, Flights, Poll, Turn};
-pub use observe::{FileObserver, KnownFiles, Observer, of_absence, of_content, path_of};
+pub use observe::{FileObserver, KnownFiles, Looked, Observer, of_absence, of_content, path_of};
 pub use table::{Caller, Claim, Table};
 pub use traced::{TracedLookup, TracedMiss, forget_traced, look_up, put_traced, recipe_now};

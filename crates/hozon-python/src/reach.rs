@@ -5,6 +5,7 @@
 //! special treatment and two machines number the same graph alike.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::OnceLock;
 
 use hozon_format::Digest;
 use hozon_key::{Node, NodeKind, node_digest, value_reference_digest};
@@ -30,6 +31,8 @@ pub(crate) struct Reached {
     pub(crate) handles: Vec<(String, Py<PyAny>)>,
     /// Merkle digest of the definitions: fixed as long as the guards hold.
     pub(crate) code: Digest,
+    /// What in the code may give another result each time, once somebody has asked.
+    pub(crate) causes: OnceLock<Vec<String>>,
 }
 
 /// A function, class or module of local code (or a foreign function that closes over local things).
@@ -236,6 +239,7 @@ impl Reached {
             unseen: BTreeSet::new(),
             handles: Vec::new(),
             code: Digest::of(&[]),
+            causes: OnceLock::new(),
         }
     }
 }
