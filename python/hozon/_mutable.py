@@ -429,15 +429,15 @@ def _plain(cls: type) -> Plain | None:
 _kinds: dict[type, Kind] = {tuple: Fixed(tuple)}
 
 
-def kind_of(value: Any) -> Kind:
-    """The kind of an object that is no atom."""
-    cls = type(value)
+def kind_of_class(cls: type) -> Kind:
+    """The kind of the objects of a class that are no atoms. Where it depends on the value, its `of_value`
+    has to be asked."""
     kind = _kinds.get(cls)
     if kind is None:
         from hozon._mutable_libraries import library_kind
 
         kind = _kinds[cls] = library_kind(cls) or _structural_kind(cls)
-    return kind.of_value(value) if kind.depends_on_value else kind
+    return kind
 
 
 def _structural_kind(cls: type) -> Kind:

@@ -371,7 +371,7 @@ def _module_file(file: str) -> str:
 def _shows_source(arguments: _Arguments, keywords: _Keywords) -> bool:
     """Whether lines of source are looked up to be shown, in a warning or a traceback."""
     frame: FrameType | None = sys._getframe(1)
-    file_of_it = sys.modules["linecache"].__file__
+    file_of_it = getattr(sys.modules.get("linecache"), "__file__", None)
     while frame is not None and frame.f_code.co_filename == file_of_it:
         frame = frame.f_back
     if frame is None:

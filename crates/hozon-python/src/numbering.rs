@@ -320,7 +320,9 @@ impl<'py> Walk<'py> {
         }
         let (kind, way) = match way {
             Way::Set if self.is_set_of_atoms(value)? => (kind, way),
-            _ if depends_on_value => (self.kind_of(value)?, Way::Kind),
+            _ if depends_on_value => {
+                (kind.call_method1(intern!(self.py, "of_value"), (value,))?, Way::Kind)
+            }
             _ => (kind, way),
         };
         let is_input = self.pending.is_empty();
@@ -345,20 +347,18 @@ impl<'py> Walk<'py> {
         if self.kinds.call_method1(intern!(self.py, "is_atom"), (value,))?.is_truthy()? {
             return Ok(Class::Atom);
         }
-        let kind = self.kind_of(value)?;
+        let kind = self.kinds.call_method1(intern!(self.py, "kind_of_class"), (value.get_type(),))?;
         let depends_on_value = kind.getattr(intern!(self.py, "depends_on_value"))?.is_truthy()?;
         let way = kind.getattr(intern!(self.py, "way"))?;
         let way = Way::of_word(way.extract()?);
         Ok(Class::Known { kind, way, depends_on_value })
     }
 
-    fn kind_of(&self, value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        self.kinds.call_method1(intern!(self.py, "kind_of"), (value,))
-    }
-
     /// The kind of a class of sets is that of sets of atoms; others have no order to go by.
     fn is_set_of_atoms(&mut self, value: &Bound<'py, PyAny>) -> PyResult<bool> {
-        for item in value.cast::<PySet>()?.iter() {
+        // Told of classes, Python code runs: another thread may change the set meanwhile.
+        let items: Vec<_> = value.try_iter()?.collect::<PyResult<_>>()?;
+        for item in items {
             if !matches!(self.class_of(&item)?, Class::Atom) {
                 return Ok(false);
             }
