@@ -320,9 +320,7 @@ impl<'py> Walk<'py> {
         }
         let (kind, way) = match way {
             Way::Set if self.is_set_of_atoms(value)? => (kind, way),
-            _ if depends_on_value => {
-                (kind.call_method1(intern!(self.py, "of_value"), (value,))?, Way::Kind)
-            }
+            _ if depends_on_value => (kind.call_method1(intern!(self.py, "of_value"), (value,))?, Way::Kind),
             _ => (kind, way),
         };
         let is_input = self.pending.is_empty();
