@@ -21,6 +21,6 @@ pub use notebook::{
     NotebookEvent, NotebookSettings, Parameter, RunEnd, RunOptions, Step, Surroundings, plan_notebook, run_notebook,
     unseeded,
 };
-pub use observe::{FileObserver, KnownFiles, Observer, of_absence, of_content, of_random_state, path_of};
+pub use observe::{FileObserver, KnownFiles, Looked, Observer, of_absence, of_content, of_random_state, path_of};
 pub use table::{Caller, Claim, Table};
 pub use traced::{TracedLookup, TracedMiss, forget_traced, look_up, put_traced, recipe_now};

@@ -427,9 +427,15 @@ impl Keyed {
         Ok(PyBytes::new(py, &encode(&self.tree(py, explain_values)?)))
     }
 
-    /// What in the code may give another result each time: for audits.
+    /// What in the code may give another result each time.
     fn likely_causes(&self, py: Python<'_>) -> PyResult<Vec<String>> {
-        Ok(hozon_key::likely_causes(&self.reached_tree(py, false)?))
+        // Only names in code are causes: whatever the arguments, they are the same as long as it is.
+        if let Some(causes) = self.reached.causes.get() {
+            return Ok(causes.clone());
+        }
+        let causes = hozon_key::likely_causes(&self.reached_tree(py, false)?);
+        let _ = self.reached.causes.set(causes.clone());
+        Ok(causes)
     }
 
     /// What the code uses to run code that cannot be followed: `exec`, computed imports.

@@ -22,6 +22,7 @@ mod memory_key;
 mod memory_methods;
 mod memory_table;
 mod names;
+mod numbering;
 mod places;
 mod reach;
 mod reach_build;
@@ -54,6 +55,8 @@ mod _hozon {
     use crate::mapped::RestoredBuffer;
     #[pymodule_export]
     use crate::memory::memory_of;
+    #[pymodule_export]
+    use crate::numbering::Numbering;
     #[pymodule_export]
     use crate::store::{Hit, OpenTurn, Store};
     #[pymodule_export]
