@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-import tempfile
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -95,6 +94,7 @@ class Descriptor:
 def appending_file() -> int:
     """A descriptor of a new file without a name, for reading and appending. Raises `OSError`."""
     import fcntl
+    import tempfile
 
     with tempfile.TemporaryFile(prefix="hozon-", buffering=0) as file:
         descriptor = os.dup(file.fileno())
