@@ -16,5 +16,5 @@ mod table;
 mod verbs;
 mod words;
 
-pub use context::Context;
+pub use context::{Context, HostSettings, NotebookHost};
 pub use run::{EXIT_DONE, EXIT_MISSING, EXIT_UNUSABLE, EXIT_USAGE, run};
