@@ -7,6 +7,7 @@
 mod arguments;
 mod context;
 mod failure;
+mod notebooks;
 mod reaching;
 mod report;
 mod run;
@@ -17,4 +18,6 @@ mod verbs;
 mod words;
 
 pub use context::{Context, HostSettings, NotebookHost};
-pub use run::{EXIT_DONE, EXIT_MISSING, EXIT_UNUSABLE, EXIT_USAGE, run};
+pub use run::{
+    EXIT_DONE, EXIT_INTERRUPTED, EXIT_MISSING, EXIT_STALE, EXIT_UNUSABLE, EXIT_USAGE, run,
+};

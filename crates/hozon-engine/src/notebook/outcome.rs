@@ -45,6 +45,11 @@ pub enum CellStatus {
         /// How long it took.
         seconds: f64,
     },
+    /// The person stopped it, and with it the run.
+    Interrupted {
+        /// How long it took until then.
+        seconds: f64,
+    },
     /// It ended early, by `mo.stop`.
     Stopped {
         /// How long it took.

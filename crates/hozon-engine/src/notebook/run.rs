@@ -292,6 +292,7 @@ impl Runner<'_, '_> {
             (RunEnd::Done, None) => CellStatus::Ran { seconds },
             (RunEnd::Done, Some(why)) => CellStatus::Live { seconds, why },
             (RunEnd::Stopped, _) => CellStatus::Stopped { seconds },
+            (RunEnd::Interrupted, _) => CellStatus::Interrupted { seconds },
             _ => CellStatus::Failed { seconds },
         };
         self.interrupted |= run.end == RunEnd::Interrupted;
@@ -322,10 +323,7 @@ impl Runner<'_, '_> {
             }
             Failure::Interrupted => {
                 self.interrupted = true;
-                CellOutcome {
-                    why,
-                    ..outcome(cell, CellStatus::Skipped { why: "the run was interrupted".to_owned() })
-                }
+                CellOutcome { why, ..outcome(cell, CellStatus::Interrupted { seconds: 0.0 }) }
             }
             Failure::NotHad(text) => CellOutcome { why, ..outcome(cell, CellStatus::Broken { why: text }) },
         }
