@@ -7,6 +7,7 @@
 mod arguments;
 mod context;
 mod failure;
+mod page;
 mod reaching;
 mod report;
 mod run;
@@ -17,4 +18,5 @@ mod verbs;
 mod words;
 
 pub use context::Context;
+pub use page::{Report, ReportCell, ReportKind, Status, html, ipynb};
 pub use run::{EXIT_DONE, EXIT_MISSING, EXIT_UNUSABLE, EXIT_USAGE, run};
