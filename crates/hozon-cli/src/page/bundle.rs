@@ -8,7 +8,7 @@ use super::frame;
 
 /// The kinds that can be shown, the best first: what Jupyter prefers, less what would need the network.
 const PREFERENCE: [&str; 16] = [
-    "text/html",
+    HTML,
     "text/markdown",
     "image/svg+xml",
     "text/latex",
@@ -25,6 +25,7 @@ const PREFERENCE: [&str; 16] = [
     "application/x-latex",
     "text/plain",
 ];
+const HTML: &str = "text/html";
 const VEGA_LITE: &str = "application/vnd.vegalite.json";
 const VEGA: &str = "application/vnd.vega.json";
 
@@ -41,18 +42,23 @@ impl<'a> Bundle<'a> {
         Some(Self { data, metadata: output.get("metadata").and_then(Value::as_object) })
     }
 
-    /// The kind to show, if there is one. Kinds with a version, as `vnd.vegalite.v5+json`, count as theirs.
+    /// The kind to show, if there is one: its name here, and the kind that this stands for.
+    ///
+    /// HTML that needs the network is better than nothing only.
     pub(super) fn choice(&self) -> Option<(&'a str, &'static str)> {
-        PREFERENCE.iter().find_map(|kind| {
-            let found = self.data.keys().find(|name| family(name) == *kind)?;
-            let is_shown = *kind != "text/html" || !frame::needs_the_network(&self.text(found));
-            is_shown.then_some((found.as_str(), *kind))
-        })
+        let found = |kind: &'static str| self.named(kind).map(|name| (name, kind));
+        let is_whole = |kind: &str| kind != HTML || !self.needs_the_network();
+        PREFERENCE.into_iter().filter(|kind| is_whole(kind)).find_map(found).or_else(|| found(HTML))
     }
 
-    /// Whether there is HTML that is not shown, as it needs the network.
-    pub(super) fn leaves_html_out(&self, shown: Option<&str>) -> bool {
-        self.data.contains_key("text/html") && shown != Some("text/html")
+    /// Whether there is HTML that is nothing without the network.
+    pub(super) fn needs_the_network(&self) -> bool {
+        self.named(HTML).is_some_and(|name| frame::needs_the_network(&self.text(name)))
+    }
+
+    /// The name of a kind here. Those with a version, as `vnd.vegalite.v5+json`, count as theirs.
+    fn named(&self, kind: &str) -> Option<&'a str> {
+        self.data.keys().map(String::as_str).find(|name| family(name) == kind)
     }
 
     /// The data of a kind as text.
@@ -109,6 +115,9 @@ mod tests {
                 Some("application/vnd.vegalite.v5+json"),
             ),
             (json!({ "image/png": "", "image/svg+xml": "<svg/>" }), Some("image/svg+xml")),
+            (json!({ "text/html": "<script src=x></script>", "text/plain": "" }), Some("text/plain")),
+            (json!({ "text/html": "<script src=x></script>" }), Some("text/html")),
+            (json!({ "text/html; charset=utf-8": "<b>", "text/plain": "" }), Some("text/html; charset=utf-8")),
             (json!({ "application/x-nothing": "" }), None),
         ];
         for (data, kind) in table {

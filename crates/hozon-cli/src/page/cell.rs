@@ -16,7 +16,7 @@ pub(super) fn push(page: &mut Writer, cell: &ReportCell) {
 
 fn push_prose(page: &mut Writer, cell: &ReportCell) {
     let words = cell.markdown.as_deref().unwrap_or(&cell.code);
-    let html = page.markdown(words, true);
+    let html = page.prose(words, cell.attachments.as_ref());
     page.out.push_str(&format!("<section class=\"prose\" id=\"cell-{}\">{html}", cell.number));
     output::push_all(page, &cell.outputs, cell.number);
     page.out.push_str("</section>");
@@ -40,7 +40,7 @@ fn push_code_cell(page: &mut Writer, cell: &ReportCell) {
     push_bar(page, cell, badge.as_ref());
     push_code(page, cell);
     if let Some(words) = &cell.markdown {
-        let html = page.markdown(words, true);
+        let html = page.prose(words, cell.attachments.as_ref());
         page.out.push_str(&format!("<div class=\"outputs\"><div class=\"output prose\">{html}</div></div>"));
     }
     if !cell.outputs.is_empty() {
@@ -93,5 +93,64 @@ fn push_code(page: &mut Writer, cell: &ReportCell) {
     code::push(&mut page.out, &cell.code);
     if cell.hide_code {
         page.out.push_str("</details>");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::page::Status;
+    use serde_json::json;
+
+    fn shown(cell: &ReportCell) -> String {
+        let mut page = Writer::new();
+        push(&mut page, cell);
+        page.out
+    }
+
+    fn of(status: Status) -> ReportCell {
+        ReportCell { number: 3, code: "x".to_owned(), status, ..ReportCell::default() }
+    }
+
+    #[test]
+    fn every_status() {
+        let cells = [
+            Status::Restored { saved_seconds: 61.0, made: "yesterday".to_owned() },
+            Status::Ran { seconds: 0.25 },
+            Status::Failed { seconds: 0.0 },
+            Status::Live { seconds: 2.0, why: "a <connection>".to_owned() },
+            Status::Skipped { why: "x is not there".to_owned() },
+            Status::Disabled,
+            Status::Stale { why: "LIMIT: 1 → 2".to_owned() },
+            Status::Text,
+        ];
+        insta::assert_snapshot!(cells.map(|status| shown(&of(status))).join("\n"));
+    }
+
+    #[test]
+    fn everything_that_a_cell_of_code_has() {
+        insta::assert_snapshot!(shown(&ReportCell {
+            name: Some("<load>".to_owned()),
+            hide_code: true,
+            markdown: Some("## T".to_owned()),
+            why: vec!["first run".to_owned(), "<b>".to_owned()],
+            outputs: vec![json!({ "output_type": "stream", "name": "stdout", "text": "out" })],
+            key: Some("0123456789abcdef".to_owned()),
+            ..of(Status::Ran { seconds: 1.0 })
+        }));
+    }
+
+    #[test]
+    fn cells_of_text() {
+        let prose = ReportCell { kind: ReportKind::Markdown, code: "*a*".to_owned(), ..of(Status::Text) };
+        let raw = ReportCell { kind: ReportKind::Raw, code: "<a>".to_owned(), ..of(Status::Text) };
+        insta::assert_snapshot!([shown(&prose), shown(&raw)].join("\n"));
+    }
+
+    #[test]
+    fn a_cell_without_anything_has_its_line() {
+        let empty = ReportCell { code: " \n".to_owned(), ..of(Status::Ran { seconds: 0.0 }) };
+        let html = shown(&empty);
+        assert!(html.contains("Ran") && !html.contains("<pre") && !html.contains("outputs"), "{html}");
     }
 }

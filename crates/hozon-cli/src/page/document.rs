@@ -56,3 +56,46 @@ fn icons() -> String {
         .collect();
     format!("<svg class=\"icons\" aria-hidden=\"true\" width=\"0\" height=\"0\">{symbols}</svg>")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::page::ReportCell;
+    use serde_json::json;
+
+    fn with_html(output: &str) -> String {
+        let outputs = vec![json!({ "output_type": "display_data", "data": { "text/html": output } })];
+        html(&Report { cells: vec![ReportCell { outputs, ..ReportCell::default() }], ..Report::default() })
+    }
+
+    /// The policy of a page, which must come before everything that it is for.
+    fn policy_of(page: &str) -> &str {
+        let start = "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta http-equiv=\"Content-Security-Policy\" content=\"";
+        page.strip_prefix(start).and_then(|rest| rest.split('"').next()).unwrap_or_default()
+    }
+
+    #[test]
+    fn a_page_allows_its_own_script_only() {
+        let page = html(&Report::default());
+        let policy = policy_of(&page);
+        assert!(policy.starts_with("default-src 'none'; script-src 'sha256-"), "{policy}");
+        assert_eq!((policy.matches("sha256-").count(), policy.contains("unsafe-eval")), (1, false));
+        assert!(page.ends_with(&format!("<script>{SCRIPT}</script></body></html>\n")));
+        assert_eq!(page.matches("<script").count(), 1);
+    }
+
+    #[test]
+    fn the_script_of_a_plot_is_named_in_the_policy() {
+        let page = with_html("<script>draw()</script>");
+        assert!(policy_of(&page).contains(&source("draw()")), "{page}");
+        let page = with_html("<script src=x></script><script>draw()</script>");
+        assert!(!policy_of(&page).contains(&source("draw()")), "{page}");
+    }
+
+    #[test]
+    fn nothing_of_the_page_is_elsewhere() {
+        for part in [STYLE, SCRIPT] {
+            assert!(!part.contains("http") && !part.contains("url(") && !part.contains("</"), "{part}");
+        }
+    }
+}

@@ -1,13 +1,13 @@
 //! Long text, folded so that the page stays readable.
 
 /// Text of more lines than this is folded.
-const MOST_LINES: usize = 2000;
+const MOST_LINES: usize = 300;
 
 /// Text of more bytes of HTML than this is folded.
 const MOST_BYTES: usize = 512 * 1024;
 
 /// What of a folded text is seen at once.
-const SHOWN_LINES: usize = 200;
+const SHOWN_LINES: usize = 60;
 const SHOWN_BYTES: usize = 64 * 1024;
 
 /// Appends a `pre` of lines of HTML, the most of them in a `details` if there are many.
@@ -74,7 +74,7 @@ mod tests {
         let lines: Vec<String> = (0..12_345).map(|number| format!("{number}\n")).collect();
         let mut out = String::new();
         push_pre(&mut out, "text", &lines);
-        assert!(out.contains("Show all: 12\u{202f}145 more lines of 12\u{202f}345"), "{}", &out[..200]);
+        assert!(out.contains("Show all: 12\u{202f}285 more lines of 12\u{202f}345"), "{}", &out[..200]);
         assert!(lines.iter().all(|line| out.contains(line)));
     }
 

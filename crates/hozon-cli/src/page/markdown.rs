@@ -1,7 +1,10 @@
 //! Markdown as HTML that is safe in the page.
 
-use pulldown_cmark::{CowStr, Event, HeadingLevel, Options, Parser, Tag, TagEnd, html};
+use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd, html};
+use serde_json::Value;
 
+use super::bundle::joined;
+use super::image;
 use super::math::Math;
 use super::plain_html::{MARK, sanitized};
 use super::text;
@@ -17,14 +20,25 @@ pub(super) struct Heading {
     pub(super) id: String,
 }
 
-/// Returns the HTML of `markdown`; its headings go to `headings`, their ids beginning with `prefix`.
+/// Markdown, and what it is made with.
+pub(super) struct Source<'a> {
+    pub(super) markdown: &'a str,
+    /// The files that it may name as `attachment:name`, as nbformat has them.
+    pub(super) attachments: Option<&'a Value>,
+    /// What the ids of its headings begin with.
+    pub(super) prefix: &'a str,
+    pub(super) math: &'a Math,
+}
+
+/// Returns the HTML of a text; its headings go to `headings`.
 ///
-/// Images that do not lie in the text become links: a page loads nothing.
-pub(super) fn html(markdown: &str, prefix: &str, math: &Math, headings: &mut Vec<Heading>) -> String {
+/// Images that lie neither in the text nor beside it become links: a page loads nothing.
+pub(super) fn html(source: &Source<'_>, headings: &mut Vec<Heading>) -> String {
+    let markdown = source.markdown;
     if markdown.len() > LARGEST {
-        return format!("<pre class=\"text\">\n{}</pre>", text::escaped(markdown));
+        return format!("<pre class=\"text\" tabindex=\"0\">\n{}</pre>", text::escaped(markdown));
     }
-    let mut rewriter = Rewriter { prefix, math, headings, inserts: Vec::new() };
+    let mut rewriter = Rewriter { source, headings, inserts: Vec::new() };
     let options = Options::ENABLE_TABLES
         | Options::ENABLE_STRIKETHROUGH
         | Options::ENABLE_TASKLISTS
@@ -54,8 +68,7 @@ fn inserted(html: &str, inserts: &[String]) -> String {
 }
 
 struct Rewriter<'a> {
-    prefix: &'a str,
-    math: &'a Math,
+    source: &'a Source<'a>,
     headings: &'a mut Vec<Heading>,
     /// What is put into the text once it is sanitized.
     inserts: Vec<String>,
@@ -64,14 +77,14 @@ struct Rewriter<'a> {
 impl Rewriter<'_> {
     fn rewrite<'t>(&mut self, event: Event<'t>, parser: &mut Parser<'t>, events: &mut Vec<Event<'t>>) {
         match event {
-            Event::InlineMath(latex) => events.push(self.insert(self.math.html(&latex, false))),
+            Event::InlineMath(latex) => events.push(self.insert(self.source.math.html(&latex, false))),
             Event::DisplayMath(latex) => {
-                let html = format!("<span class=\"math\">{}</span>", self.math.html(&latex, true));
+                let html = format!("<span class=\"math\">{}</span>", self.source.math.html(&latex, true));
                 events.push(self.insert(html));
             }
             Event::TaskListMarker(done) => events.push(Event::Text(if done { "☑ " } else { "☐ " }.into())),
             Event::Start(Tag::Image { dest_url, .. }) => {
-                push_image(&dest_url, &words_until_image_ends(parser), events)
+                events.push(self.image(&dest_url, &words_until_image_ends(parser)));
             }
             Event::Start(Tag::Heading { level, .. }) => self.heading(level, parser, events),
             other => events.push(other),
@@ -83,8 +96,36 @@ impl Rewriter<'_> {
         Event::Text(format!("{MARK}{};", self.inserts.len() - 1).into())
     }
 
+    fn image<'t>(&mut self, target: &str, words: &str) -> Event<'t> {
+        let (address, alternative) = (text::escaped(target), text::escaped(words));
+        if target.starts_with("data:image/") {
+            return Event::InlineHtml(format!("<img src=\"{address}\" alt=\"{alternative}\">").into());
+        }
+        if let Some(html) = self.attached(target, words) {
+            return self.insert(html);
+        }
+        let words = if words.is_empty() { "Image" } else { &alternative };
+        Event::InlineHtml(format!("<a href=\"{address}\">{words}</a>").into())
+    }
+
+    /// The image that lies beside the text as `attachment:name`.
+    fn attached(&self, target: &str, words: &str) -> Option<String> {
+        let name = target.strip_prefix("attachment:")?;
+        let files = self.source.attachments?.as_object()?;
+        let kinds = files.iter().find(|(known, _)| *known == name || is_encoded(name, known))?.1.as_object()?;
+        let (kind, data) = kinds.iter().find(|(kind, _)| kind.starts_with("image/"))?;
+        let data = joined(data);
+        let about = image::About { words, metadata: None };
+        let mut out = String::new();
+        if kind == "image/svg+xml" && data.trim_start().starts_with('<') {
+            image::push_drawing(&mut out, &data, &about);
+            return Some(out);
+        }
+        image::push_bitmap(&mut out, kind, &data, &about).then_some(out)
+    }
+
     fn heading<'t>(&mut self, level: HeadingLevel, parser: &mut Parser<'t>, events: &mut Vec<Event<'t>>) {
-        let id = format!("{}-{}", self.prefix, self.headings.len() + 1);
+        let id = format!("{}-{}", self.source.prefix, self.headings.len() + 1);
         let start = Tag::Heading { level, id: None, classes: Vec::new(), attrs: Vec::new() };
         let anchor = self.insert(format!("<span class=\"anchor\" id=\"{id}\"></span>"));
         events.extend([Event::Start(start), anchor]);
@@ -101,6 +142,19 @@ impl Rewriter<'_> {
         }
         self.headings.push(Heading { level: level as usize, words, id });
     }
+}
+
+/// Whether `address` is `name` as an address spells it: a byte that is no letter may be `%` and two digits.
+fn is_encoded(address: &str, name: &str) -> bool {
+    let mut written = address.bytes();
+    name.bytes().all(|byte| match written.next() {
+        Some(b'%') => {
+            let digits = [written.next().unwrap_or(0), written.next().unwrap_or(0)];
+            std::str::from_utf8(&digits).ok().and_then(|digits| u8::from_str_radix(digits, 16).ok())
+                == Some(byte)
+        }
+        other => other == Some(byte),
+    }) && written.next().is_none()
 }
 
 fn words_until_image_ends(parser: &mut Parser<'_>) -> String {
@@ -120,31 +174,46 @@ fn words_until_image_ends(parser: &mut Parser<'_>) -> String {
     words
 }
 
-fn push_image<'t>(target: &CowStr<'t>, words: &str, events: &mut Vec<Event<'t>>) {
-    if target.starts_with("data:image/") {
-        let html = format!("<img src=\"{}\" alt=\"{}\">", text::escaped(target), text::escaped(words));
-        return events.push(Event::InlineHtml(html.into()));
-    }
-    let words = if words.is_empty() { "Image" } else { words };
-    let html = format!("<a href=\"{}\">{}</a>", text::escaped(target), text::escaped(words));
-    events.push(Event::InlineHtml(html.into()));
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
+
+    fn made(markdown: &str, attachments: Option<&Value>, headings: &mut Vec<Heading>) -> String {
+        let math = Math::new();
+        html(&Source { markdown, attachments, prefix: "section-3", math: &math }, headings)
+    }
 
     fn plain(markdown: &str) -> String {
-        html(markdown, "s", &Math::new(), &mut Vec::new())
+        made(markdown, None, &mut Vec::new())
     }
 
     #[test]
     fn markdown_of_every_kind() {
         let mut headings = Vec::new();
         let markdown = "# One `two` $x$\n\n- [x] done\n- **b** ~~s~~\n\n|a|b|\n|-|-:|\n|1|2|\n\n```python\n1 < 2\n```\n\n$$\\sqrt{2}$$\n\n![a *b*](https://example.org/x.png) ![c](data:image/png;base64,AA)\n";
-        let html = html(markdown, "section-3", &Math::new(), &mut headings);
+        let html = made(markdown, None, &mut headings);
         insta::assert_snapshot!(html);
         assert_eq!(headings, [Heading { level: 1, words: "One two x".into(), id: "section-3-1".into() }]);
+    }
+
+    #[test]
+    fn attachments_are_images_in_the_page() {
+        let files = json!({
+            "a b.png": { "image/png": "iVBO\nRw0" },
+            "d.svg": { "image/svg+xml": ["<svg>", "</svg>"] },
+            "bad.png": { "image/png": "\"><script>" },
+            "page": { "text/html": "<b>" },
+        });
+        let html = |markdown| made(markdown, Some(&files), &mut Vec::new());
+        let image = "<p><img class=\"image\" alt=\"x\" src=\"data:image/png;base64,iVBORw0=\"></p>\n";
+        assert_eq!(html("![x](attachment:a%20b.png)"), image);
+        assert_eq!(html("![x](<attachment:a b.png>)"), image);
+        assert!(html("![x](attachment:d.svg)").contains("src=\"data:image/svg+xml;base64,"));
+        for name in ["bad.png", "page", "none", "a%2", "a%20b.pngx", "%"] {
+            let html = html(&format!("![x](attachment:{name})"));
+            assert_eq!(html, "<p><a rel=\"noopener noreferrer\">x</a></p>\n", "{name}");
+        }
     }
 
     #[test]

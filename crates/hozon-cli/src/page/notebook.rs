@@ -85,11 +85,17 @@ fn made(cell: &ReportCell, count: Option<usize>) -> Value {
             "outputs": outputs(cell, count),
             "source": source(&cell.code),
         }),
-        ReportKind::Markdown => json!({
-            "cell_type": "markdown",
-            "metadata": metadata,
-            "source": source(cell.markdown.as_deref().unwrap_or(&cell.code)),
-        }),
+        ReportKind::Markdown => {
+            let mut made = json!({
+                "cell_type": "markdown",
+                "metadata": metadata,
+                "source": source(cell.markdown.as_deref().unwrap_or(&cell.code)),
+            });
+            if let Some(files) = cell.attachments.as_ref().filter(|files| files.is_object()) {
+                made["attachments"] = files.clone();
+            }
+            made
+        }
         ReportKind::Raw => json!({ "cell_type": "raw", "metadata": metadata, "source": source(&cell.code) }),
     }
 }
@@ -184,10 +190,10 @@ mod tests {
             code: "x = 1\nx".into(),
             hide_code: number == 1,
             markdown: (kind == ReportKind::Markdown).then(|| "# T".into()),
+            attachments: (kind == ReportKind::Markdown).then(|| json!({ "a.png": { "image/png": "AA==" } })),
             status,
-            why: vec![],
             outputs,
-            key: None,
+            ..ReportCell::default()
         }
     }
 

@@ -82,7 +82,7 @@ fn cut(text: &str, most: usize) -> String {
 
 fn push_bundle(page: &mut Writer, bundle: &Bundle<'_>, number: usize) {
     let choice = bundle.choice();
-    if bundle.leaves_html_out(choice.map(|(_, kind)| kind)) && !is_image(choice) {
+    if bundle.needs_the_network() && !is_image(choice) {
         push_note(page, "Its interactive form loads scripts from the network, which this page does not.");
     }
     match choice {
@@ -100,7 +100,7 @@ fn push_kind(page: &mut Writer, bundle: &Bundle<'_>, name: &str, kind: &str, num
     match kind {
         "text/html" => push_html(page, &data, number),
         "text/markdown" => {
-            let html = page.markdown(&data, false);
+            let html = page.shown(&data);
             page.out.push_str(&format!("<div class=\"prose\">{html}</div>"));
         }
         "text/latex" | "application/x-latex" => page.out.push_str(&math::of_output(&page.math, &data)),
@@ -158,4 +158,107 @@ fn note_unless(page: &mut Writer, is_read: bool, kind: &str) {
 
 fn push_note(page: &mut Writer, words: &str) {
     page.out.push_str(&format!("<p class=\"note\">{}</p>", text::escaped(words)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// The HTML of outputs, a line for each; frames without what every one has.
+    fn shown(outputs: &[Value]) -> String {
+        let lines = outputs.iter().map(|output| {
+            let mut page = Writer::new();
+            push_all(&mut page, std::slice::from_ref(output), 7);
+            page.out.split("<!doctype html>").map(without_head).collect::<String>()
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
+    fn without_head(part: &str) -> &str {
+        part.split_once("</head>").map_or(part, |(_, body)| body)
+    }
+
+    fn data(data: Value) -> Value {
+        json!({ "output_type": "display_data", "data": data, "metadata": {} })
+    }
+
+    #[test]
+    fn html_stands_in_the_page_or_in_a_frame() {
+        insta::assert_snapshot!(shown(&[
+            data(json!({ "text/html": "<table><tr><td>1</td></tr></table>", "text/plain": "1" })),
+            data(json!({ "text/html": ["<style>td { color: red }</style>\n", "<p>&amp;\"</p>"] })),
+            data(json!({ "text/html": "<p>x</p><script>draw()</script>" })),
+            data(json!({ "text/html": "<p>x</p><script src=\"https://example.org/x.js\"></script>" })),
+        ]));
+    }
+
+    #[test]
+    fn words_and_formulas() {
+        insta::assert_snapshot!(shown(&[
+            data(json!({ "text/plain": "a <b>\n  \u{1b}[1mc\u{1b}[0m" })),
+            data(json!({ "text/markdown": "# A *b*\n\n<script>x</script> $x$", "text/plain": "x" })),
+            data(json!({ "text/latex": "$$x^2$$", "text/plain": "x" })),
+            data(json!({ "application/x-latex": "\\[x\\]" })),
+            data(json!({ "application/json": { "a": [1] }, "text/plain": "x" })),
+        ]));
+    }
+
+    #[test]
+    fn images_and_files() {
+        insta::assert_snapshot!(shown(&[
+            data(json!({ "image/png": "iVBO\nRw0=\n", "text/plain": "<Figure>" })),
+            data(json!({ "image/jpeg": "/9j/" })),
+            data(json!({ "image/gif": "R0lG" })),
+            data(json!({ "image/webp": "UklG" })),
+            data(json!({ "image/svg+xml": ["<svg>", "</svg>"], "image/png": "iVBO" })),
+            data(json!({ "application/pdf": "JVBE" })),
+            data(json!({ "image/png": "\"><script>" })),
+            data(json!({ "application/pdf": "é" })),
+        ]));
+    }
+
+    #[test]
+    fn plots_that_need_the_network_give_their_picture_or_their_data() {
+        let html = "<script src=\"https://cdn.example.org/vega.js\"></script>";
+        insta::assert_snapshot!(shown(&[
+            data(json!({ "text/html": html, "image/png": "iVBO", "text/plain": "alt.Chart(...)" })),
+            data(json!({ "text/html": html, "application/vnd.vegalite.v5+json": { "mark": "bar" }, "text/plain": "alt.Chart(...)" })),
+            data(json!({ "text/html": html, "application/vnd.vega.v5+json": {} })),
+            data(json!({ "text/html": html, "application/vnd.plotly.v1+json": { "data": [] } })),
+            data(json!({ "text/html": html, "text/plain": "a widget" })),
+        ]));
+    }
+
+    #[test]
+    fn errors() {
+        insta::assert_snapshot!(shown(&[
+            json!({ "output_type": "error", "ename": "E", "evalue": "<b>\nmore", "traceback": ["\u{1b}[31mE\u{1b}[39m: b", "at x"] }),
+            json!({ "output_type": "error", "ename": "E", "evalue": "v", "traceback": [] }),
+            json!({ "output_type": "error" }),
+        ]));
+    }
+
+    #[test]
+    fn what_is_no_output_is_said() {
+        insta::assert_snapshot!(shown(&[
+            data(json!({ "application/x-a": 1, "application/<b>": 2 })),
+            data(json!({})),
+            json!({ "output_type": "display_data" }),
+            json!({ "output_type": "<b>" }),
+            json!(3),
+        ]));
+    }
+
+    #[test]
+    fn the_parts_of_a_stream_are_one_text() {
+        let part = |name: &str, text: Value| json!({ "output_type": "stream", "name": name, "text": text });
+        let mut page = Writer::new();
+        push_all(
+            &mut page,
+            &[part("stdout", json!("50%")), part("stdout", json!(["\r100", "%\n"])), part("stderr", json!("w"))],
+            1,
+        );
+        insta::assert_snapshot!(page.out);
+    }
 }

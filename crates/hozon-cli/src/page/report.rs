@@ -24,7 +24,7 @@ pub struct Report {
 }
 
 /// A cell and what became of it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct ReportCell {
     /// Its place in the notebook, from 1.
     pub number: usize,
@@ -38,6 +38,8 @@ pub struct ReportCell {
     pub hide_code: bool,
     /// The text to be shown as Markdown.
     pub markdown: Option<String>,
+    /// The files that its Markdown names as `attachment:name`, as nbformat has them: name to kind to data.
+    pub attachments: Option<Value>,
     /// What became of it.
     pub status: Status,
     /// Why it ran, or was restored: lines of an explanation.
@@ -49,9 +51,10 @@ pub struct ReportCell {
 }
 
 /// What a cell holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum ReportKind {
     /// Python.
+    #[default]
     Code,
     /// Markdown.
     Markdown,
@@ -60,7 +63,7 @@ pub enum ReportKind {
 }
 
 /// What became of a cell.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub enum Status {
     /// Its result was in the store.
     Restored {
@@ -99,5 +102,6 @@ pub enum Status {
         why: String,
     },
     /// It is text; nothing runs.
+    #[default]
     Text,
 }

@@ -96,3 +96,43 @@ pub(super) fn contents(headings: &[Heading]) -> String {
     out.push_str("</ol></details></nav>");
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::page::Status;
+
+    #[test]
+    fn what_the_run_came_to() {
+        let cell = |number, status| ReportCell { number, status, ..ReportCell::default() };
+        let report = Report {
+            title: "<T>".to_owned(),
+            file: "a.py".to_owned(),
+            made: "now".to_owned(),
+            seconds: 1.0,
+            seconds_saved: 90.0,
+            kernel_started: false,
+            cells: vec![
+                cell(1, Status::Text),
+                cell(2, Status::Restored { saved_seconds: 90.0, made: String::new() }),
+                ReportCell { name: Some("<n>".to_owned()), ..cell(3, Status::Disabled) },
+            ],
+            notes: vec!["a <note>".to_owned()],
+        };
+        insta::assert_snapshot!(header(&report));
+    }
+
+    #[test]
+    fn a_run_of_nothing() {
+        let header = header(&Report { kernel_started: true, ..Report::default() });
+        assert!(header.contains("<h1>Notebook</h1>") && !header.contains("strip"), "{header}");
+    }
+
+    #[test]
+    fn contents_from_three_headings_on() {
+        let heading = |level, words: &str| Heading { level, words: words.to_owned(), id: format!("s-{level}") };
+        let headings = [heading(2, "a"), heading(3, "<b>"), heading(5, "too deep"), heading(4, "c")];
+        assert_eq!(contents(&headings[..2]), "");
+        insta::assert_snapshot!(contents(&headings));
+    }
+}

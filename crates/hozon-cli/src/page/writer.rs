@@ -1,7 +1,9 @@
 //! A page in the making.
 
 use super::frame::Frames;
-use super::markdown::{self, Heading};
+use serde_json::Value;
+
+use super::markdown::{self, Heading, Source};
 use super::math::Math;
 
 /// The body of a page, and what its head and its contents will need from it.
@@ -24,14 +26,23 @@ impl Writer {
         }
     }
 
-    /// The HTML of Markdown, its headings being listed in the contents if they are the notebook's.
-    pub(super) fn markdown(&mut self, text: &str, is_listed: bool) -> String {
-        self.texts += 1;
-        let mut headings = Vec::new();
-        let html = markdown::html(text, &format!("section-{}", self.texts), &self.math, &mut headings);
-        if is_listed {
-            self.headings.extend(headings);
-        }
+    /// The HTML of the notebook's own Markdown; its headings are listed in the contents.
+    pub(super) fn prose(&mut self, markdown: &str, attachments: Option<&Value>) -> String {
+        let (html, headings) = self.markdown(markdown, attachments);
+        self.headings.extend(headings);
         html
+    }
+
+    /// The HTML of Markdown that a cell shows.
+    pub(super) fn shown(&mut self, markdown: &str) -> String {
+        self.markdown(markdown, None).0
+    }
+
+    fn markdown(&mut self, markdown: &str, attachments: Option<&Value>) -> (String, Vec<Heading>) {
+        self.texts += 1;
+        let prefix = format!("section-{}", self.texts);
+        let mut headings = Vec::new();
+        let source = Source { markdown, attachments, prefix: &prefix, math: &self.math };
+        (markdown::html(&source, &mut headings), headings)
     }
 }
