@@ -8,6 +8,7 @@ mod arguments;
 mod context;
 mod failure;
 mod notebooks;
+mod page;
 mod reaching;
 mod report;
 mod run;
@@ -18,6 +19,5 @@ mod verbs;
 mod words;
 
 pub use context::{Context, HostSettings, NotebookHost};
-pub use run::{
-    EXIT_DONE, EXIT_INTERRUPTED, EXIT_MISSING, EXIT_STALE, EXIT_UNUSABLE, EXIT_USAGE, run,
-};
+pub use page::{Report, ReportCell, ReportKind, Status, html, ipynb};
+pub use run::{EXIT_DONE, EXIT_INTERRUPTED, EXIT_MISSING, EXIT_STALE, EXIT_UNUSABLE, EXIT_USAGE, run};

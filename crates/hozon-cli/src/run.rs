@@ -99,7 +99,9 @@ fn on_store(verb: Verb, common: &Common, context: &mut Context<'_>) -> Result<Re
             verbs::accept(&store, view, &asked, &context.user)
         }
         // The Python front runs programs, and takes this verb before it comes here.
-        Verb::Plan(_) | Verb::Run(_) | Verb::Watch(_) | Verb::Audit { .. } => Err(Failure::usage("`audit` comes first: hozon audit [OPTIONS] PROGRAM")),
+        Verb::Plan(_) | Verb::Run(_) | Verb::Watch(_) | Verb::Audit { .. } => {
+            Err(Failure::usage("`audit` comes first: hozon audit [OPTIONS] PROGRAM"))
+        }
         Verb::Stats => verbs::stats(&store, view),
         Verb::Clear { what, all, yes } => {
             let answers = context.answers.as_mut().filter(|_| !yes).map(|answers| &mut **answers as _);
@@ -131,8 +133,10 @@ pub(crate) fn look_at_store(
             let seal = take_seal_key(context)?;
             Ok((Store::open(context.system.clone(), folder, seal)?, None))
         }
-        Place::Nothing if must_exist => Err(Failure::unusable(format!("there is no store at {shown}"))
-            .hint("check the path after --store")),
+        Place::Nothing if must_exist => {
+            Err(Failure::unusable(format!("there is no store at {shown}"))
+                .hint("check the path after --store"))
+        }
         Place::Nothing => {
             let empty = Store::open(Arc::new(Memory::new()), folder, SealKey::from_bytes([0; 32]))?;
             Ok((empty, Some(format!("there is no store at {shown} yet"))))

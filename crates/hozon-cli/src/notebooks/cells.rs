@@ -90,7 +90,9 @@ pub(super) fn with_sources(file: &NotebookFile, wanted: &BTreeSet<usize>) -> BTr
     while let Some(index) = open.pop() {
         let Some(own) = code(index) else { continue };
         names.extend(own.reads.iter().map(|read| read.path[0].as_str()));
-        let gives = |other: &&usize| code(**other).is_some_and(|code| own.uses_dynamic_names || touches(code, &names));
+        let gives = |other: &&usize| {
+            code(**other).is_some_and(|code| own.uses_dynamic_names || touches(code, &names))
+        };
         let more: Vec<usize> = before.iter().filter(gives).copied().collect();
         open.extend(more.into_iter().filter(|index| found.insert(*index)));
     }

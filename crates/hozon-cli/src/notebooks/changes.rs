@@ -36,15 +36,16 @@ impl Changes {
             }
         };
         let system = RecommendedWatcher::new(handler.clone(), Config::default());
-        let watcher: Box<dyn Watcher> = match system {
-            Ok(watcher) => Box::new(watcher),
-            Err(_) => {
-                let config = Config::default().with_poll_interval(POLLING);
-                Box::new(PollWatcher::new(handler, config).map_err(|error| {
-                    Failure::unusable(format!("the files cannot be watched: {error}"))
-                })?)
-            }
-        };
+        let watcher: Box<dyn Watcher> =
+            match system {
+                Ok(watcher) => Box::new(watcher),
+                Err(_) => {
+                    let config = Config::default().with_poll_interval(POLLING);
+                    Box::new(PollWatcher::new(handler, config).map_err(|error| {
+                        Failure::unusable(format!("the files cannot be watched: {error}"))
+                    })?)
+                }
+            };
         Ok(Self { watcher, heard, folders: BTreeSet::new() })
     }
 

@@ -88,7 +88,10 @@ mod tests {
         let table = [
             (json!({"output_type": "stream", "name": "stdout", "text": ["a\n", "b"]}), out("a\nb")),
             (json!({"output_type": "stream", "name": "stderr", "text": "w\n"}), err("w\n")),
-            (json!({"output_type": "execute_result", "data": {"text/html": "<b>", "text/plain": "3"}}), out("3\n")),
+            (
+                json!({"output_type": "execute_result", "data": {"text/html": "<b>", "text/plain": "3"}}),
+                out("3\n"),
+            ),
             (json!({"output_type": "display_data", "data": {"image/png": "iVB"}}), out("[image/png]\n")),
             (json!({"output_type": "display_data", "data": {"text/markdown": ["# a"]}}), out("# a\n")),
             (

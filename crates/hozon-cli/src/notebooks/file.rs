@@ -37,8 +37,9 @@ impl NotebookFile {
                 .hint("save it as UTF-8")
         })?;
         let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
-        let notebook = read_notebook(&text, &path.to_string_lossy())
-            .map_err(|error| Failure::usage(format!("{shown} is no notebook: {}", visible(&error.to_string()))))?;
+        let notebook = read_notebook(&text, &path.to_string_lossy()).map_err(|error| {
+            Failure::usage(format!("{shown} is no notebook: {}", visible(&error.to_string())))
+        })?;
         let graph = notebook.graph();
         Ok(Self { path: path.to_owned(), text, notebook, graph })
     }

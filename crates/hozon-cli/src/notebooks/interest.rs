@@ -57,7 +57,12 @@ impl Interest {
     }
 
     /// Adds what cells have looked at, as it is now. What is known of a file already stays.
-    pub(super) fn add_traced(&mut self, session: &Session<'_>, settings: &HostSettings, outcomes: &[CellOutcome]) {
+    pub(super) fn add_traced(
+        &mut self,
+        session: &Session<'_>,
+        settings: &HostSettings,
+        outcomes: &[CellOutcome],
+    ) {
         for subject in outcomes.iter().flat_map(|outcome| subjects_of(&session.store, outcome)) {
             if let Some(place) = subject.place() {
                 self.add_data(session, &path_in(place, settings));

@@ -76,10 +76,7 @@ fn last_seconds(
 }
 
 fn would_run(outcome: &CellOutcome) -> bool {
-    matches!(
-        outcome.status,
-        CellStatus::Stale | CellStatus::NotStorable { .. } | CellStatus::Waiting { .. }
-    )
+    matches!(outcome.status, CellStatus::Stale | CellStatus::NotStorable { .. } | CellStatus::Waiting { .. })
 }
 
 const HEADER: [(&str, Align); 5] = [

@@ -45,9 +45,9 @@ impl<'a> Session<'a> {
         context: &mut Context<'a>,
         purpose: Purpose,
     ) -> Result<(Self, NotebookFile, HostSettings), Failure> {
-        let host = context
-            .notebooks
-            .ok_or_else(|| Failure::usage("this program cannot run notebooks").hint("`hozon` of the Python package can"))?;
+        let host = context.notebooks.ok_or_else(|| {
+            Failure::usage("this program cannot run notebooks").hint("`hozon` of the Python package can")
+        })?;
         let file = NotebookFile::read(&*context.files, &arguments.file)?;
         let mut settings = settings(host, &file, &arguments.parameters)?;
         if let Some(folder) = &common.store {
@@ -111,8 +111,12 @@ fn settings(
     let codes = || file.notebook.cells.iter().filter_map(|cell| cell.code.as_ref().ok());
     for (name, _) in parameters {
         if !codes().any(|code| code.binds.contains(name)) {
-            return Err(Failure::usage(format!("no cell of {} gives {} a value", file.shown(), words::name(name)))
-                .hint("a parameter takes the place of the value that a cell gives its name"));
+            return Err(Failure::usage(format!(
+                "no cell of {} gives {} a value",
+                file.shown(),
+                words::name(name)
+            ))
+            .hint("a parameter takes the place of the value that a cell gives its name"));
         }
     }
     let header = file.notebook.header.as_deref();

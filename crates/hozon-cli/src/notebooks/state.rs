@@ -176,7 +176,9 @@ impl Totals {
             (self.stale, "stale"),
             (self.skipped, "skipped"),
         ];
-        parts.extend(others.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")));
+        parts.extend(
+            others.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")),
+        );
         if self.interrupted {
             parts.push("interrupted".to_owned());
         }

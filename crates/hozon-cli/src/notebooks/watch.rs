@@ -10,16 +10,16 @@ use hozon_key::visible;
 
 use super::changes::Changes;
 use super::interest::Interest;
+use super::pages;
 use super::plan::notes_of;
 use super::run::{self, Round};
 use super::session::{Purpose, Session};
 use super::teller::{Manner, Texts};
-use super::pages;
+use crate::Context;
 use crate::arguments::{Common, WatchArguments};
 use crate::context::HostSettings;
 use crate::failure::Failure;
 use crate::report::Report;
-use crate::Context;
 
 /// How long nobody looks whether the person wants to stop.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -36,7 +36,8 @@ pub(crate) fn watch(
     pages::check(&arguments.outputs, &*context.system)?;
     let (session, _, settings) = Session::open(&arguments.notebook, common, context, Purpose::Run)?;
     session.notes.iter().for_each(|note| say(context, note));
-    let mut watch = Watch { arguments, json: common.json, session, settings, changes: Changes::new()?, rounds: 0 };
+    let mut watch =
+        Watch { arguments, json: common.json, session, settings, changes: Changes::new()?, rounds: 0 };
     loop {
         let interest = watch.round(context);
         match watch.next_change(&interest) {
