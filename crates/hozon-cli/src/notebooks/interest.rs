@@ -1,14 +1,14 @@
 //! The files whose change makes a notebook run again, and what they were like.
 //!
-//! Sources count as they were before a run: who saves one while cells run wants another run. Data counts as
-//! it was after it: cells write files, and must not make themselves run for ever.
+//! Sources count as they were before a run: who saves one while cells run wants another run. What cells read
+//! counts as they saw it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 
-use hozon_engine::{CellOutcome, path_of};
-use hozon_format::{Digest, FileStamp};
-use hozon_key::{Base, Place, Subject, decode_trace_sets};
+use hozon_engine::CellOutcome;
+use hozon_format::Digest;
+use hozon_key::{Seen, Subject, decode_trace_sets, visible};
 use hozon_store::{Lookup, Store};
 use hozon_sys::{FileKind, UserFiles};
 
@@ -27,89 +27,88 @@ const ENVIRONMENT_MARK: &[u8] = b"pyvenv.cfg";
 /// Files and what they were like, and the folders that they are in.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Interest {
-    files: BTreeMap<PathBuf, State>,
+    /// Sources, by their content.
+    sources: BTreeMap<PathBuf, Digest>,
+    /// What cells have looked at.
+    data: BTreeMap<Subject, Seen>,
     pub(super) folders: BTreeSet<PathBuf>,
-}
-
-/// What a file was like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    /// A source, by its content.
-    Content(Digest),
-    /// Data, which may be large, by what is known without reading it; none if there is no file.
-    Stamp(Option<FileStamp>),
-    /// A folder, by the names in it.
-    Names(Digest),
 }
 
 impl Interest {
     /// The sources that a notebook may use, as they are now.
     pub(super) fn in_sources(session: &Session<'_>, notebook: &Path, settings: &HostSettings) -> Self {
         let mut interest = Self::default();
-        interest.add_source(session, notebook);
+        interest.add_source(session, notebook.to_owned());
         let roots = [folder_of(notebook), settings.notebook.project.clone()];
-        interest.add_source(session, &roots[1].join("pyproject.toml"));
-        for (folder, files) in sources_below(&*session.files, &roots) {
-            interest.folders.insert(folder);
-            files.iter().for_each(|file| interest.add_source(session, file));
+        interest.add_source(session, roots[1].join("pyproject.toml"));
+        for path in sources_below(&*session.files, &roots) {
+            interest.add_source(session, path);
         }
         interest
     }
 
-    /// Adds what cells have looked at, as it is now. What is known of a file already stays.
+    fn add_source(&mut self, session: &Session<'_>, path: PathBuf) {
+        self.folders.insert(folder_of(&path));
+        self.sources.entry(path).or_insert_with_key(|path| session.digest_of(path));
+    }
+
+    /// Adds what cells have looked at.
     pub(super) fn add_traced(
         &mut self,
         session: &Session<'_>,
         settings: &HostSettings,
         outcomes: &[CellOutcome],
     ) {
-        for subject in outcomes.iter().flat_map(|outcome| subjects_of(&session.store, outcome)) {
-            if let Some(place) = subject.place() {
-                self.add_data(session, &path_in(place, settings));
+        for seen in outcomes.iter().flat_map(|outcome| seen_by(&session.store, outcome)) {
+            let Some(path) = session.path_of(&seen.subject, settings) else { continue };
+            match &seen.subject {
+                Subject::Definition(..) | Subject::Variable(..) | Subject::Source(_) => {
+                    self.add_source(session, path);
+                }
+                subject => {
+                    let is_listed = matches!(subject, Subject::Directory(_));
+                    self.folders.insert(if is_listed { path } else { folder_of(&path) });
+                    self.data.insert(subject.clone(), seen);
+                }
             }
         }
     }
 
-    fn add_source(&mut self, session: &Session<'_>, path: &Path) {
-        self.files.insert(path.to_owned(), State::Content(session.digest_of(path)));
-        self.folders.insert(folder_of(path));
-    }
-
-    fn add_data(&mut self, session: &Session<'_>, path: &Path) {
-        let is_folder = session.files.look(path).is_ok_and(|stat| stat.kind == FileKind::Folder);
-        let state = match is_folder {
-            true => State::Names(session.digest_of_names(path)),
-            false => State::Stamp(session.stamp_of(path)),
-        };
-        self.files.entry(path.to_owned()).or_insert(state);
-        self.folders.insert(if is_folder { path.to_owned() } else { folder_of(path) });
-    }
-
-    /// Takes over what is known of files from before.
+    /// Takes over what is known of sources from before.
     pub(super) fn or_as_in(&mut self, earlier: &Self) {
-        for (path, state) in &mut self.files {
-            *state = earlier.files.get(path).copied().unwrap_or(*state);
+        for (path, state) in &mut self.sources {
+            *state = earlier.sources.get(path).copied().unwrap_or(*state);
         }
     }
 
-    /// The files that are not like that any more. One that is being replaced is not there for a moment: that a
-    /// notebook is gone is no reason to run it.
-    pub(super) fn changed(&self, session: &Session<'_>, notebook: &Path) -> Vec<&Path> {
-        let changed = self.files.iter().filter(|(path, state)| state.now(session, path) != **state);
+    /// The names of the files that are not like that any more. One that is being replaced is not there for a
+    /// moment: that a notebook is gone is no reason to run it.
+    pub(super) fn changed(
+        &self,
+        session: &Session<'_>,
+        notebook: &Path,
+        settings: &HostSettings,
+    ) -> Vec<String> {
         let is_there = |path: &Path| path != notebook || session.files.look(path).is_ok();
-        changed.map(|(path, _)| path.as_path()).filter(|path| is_there(path)).collect()
+        let sources = self.sources.iter().filter(|(path, state)| session.digest_of(path) != **state);
+        let sources = sources.map(|(path, _)| path.clone()).filter(|path| is_there(path));
+        let data = self.data.values().filter(|seen| session.look_again(seen, settings) != seen.digest);
+        let data = data.filter_map(|seen| session.path_of(&seen.subject, settings));
+        let paths: BTreeSet<PathBuf> = sources.chain(data).collect();
+        paths.iter().map(|path| name_of(path)).collect()
+    }
+
+    /// Takes everything as it is now.
+    pub(super) fn settle(&mut self, session: &Session<'_>, settings: &HostSettings) {
+        self.sources.iter_mut().for_each(|(path, state)| *state = session.digest_of(path));
+        for seen in self.data.values_mut() {
+            seen.digest = session.look_again(seen, settings);
+        }
     }
 }
 
-impl State {
-    /// What the file is like now.
-    fn now(self, session: &Session<'_>, path: &Path) -> Self {
-        match self {
-            Self::Content(_) => Self::Content(session.digest_of(path)),
-            Self::Stamp(_) => Self::Stamp(session.stamp_of(path)),
-            Self::Names(_) => Self::Names(session.digest_of_names(path)),
-        }
-    }
+fn name_of(path: &Path) -> String {
+    visible(&path.file_name().unwrap_or(path.as_os_str()).to_string_lossy()).into_owned()
 }
 
 fn folder_of(path: &Path) -> PathBuf {
@@ -117,49 +116,34 @@ fn folder_of(path: &Path) -> PathBuf {
     folder.unwrap_or(Path::new(".")).to_owned()
 }
 
-fn path_in(place: &Place, settings: &HostSettings) -> PathBuf {
-    let path = path_of(place, &settings.notebook.project);
-    match place.base {
-        Base::WorkingDirectory => settings.notebook.working_directory.join(path),
-        _ => path,
-    }
-}
-
-fn subjects_of(store: &Store, outcome: &CellOutcome) -> Vec<Subject> {
+fn seen_by(store: &Store, outcome: &CellOutcome) -> Vec<Seen> {
     let Some(Lookup::Hit(entry)) = outcome.entry.as_ref().map(|key| store.get(key)) else { return vec![] };
     let sets = decode_trace_sets(&entry.traces).unwrap_or_default();
-    sets.into_iter().flat_map(|set| set.seen).map(|seen| seen.subject).collect()
+    sets.into_iter().flat_map(|set| set.seen).collect()
 }
 
-/// The folders that hold Python files, with these.
-fn sources_below(files: &dyn UserFiles, roots: &[PathBuf]) -> Vec<(PathBuf, Vec<PathBuf>)> {
+/// The Python files below some folders.
+fn sources_below(files: &dyn UserFiles, roots: &[PathBuf]) -> Vec<PathBuf> {
     let mut found = Vec::new();
-    let mut seen = BTreeSet::new();
-    let mut open: std::collections::VecDeque<PathBuf> = roots.iter().cloned().collect();
+    let mut known = BTreeSet::new();
+    let mut open: VecDeque<PathBuf> = roots.iter().cloned().collect();
     while let Some(folder) = open.pop_front() {
-        if seen.len() == MOST_FOLDERS {
-            break;
-        }
-        if !seen.insert(folder.clone()) {
+        if known.len() == MOST_FOLDERS || !known.insert(folder.clone()) {
             continue;
         }
         let names = files.names(&folder).unwrap_or_default();
         if names.iter().any(|(name, _)| name == ENVIRONMENT_MARK) {
             continue;
         }
-        let mut sources = Vec::new();
         for (name, kind) in &names {
             let name = String::from_utf8_lossy(name);
             match kind {
                 FileKind::Folder if !name.starts_with('.') && !FOREIGN.contains(&&*name) => {
                     open.push_back(folder.join(&*name));
                 }
-                FileKind::File if name.ends_with(".py") => sources.push(folder.join(&*name)),
+                FileKind::File if name.ends_with(".py") => found.push(folder.join(&*name)),
                 _ => {}
             }
-        }
-        if !sources.is_empty() {
-            found.push((folder, sources));
         }
     }
     found

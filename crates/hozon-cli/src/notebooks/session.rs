@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use hozon_engine::{CellOutcome, KnownFiles, Surroundings, plan_notebook};
-use hozon_format::SealKey;
-use hozon_key::{Subject, visible};
+use hozon_engine::{CellOutcome, FileObserver, KnownFiles, Observer, Surroundings, plan_notebook};
+use hozon_format::{Digest, SealKey};
+use hozon_key::{Seen, Subject, visible};
 use hozon_store::Store;
 use hozon_sys::{Memory, UserFiles};
 
@@ -88,18 +88,27 @@ impl<'a> Session<'a> {
     }
 
     /// The digest of a file's content, or of its absence.
-    pub(super) fn digest_of(&self, path: &Path) -> hozon_format::Digest {
+    pub(super) fn digest_of(&self, path: &Path) -> Digest {
         self.known.content(path, None).0
     }
 
-    /// What is known of a file without reading it; none if there is no regular file.
-    pub(super) fn stamp_of(&self, path: &Path) -> Option<hozon_format::FileStamp> {
-        self.known.stamp(path)
+    /// The path of a subject that is a file.
+    pub(super) fn path_of(&self, subject: &Subject, settings: &HostSettings) -> Option<PathBuf> {
+        self.with_observer(settings, |observer| subject.place().map(|place| observer.path_of(place)))
     }
 
-    /// The digest of the names in a folder.
-    pub(super) fn digest_of_names(&self, folder: &Path) -> hozon_format::Digest {
-        self.known.directory(folder)
+    /// What a file that was looked at is like now.
+    pub(super) fn look_again(&self, seen: &Seen, settings: &HostSettings) -> Digest {
+        self.with_observer(settings, |observer| observer.observe(&seen.subject, Some(seen)).digest)
+    }
+
+    fn with_observer<T>(&self, settings: &HostSettings, call: impl FnOnce(&mut FileObserver<'_>) -> T) -> T {
+        call(&mut FileObserver {
+            files: &self.known,
+            project: &settings.notebook.project,
+            working_directory: Some(&settings.notebook.working_directory),
+            other: &mut |subject| self.host.observe(subject),
+        })
     }
 }
 

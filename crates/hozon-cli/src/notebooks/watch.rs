@@ -24,6 +24,9 @@ use crate::report::Report;
 /// How long nobody looks whether the person wants to stop.
 const PATIENCE: Duration = Duration::from_millis(100);
 
+/// So often a change that came while cells ran makes them run again at once: it may be their own doing.
+const MOST_HURRIED: usize = 3;
+
 /// So many changed files are named.
 const MOST_NAMED: usize = 3;
 
@@ -37,10 +40,10 @@ pub(crate) fn watch(
     let (session, _, settings) = Session::open(&arguments.notebook, common, context, Purpose::Run)?;
     session.notes.iter().for_each(|note| say(context, note));
     let mut watch =
-        Watch { arguments, json: common.json, session, settings, changes: Changes::new()?, rounds: 0 };
+        Watch { arguments, json: common.json, session, settings, changes: Changes::new()?, rounds: 0, hurried: 0 };
     loop {
         let interest = watch.round(context);
-        match watch.next_change(&interest) {
+        match watch.next_change(interest) {
             Some(what) => watch.announce(&what, context),
             None => return Ok(Report::text("")),
         }
@@ -55,6 +58,8 @@ struct Watch<'a> {
     settings: HostSettings,
     changes: Changes,
     rounds: usize,
+    /// How many rounds in a row began at once after the one before.
+    hurried: usize,
 }
 
 impl Watch<'_> {
@@ -113,19 +118,24 @@ impl Watch<'_> {
     }
 
     /// Waits for a change of what the last run depended on. None: the person wants to stop.
-    fn next_change(&self, interest: &Interest) -> Option<String> {
-        loop {
-            // What changed while nobody watched yet is found before anyone waits.
-            let changed = interest.changed(&self.session, self.notebook());
-            if !changed.is_empty() {
-                return Some(named(&changed));
-            }
+    fn next_change(&mut self, mut interest: Interest) -> Option<String> {
+        // What changed while nobody watched yet is found before anyone waits.
+        let mut changed = interest.changed(&self.session, self.notebook(), &self.settings);
+        self.hurried = if changed.is_empty() { 0 } else { self.hurried + 1 };
+        if self.hurried > MOST_HURRIED {
+            self.hurried = 0;
+            interest.settle(&self.session, &self.settings);
+            changed.clear();
+        }
+        while changed.is_empty() {
             while !self.changes.wait(PATIENCE) {
                 if self.session.host.interrupted() {
                     return None;
                 }
             }
+            changed = interest.changed(&self.session, self.notebook(), &self.settings);
         }
+        Some(named(&changed))
     }
 
     fn announce(&self, what: &str, context: &mut Context<'_>) {
@@ -136,13 +146,11 @@ impl Watch<'_> {
 }
 
 /// `utils.py, train.csv and 2 more`.
-fn named(paths: &[&Path]) -> String {
-    let name = |path: &&Path| visible(&path.file_name().unwrap_or_default().to_string_lossy()).into_owned();
-    let names: Vec<String> = paths.iter().take(MOST_NAMED).map(name).collect();
-    let names = names.join(", ");
-    match paths.len().saturating_sub(MOST_NAMED) {
-        0 => names,
-        more => format!("{names} and {more} more"),
+fn named(names: &[String]) -> String {
+    let shown = names[..names.len().min(MOST_NAMED)].join(", ");
+    match names.len().saturating_sub(MOST_NAMED) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
     }
 }
 
