@@ -1,5 +1,6 @@
 # make demo    sets everything up and shows hozon at work
 # make test    sets everything up and runs every test, Rust and Python
+# make test-page   opens the page of a notebook in the system's Chromium (needs Node.js too)
 # make lint    formats, lints and types, checked
 # make bench   measures, beside joblib and diskcache (an optimized build)
 # make oracle  random edits of random programs, with the cache and without: EDITS=5000 SEED=1
@@ -17,7 +18,7 @@ PROFILE := fast
 export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
 export CARGO_TERM_PROGRESS_WHEN := never
 
-.PHONY: setup demo test test-rust test-python lint bench bench-watching oracle rules clean
+.PHONY: setup demo test test-rust test-python test-page lint bench bench-watching oracle rules clean
 .DEFAULT_GOAL := help
 
 help:
@@ -48,6 +49,14 @@ test-rust: $(VENV)/installed
 test-python: setup
 	$(BIN)/python -m pytest -n 2
 
+# Not a part of `test`: it takes a browser, which is large. CHROMIUM names the one to use.
+CHROMIUM ?= $(firstword $(shell command -v chromium chromium-browser google-chrome))
+test-page:
+	@command -v npm >/dev/null || { echo "make test-page: npm is missing (apt-get install npm)" >&2; exit 1; }
+	@test -x "$(CHROMIUM)" || { echo "make test-page: Chromium is missing (apt-get install chromium)" >&2; exit 1; }
+	cargo build --locked --package hozon-cli --example page --profile $(PROFILE)
+	cd web && npm ci --ignore-scripts && CHROMIUM="$(CHROMIUM)" npx playwright test
+
 lint: setup
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets --profile $(PROFILE) -- -D warnings
@@ -73,4 +82,4 @@ rules: setup
 	$(BIN)/python tests/rules/mutations.py --only "$(ONLY)"
 
 clean:
-	rm -rf $(VENV) target .hozon .pytest_cache .ruff_cache .mypy_cache
+	rm -rf $(VENV) target web/node_modules web/results .hozon .pytest_cache .ruff_cache .mypy_cache

@@ -8,11 +8,13 @@ use clap::{Args, Parser, Subcommand};
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done
-  1  what was asked for is not there, or verify found damage
+  1  what was asked for is not there, a cell failed, or verify found damage
   2  wrong usage
-  3  the store cannot be used";
+  3  the store cannot be used
+  4  a cell is stale, and --frozen was given
+  130  interrupted";
 
-/// Look at, explain, check and clear the results that hozon keeps.
+/// Run notebooks from the results that hozon keeps; look at, explain, check and clear these.
 #[derive(Debug, Parser)]
 #[command(name = "hozon", version, after_help = EXIT_CODES, propagate_version = true)]
 #[command(arg_required_else_help = true, max_term_width = 80)]
@@ -33,8 +35,77 @@ pub(crate) struct Common {
     pub(crate) store: Option<PathBuf>,
 }
 
+/// A notebook, and what it is run with.
+#[derive(Debug, Args)]
+pub(crate) struct NotebookArguments {
+    /// A marimo notebook, a `# %%` or plain script (.py), or a Jupyter notebook (.ipynb)
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Give a name this value in place of the one that its cell gives it
+    #[arg(short = 'p', long = "param", value_name = "NAME=VALUE", value_parser = parameter)]
+    pub(crate) parameters: Vec<(String, String)>,
+    /// Only this cell, by its name or its number from 1, and what it needs
+    #[arg(long = "cell", value_name = "NAME|NUMBER")]
+    pub(crate) cells: Vec<String>,
+}
+
+/// What comes of a run beside what its cells print.
+#[derive(Debug, Args)]
+pub(crate) struct RunOutputs {
+    /// Write one page that shows the notebook and its outputs
+    #[arg(long, value_name = "OUT")]
+    pub(crate) html: Option<PathBuf>,
+    /// Write the notebook with its outputs
+    #[arg(long, value_name = "OUT")]
+    pub(crate) ipynb: Option<PathBuf>,
+    /// Print what the cells print, and errors, but no progress
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArguments {
+    #[command(flatten)]
+    pub(crate) notebook: NotebookArguments,
+    #[command(flatten)]
+    pub(crate) outputs: RunOutputs,
+    /// Run nothing: a stale cell is an error (exit code 4)
+    #[arg(long, conflicts_with = "force")]
+    pub(crate) frozen: bool,
+    /// Run cells although their results are stored
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WatchArguments {
+    #[command(flatten)]
+    pub(crate) notebook: NotebookArguments,
+    #[command(flatten)]
+    pub(crate) outputs: RunOutputs,
+}
+
+/// Reads `NAME=VALUE`; what the value means, the host says.
+fn parameter(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("it is to be NAME=VALUE")?;
+    let name = name.trim();
+    let is_name = !name.is_empty()
+        && !name.starts_with(|first: char| first.is_numeric())
+        && name.chars().all(|character| character.is_alphanumeric() || character == '_');
+    match is_name {
+        true => Ok((name.to_owned(), value.to_owned())),
+        false => Err("the part before `=` is no Python name".to_owned()),
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
+    /// Run a notebook: its stale cells run, everything else comes from the store
+    Run(RunArguments),
+    /// Tell which cells of a notebook would run, and why. Nothing runs
+    Plan(NotebookArguments),
+    /// Run a notebook now and whenever it, or a file that it reads, is saved
+    Watch(WatchArguments),
     /// List the entries, newest first
     Ls,
     /// Show one entry: its facts, outputs and recipe

@@ -1,16 +1,22 @@
 //! What the command needs from the program that holds it.
 
 use std::io::{BufRead, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use hozon_format::SealKey;
-use hozon_sys::System;
+use hozon_engine::{Executor, NotebookSettings};
+use hozon_format::{Digest, SealKey};
+use hozon_key::Subject;
+use hozon_sys::{System, UserFiles};
 
 /// Everything that the command would otherwise take from its surroundings.
 pub struct Context<'a> {
     /// Files and clock.
     pub system: Arc<dyn System>,
+    /// The user's own files: notebooks, and what their cells read.
+    pub files: Arc<dyn UserFiles>,
+    /// What the verbs on notebooks need; without it there are none.
+    pub notebooks: Option<&'a dyn NotebookHost>,
     /// The store that is used without `--store`.
     pub default_store: PathBuf,
     /// Gives the user's seal key, or says in a sentence why there is none. Called once, if a store is
@@ -26,4 +32,42 @@ pub struct Context<'a> {
     pub stderr: &'a mut dyn Write,
     /// The number of columns of the terminal that `stdout` is, if it is one.
     pub width: Option<usize>,
+    /// The number of columns of the terminal that `stderr` is, if it is one: progress is drawn there.
+    pub stderr_width: Option<usize>,
+}
+
+/// What the verbs on notebooks need of the program that holds the command.
+pub trait NotebookHost {
+    /// Tells what a notebook's cells are keyed and run with, beside the text. `header` is the text of its
+    /// PEP 723 header, if it has one; `parameters` are names and values as they were written.
+    ///
+    /// # Errors
+    /// What is wrong with the header or a parameter: a sentence for people.
+    fn settings(
+        &self,
+        notebook: &Path,
+        header: Option<&str>,
+        parameters: &[(String, String)],
+    ) -> Result<HostSettings, String>;
+
+    /// Gives the digest of a subject that is neither file nor code: the environment, above all.
+    fn observe(&self, subject: &Subject) -> Digest;
+
+    /// Starts a process that runs the cells of one notebook.
+    ///
+    /// # Errors
+    /// Why there is none: a sentence for people.
+    fn start(&self, notebook: &Path, settings: &HostSettings) -> Result<Box<dyn Executor>, String>;
+
+    /// Tells whether the person has asked to stop since the last call.
+    fn interrupted(&self) -> bool;
+}
+
+/// The settings of a notebook, and the store that its results go to.
+#[derive(Debug, Clone)]
+pub struct HostSettings {
+    /// The folder of the store.
+    pub store: PathBuf,
+    /// What enters the keys of all cells, and where files are.
+    pub notebook: NotebookSettings,
 }

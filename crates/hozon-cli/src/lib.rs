@@ -7,6 +7,8 @@
 mod arguments;
 mod context;
 mod failure;
+mod notebooks;
+mod page;
 mod reaching;
 mod report;
 mod run;
@@ -16,5 +18,6 @@ mod table;
 mod verbs;
 mod words;
 
-pub use context::Context;
-pub use run::{EXIT_DONE, EXIT_MISSING, EXIT_UNUSABLE, EXIT_USAGE, run};
+pub use context::{Context, HostSettings, NotebookHost};
+pub use page::{Report, ReportCell, ReportKind, Status, html, ipynb};
+pub use run::{EXIT_DONE, EXIT_INTERRUPTED, EXIT_MISSING, EXIT_STALE, EXIT_UNUSABLE, EXIT_USAGE, run};

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use hozon_engine::Memory;
+use hozon_format::Digest;
 use hozon_key::{Node, NodeKind, known};
 use hozon_store::{Store, Summary};
-use hozon_syntax::{Definition, DefinitionKind, Dialect, analyse};
+use hozon_syntax::{Definition, DefinitionKind, Dialect, NotebookFormat, analyse, read_notebook};
 use hozon_sys::System;
 
 /// So many entries are looked through, the newest first.
@@ -71,6 +72,12 @@ pub(crate) fn by_spot<'a>(system: &dyn System, known: &[Known<'a>], spot: &Spot)
             return found;
         }
     }
+    if let Some(code) = cell_at(system, &spot.path, line) {
+        let found = reaching(known, |node| in_file(node) && is_cell(node) && node.digest == Some(code));
+        if !found.is_empty() {
+            return found;
+        }
+    }
     let found = reaching(known, |node| in_file(node) && covers(node, line));
     if found.is_empty() { blocks_above(known, spot, line) } else { found }
 }
@@ -87,6 +94,23 @@ fn names_at(system: &dyn System, path: &Path, line: u32) -> Vec<String> {
     found.iter().map(|definition| definition.qualname.clone()).collect()
 }
 
+/// The code of the cell that holds a line of a notebook as it is now.
+fn cell_at(system: &dyn System, path: &Path, line: u32) -> Option<Digest> {
+    let bytes = system.read(path, MOST_SOURCE_BYTES).ok()?;
+    let notebook = read_notebook(&String::from_utf8_lossy(&bytes), &path.to_string_lossy()).ok()?;
+    if notebook.format == NotebookFormat::Jupyter {
+        // The lines of its file are those of JSON.
+        return None;
+    }
+    let cell = notebook.cells.iter().rev().find(|cell| cell.first_line <= line)?;
+    cell.code.as_ref().ok().map(|code| code.digest)
+}
+
+/// Tells whether a part of a recipe is the code of a notebook's cell.
+fn is_cell(node: &Node) -> bool {
+    node.kind == NodeKind::Code && node.label == "cell"
+}
+
 /// Tells whether a definition's text, as it was when it ran, holds a line.
 fn covers(node: &Node, line: u32) -> bool {
     let (Some(place), Some(text)) = (line_of(node), &node.text) else { return line_of(node) == Some(line) };
@@ -94,7 +118,8 @@ fn covers(node: &Node, line: u32) -> bool {
         let text = text.trim_start();
         ["def ", "async def ", "class "].iter().any(|word| text.starts_with(word))
     };
-    let above = text.lines().position(is_head).unwrap_or(0) as u32;
+    // The place of a cell is that of its first line, whatever it holds.
+    let above = if is_cell(node) { 0 } else { text.lines().position(is_head).unwrap_or(0) as u32 };
     let first = place.saturating_sub(above);
     (first..first + text.lines().count() as u32).contains(&line)
 }

@@ -15,7 +15,7 @@ use crate::arguments::{Arguments, Common, Verb};
 use crate::failure::Failure;
 use crate::report::{Report, View};
 use crate::verbs::{self, Asker};
-use crate::{Context, words};
+use crate::{Context, notebooks, words};
 
 /// Done.
 pub const EXIT_DONE: u8 = 0;
@@ -25,6 +25,10 @@ pub const EXIT_MISSING: u8 = 1;
 pub const EXIT_USAGE: u8 = 2;
 /// The store, or a stream for results, cannot be used.
 pub const EXIT_UNUSABLE: u8 = 3;
+/// `--frozen`, and a cell would have to run.
+pub const EXIT_STALE: u8 = 4;
+/// The person stopped it.
+pub const EXIT_INTERRUPTED: u8 = 130;
 
 /// Runs the command and returns its exit code. The first argument is the program's name.
 ///
@@ -72,7 +76,18 @@ fn deliver(report: &Report, context: &mut Context<'_>) -> u8 {
 
 fn dispatch(arguments: Arguments, context: &mut Context<'_>) -> Result<Report, Failure> {
     let Arguments { common, verb } = arguments;
-    let (store, absent) = open_store(&common, context)?;
+    match verb {
+        Verb::Plan(of) => notebooks::plan(&of, &common, context),
+        Verb::Run(of) => notebooks::run(&of, &common, context),
+        Verb::Watch(of) => notebooks::watch(&of, &common, context),
+        verb => on_store(verb, &common, context),
+    }
+}
+
+/// The verbs that work on a store and nothing else.
+fn on_store(verb: Verb, common: &Common, context: &mut Context<'_>) -> Result<Report, Failure> {
+    let folder = common.store.clone().unwrap_or_else(|| context.default_store.clone());
+    let (store, absent) = look_at_store(&folder, common.store.is_some(), context)?;
     let now_ms = context.system.now_ms();
     let view = View { json: common.json, now_ms, width: context.width.filter(|_| !common.json) };
     let report = match verb {
@@ -84,7 +99,9 @@ fn dispatch(arguments: Arguments, context: &mut Context<'_>) -> Result<Report, F
             verbs::accept(&store, view, &asked, &context.user)
         }
         // The Python front runs programs, and takes this verb before it comes here.
-        Verb::Audit { .. } => Err(Failure::usage("`audit` comes first: hozon audit [OPTIONS] PROGRAM")),
+        Verb::Plan(_) | Verb::Run(_) | Verb::Watch(_) | Verb::Audit { .. } => {
+            Err(Failure::usage("`audit` comes first: hozon audit [OPTIONS] PROGRAM"))
+        }
         Verb::Stats => verbs::stats(&store, view),
         Verb::Clear { what, all, yes } => {
             let answers = context.answers.as_mut().filter(|_| !yes).map(|answers| &mut **answers as _);
@@ -102,33 +119,55 @@ fn dispatch(arguments: Arguments, context: &mut Context<'_>) -> Result<Report, F
     }
 }
 
-/// Opens the store that is meant, and tells if it is not there yet.
+/// Opens a store to look at it, and tells if it is not there yet. `must_exist`: that is an error.
 ///
 /// To look at a store must not make one: a folder that is not there, or empty, stands for an empty store.
-fn open_store(common: &Common, context: &mut Context<'_>) -> Result<(Store, Option<String>), Failure> {
-    let folder = common.store.clone().unwrap_or_else(|| context.default_store.clone());
+pub(crate) fn look_at_store(
+    folder: &Path,
+    must_exist: bool,
+    context: &mut Context<'_>,
+) -> Result<(Store, Option<String>), Failure> {
     let shown = visible(&folder.to_string_lossy()).into_owned();
-    match what_is_at(&*context.system, &folder) {
+    match what_is_at(&*context.system, folder) {
         Place::Store => {
             let seal = take_seal_key(context)?;
-            Ok((Store::open(context.system.clone(), &folder, seal)?, None))
+            Ok((Store::open(context.system.clone(), folder, seal)?, None))
         }
-        Place::Nothing if common.store.is_some() => {
+        Place::Nothing if must_exist => {
             Err(Failure::unusable(format!("there is no store at {shown}"))
                 .hint("check the path after --store"))
         }
         Place::Nothing => {
-            let empty = Store::open(Arc::new(Memory::new()), &folder, SealKey::from_bytes([0; 32]))?;
+            let empty = Store::open(Arc::new(Memory::new()), folder, SealKey::from_bytes([0; 32]))?;
             Ok((empty, Some(format!("there is no store at {shown} yet"))))
         }
-        Place::Other => Err(Failure::unusable(format!("{shown} is not a store of hozon"))
-            .hint("a store is a folder that holds a CACHEDIR.TAG and a folder v1")
-            .hint("give the folder of a store with --store PATH")),
-        Place::Unreadable(error) => {
-            Err(Failure::unusable(format!("the store {shown} cannot be read: {error}"))
-                .hint("check that you may read the folder"))
-        }
+        Place::Other => Err(no_store(&shown)),
+        Place::Unreadable(error) => Err(unreadable_store(&shown, &error)),
     }
+}
+
+/// Opens a store to keep results in, making it where there is none.
+pub(crate) fn make_store(folder: &Path, context: &mut Context<'_>) -> Result<Store, Failure> {
+    let shown = visible(&folder.to_string_lossy()).into_owned();
+    match what_is_at(&*context.system, folder) {
+        Place::Store | Place::Nothing => {
+            let seal = take_seal_key(context)?;
+            Ok(Store::open(context.system.clone(), folder, seal)?)
+        }
+        Place::Other => Err(no_store(&shown)),
+        Place::Unreadable(error) => Err(unreadable_store(&shown, &error)),
+    }
+}
+
+fn no_store(shown: &str) -> Failure {
+    Failure::unusable(format!("{shown} is not a store of hozon"))
+        .hint("a store is a folder that holds a CACHEDIR.TAG and a folder v1")
+        .hint("give the folder of a store with --store PATH")
+}
+
+fn unreadable_store(shown: &str, error: &io::Error) -> Failure {
+    Failure::unusable(format!("the store {shown} cannot be read: {error}"))
+        .hint("check that you may read the folder")
 }
 
 enum Place {

@@ -20,12 +20,22 @@ pub(crate) enum Align {
 /// Returns the lines of a table. The first column gives way where `width` is too narrow for all.
 pub(crate) fn table<const N: usize>(
     header: [(&str, Align); N],
+    rows: Vec<[String; N]>,
+    width: Option<usize>,
+) -> String {
+    table_giving_way(0, header, rows, width)
+}
+
+/// Returns the lines of a table of which one column gives way where `width` is too narrow for all.
+pub(crate) fn table_giving_way<const N: usize>(
+    column: usize,
+    header: [(&str, Align); N],
     mut rows: Vec<[String; N]>,
     width: Option<usize>,
 ) -> String {
     if let Some(width) = width {
-        let columns = first_column(&header, &rows, width);
-        rows.iter_mut().for_each(|row| row[0] = cut_in_the_middle(&row[0], columns));
+        let columns = columns_left(column, &header, &rows, width);
+        rows.iter_mut().for_each(|row| row[column] = cut_in_the_middle(&row[column], columns));
     }
     let mut table = Table::new();
     table.load_style(TableStyle::new()).set_header(header.map(|(title, _)| title)).add_rows(rows);
@@ -37,13 +47,19 @@ pub(crate) fn table<const N: usize>(
     table.trim_fmt() + "\n"
 }
 
-/// The columns that the first one may take when all others have what they need.
-fn first_column<const N: usize>(header: &[(&str, Align); N], rows: &[[String; N]], width: usize) -> usize {
+/// How wide one column may be when all others have what they need.
+fn columns_left<const N: usize>(
+    giving_way: usize,
+    header: &[(&str, Align); N],
+    rows: &[[String; N]],
+    width: usize,
+) -> usize {
     let widest = |column: usize| {
         let cells = rows.iter().map(|row| row[column].width());
         cells.chain([header[column].0.width()]).max().unwrap_or(0)
     };
-    let others: usize = (1..N).map(|column| widest(column) + GAP).sum();
+    let others: usize =
+        (0..N).filter(|column| *column != giving_way).map(|column| widest(column) + GAP).sum();
     width.saturating_sub(others).max(LEAST_NAME_COLUMNS)
 }
 

@@ -122,10 +122,15 @@ impl Build<'_> {
         if path.named.is_relative() && !path.moved {
             return Place { base: Base::WorkingDirectory, path: bytes_of(&path.named) };
         }
-        match path.absolute.strip_prefix(self.project) {
-            Ok(inside) => Place { base: Base::Project, path: bytes_of(inside) },
-            Err(_) => Place { base: Base::Root, path: bytes_of(&path.absolute) },
-        }
+        place_of(&path.absolute, self.project)
+    }
+}
+
+/// Names an absolute path so that the same place has the same name in another copy of the project.
+pub(crate) fn place_of(path: &Path, project: &Path) -> Place {
+    match path.strip_prefix(project) {
+        Ok(inside) => Place { base: Base::Project, path: bytes_of(inside) },
+        Err(_) => Place { base: Base::Root, path: bytes_of(path) },
     }
 }
 

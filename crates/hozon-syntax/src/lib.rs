@@ -11,6 +11,7 @@ mod definition;
 mod error;
 mod flow;
 mod fragment;
+mod highlight;
 mod lines;
 mod module;
 mod mutation;
@@ -29,6 +30,7 @@ pub use block::{Block, BlockError, Escape, EscapeKind, ScopeKind};
 pub use definition::{Definition, DefinitionKind};
 pub use error::SourceError;
 pub use fragment::{Fragment, Import, Read};
+pub use highlight::{TokenKind, highlight};
 pub use lines::Position;
 pub use module::{Module, PlainVariable, analyse};
 pub use notebook::{

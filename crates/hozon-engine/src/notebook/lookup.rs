@@ -109,11 +109,7 @@ impl<'a> Walk<'a> {
 
     /// What listings call a cell.
     pub(crate) fn name(&self, cell: usize) -> String {
-        let label = &self.settings.label;
-        match &self.cell(cell).name {
-            Some(name) => format!("{label}: {name}"),
-            None => format!("{label}: cell {}", cell + 1),
-        }
+        name_of_cell(&self.settings.label, self.cell(cell), cell)
     }
 
     /// Looks at the next cell.
@@ -190,6 +186,14 @@ impl<'a> Walk<'a> {
     pub(crate) fn leave_open(&mut self, cell: usize) {
         let code = self.code(cell);
         self.versions.expect(cell, code);
+    }
+}
+
+/// What listings call the cell at a position of a notebook.
+pub fn name_of_cell(label: &str, cell: &Cell, position: usize) -> String {
+    match &cell.name {
+        Some(name) => format!("{label}: {name}"),
+        None => format!("{label}: cell {}", position + 1),
     }
 }
 

@@ -21,6 +21,7 @@ mod versions;
 
 pub use distributions::Distributions;
 pub use executor::{CellRun, CellToRun, Executor, ExecutorError, RunEnd, Step};
+pub use lookup::name_of_cell;
 pub use outcome::{CellOutcome, CellStatus, NotebookEvent};
 pub use plan::plan_notebook;
 pub use recipe::unseeded;

@@ -45,13 +45,23 @@ pub enum CellStatus {
         /// How long it took.
         seconds: f64,
     },
+    /// The person stopped it, and with it the run.
+    Interrupted {
+        /// How long it took until then.
+        seconds: f64,
+    },
     /// It ended early, by `mo.stop`.
     Stopped {
         /// How long it took.
         seconds: f64,
     },
-    /// It did not run.
+    /// It did not run, as something else came to nothing or was not asked for.
     Skipped {
+        /// Why not.
+        why: String,
+    },
+    /// It cannot run: its text or its place among the cells is at fault, or what it reads cannot be had.
+    Broken {
         /// Why not.
         why: String,
     },
@@ -59,6 +69,11 @@ pub enum CellStatus {
     Disabled,
     /// Planned: it would run.
     Stale,
+    /// Planned: it would run, as it does each time, since its results are not to be stored.
+    NotStorable {
+        /// Why not.
+        why: String,
+    },
     /// Planned: it may run, which only running another cell tells.
     Waiting {
         /// The position of that cell.

@@ -39,6 +39,9 @@ fn plan_cell(walk: &mut Walk<'_>, cell: usize) -> CellOutcome {
         }
         Found::Stale(stale) => {
             outcome.why = walk.why(cell, &stale);
+            if let Some(why) = stale.unstorable {
+                outcome.status = CellStatus::NotStorable { why };
+            }
             walk.leave_open(cell);
         }
         Found::Waiting(on) => {
@@ -50,7 +53,7 @@ fn plan_cell(walk: &mut Walk<'_>, cell: usize) -> CellOutcome {
             outcome.status = CellStatus::Disabled;
             walk.leave_open(cell);
         }
-        Found::Nothing(NoRun::Unparsable(why)) => outcome.status = CellStatus::Skipped { why },
+        Found::Nothing(NoRun::Unparsable(why)) => outcome.status = CellStatus::Broken { why },
     }
     outcome
 }

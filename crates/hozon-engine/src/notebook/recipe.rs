@@ -94,10 +94,11 @@ fn code_node(cell: &Cell, code: &CellCode, settings: &NotebookSettings) -> Node 
     let place = format!("{}:{}", settings.label, cell.first_line);
     let node = Node::leaf(NodeKind::Code, "cell", code.digest).with_text(cell.text.as_str());
     let node = node.with_place(place);
-    match &cell.settings.capture {
-        true => node.with_child(Node::new(NodeKind::Name, "captured")),
-        false => node,
-    }
+    // What is shown is a result: a semicolon alone makes another one.
+    let suppressed = code.last_expression.as_ref().is_some_and(|last| last.suppressed);
+    let marks = [(cell.settings.capture, "captured"), (suppressed, "last value not shown")];
+    let marks = marks.into_iter().filter(|(is_set, _)| *is_set);
+    marks.fold(node, |node, (_, mark)| node.with_child(Node::new(NodeKind::Name, mark)))
 }
 
 fn python_node(settings: &NotebookSettings) -> Node {

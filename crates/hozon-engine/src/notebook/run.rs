@@ -1,6 +1,7 @@
 //! Running a notebook: stale cells go to an executor, everything else comes from the store.
 
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 
 use hozon_format::{CellRecord, Digest, Entry, Key};
 use hozon_key::{Subject, encode};
@@ -22,12 +23,17 @@ pub struct RunOptions {
     pub frozen: bool,
     /// Cells run although their results are stored.
     pub force: bool,
+    /// Of all cells, `force` means these; none: all.
+    pub forced: Option<BTreeSet<usize>>,
     /// Only these cells run, and those that they depend on; none: all.
     pub only: Option<BTreeSet<usize>>,
 }
 
 /// Why a cell did not run that was left out by the one who ran the notebook.
 pub const NOT_ASKED_FOR: &str = "it was not asked for";
+
+/// Hears what happens, and says whether the run is to go on.
+pub(crate) type Tell<'s> = &'s mut dyn FnMut(NotebookEvent<'_>) -> ControlFlow<()>;
 
 /// Starts an executor, when the first one is needed or the last one is gone.
 pub(crate) type Start<'s> = &'s mut dyn FnMut() -> Result<Box<dyn Executor>, String>;
@@ -38,15 +44,18 @@ struct Runner<'a, 's> {
     options: &'a RunOptions,
     start: Start<'s>,
     executor: Option<Box<dyn Executor>>,
+    /// Why no executor can be started: nobody tries twice.
+    unstartable: Option<String>,
     presence: Presence,
-    tell: &'s mut dyn FnMut(NotebookEvent<'_>),
+    tell: Tell<'s>,
     /// The person wants to stop.
     interrupted: bool,
 }
 
 /// Runs a notebook. Returns what came of each cell, in the order of the file.
 ///
-/// `start` gives an executor when one is needed; a run that finds everything in the store needs none.
+/// `start` gives an executor when one is needed; a run that finds everything in the store needs none. Where
+/// `tell` breaks, the run ends as one that was interrupted: what is done is kept, no further cell is looked at.
 #[expect(clippy::too_many_arguments, reason = "each is a different thing, and one caller gives them")]
 pub fn run_notebook(
     store: &Store,
@@ -56,7 +65,7 @@ pub fn run_notebook(
     surroundings: &Surroundings<'_>,
     options: &RunOptions,
     start: Start<'_>,
-    tell: &mut dyn FnMut(NotebookEvent<'_>),
+    tell: Tell<'_>,
 ) -> Vec<CellOutcome> {
     let mut ranks = vec![usize::MAX; notebook.cells.len()];
     graph.order.iter().enumerate().for_each(|(rank, cell)| ranks[*cell] = rank);
@@ -64,12 +73,21 @@ pub fn run_notebook(
     let options = &RunOptions { only, ..options.clone() };
     let walk = Walk::new(store, notebook, settings, surroundings);
     let presence = Presence::default();
-    let mut runner =
-        Runner { walk, ranks, options, start, executor: None, presence, tell, interrupted: false };
+    let mut runner = Runner {
+        walk,
+        ranks,
+        options,
+        start,
+        executor: None,
+        unstartable: None,
+        presence,
+        tell,
+        interrupted: false,
+    };
     let mut outcomes: Vec<Option<CellOutcome>> = vec![None; notebook.cells.len()];
     for &cell in &graph.order {
         let outcome = runner.cell(cell);
-        (runner.tell)(NotebookEvent::Ended(&outcome));
+        runner.tell(NotebookEvent::Ended(&outcome));
         outcomes[cell] = Some(outcome);
     }
     let all = outcomes.into_iter().enumerate();
@@ -98,14 +116,18 @@ pub(crate) fn left_out(notebook: &Notebook, graph: &Graph, cell: usize) -> CellO
     let own = &notebook.cells[cell];
     let status = match (&own.code, own.kind) {
         (_, CellKind::Markdown | CellKind::Raw) => CellStatus::Text,
-        (Err(error), _) => CellStatus::Skipped { why: error.to_string() },
         _ if own.settings.disabled => CellStatus::Disabled,
-        _ => CellStatus::Skipped { why: fault_of(graph, cell) },
+        (Err(error), _) => CellStatus::Broken { why: error.to_string() },
+        _ => match fault_of(notebook, graph, cell) {
+            Some(why) => CellStatus::Broken { why },
+            None => CellStatus::Skipped { why: "it depends on a cell that cannot run".to_owned() },
+        },
     };
     CellOutcome { cell, status, why: vec![], entry: None, displays: None }
 }
 
-fn fault_of(graph: &Graph, cell: usize) -> String {
+/// What of the graph's faults is a fault of this cell.
+fn fault_of(notebook: &Notebook, graph: &Graph, cell: usize) -> Option<String> {
     let numbers = |cells: &[usize]| {
         let cells: Vec<String> = cells.iter().map(|cell| (cell + 1).to_string()).collect();
         cells.join(" and ")
@@ -119,15 +141,23 @@ fn fault_of(graph: &Graph, cell: usize) -> String {
         GraphFault::DefinedTwice { name, cells } if cells.contains(&cell) => {
             Some(format!("`{name}` is given a value by cells {}", numbers(cells)))
         }
-        GraphFault::SetupReads { name, cell: other } => {
+        GraphFault::SetupReads { name, cell: other } if notebook.cells[cell].kind == CellKind::Setup => {
             Some(format!("the setup cell reads `{name}` of cell {}", other + 1))
         }
         _ => None,
     };
-    graph.faults.iter().find_map(named).unwrap_or_else(|| "it depends on a cell that cannot run".to_owned())
+    graph.faults.iter().find_map(named)
 }
 
 impl Runner<'_, '_> {
+    fn tell(&mut self, event: NotebookEvent<'_>) {
+        self.interrupted |= (self.tell)(event).is_break();
+    }
+
+    fn is_forced(&self, cell: usize) -> bool {
+        self.options.force && self.options.forced.as_ref().is_none_or(|forced| forced.contains(&cell))
+    }
+
     fn cell(&mut self, cell: usize) -> CellOutcome {
         if self.interrupted {
             return self.skipped(cell, "the run was interrupted");
@@ -142,7 +172,9 @@ impl Runner<'_, '_> {
                 return outcome;
             }
         }
-        self.skipped(cell, "cells that it reads give another value each time they run")
+        self.walk.leave_open(cell);
+        let why = "cells that it reads give another value each time they run".to_owned();
+        outcome(cell, CellStatus::Broken { why })
     }
 
     /// A cell that is not run; what the store has of it counts.
@@ -163,7 +195,7 @@ impl Runner<'_, '_> {
     fn try_cell(&mut self, cell: usize) -> Option<CellOutcome> {
         let found = self.look(cell);
         match found {
-            Found::Fresh(fresh) if !self.options.force => Some(self.fresh(cell, *fresh)),
+            Found::Fresh(fresh) if !self.is_forced(cell) => Some(self.fresh(cell, *fresh)),
             Found::Fresh(fresh) => {
                 let now = fresh.key.recipe.clone();
                 let stale = Stale { key: fresh.key, now, unstorable: None, untold: vec![] };
@@ -186,7 +218,7 @@ impl Runner<'_, '_> {
                 self.walk.leave_open(cell);
                 Some(outcome(cell, CellStatus::Disabled))
             }
-            Found::Nothing(NoRun::Unparsable(why)) => Some(outcome(cell, CellStatus::Skipped { why })),
+            Found::Nothing(NoRun::Unparsable(why)) => Some(outcome(cell, CellStatus::Broken { why })),
         }
     }
 
@@ -233,7 +265,10 @@ impl Runner<'_, '_> {
             Ok(false) => return None,
             Err(failure) => return Some(self.failed(cell, failure, why)),
         }
-        (self.tell)(NotebookEvent::Started { cell });
+        self.tell(NotebookEvent::Started { cell });
+        if self.interrupted {
+            return Some(self.failed(cell, Failure::Interrupted, why));
+        }
         let key = match &stale.unstorable {
             Some(_) => None,
             None => Some((stale.key.key, encode(&stale.key.recipe))),
@@ -290,6 +325,7 @@ impl Runner<'_, '_> {
             (RunEnd::Done, None) => CellStatus::Ran { seconds },
             (RunEnd::Done, Some(why)) => CellStatus::Live { seconds, why },
             (RunEnd::Stopped, _) => CellStatus::Stopped { seconds },
+            (RunEnd::Interrupted, _) => CellStatus::Interrupted { seconds },
             _ => CellStatus::Failed { seconds },
         };
         self.interrupted |= run.end == RunEnd::Interrupted;
@@ -320,18 +356,24 @@ impl Runner<'_, '_> {
             }
             Failure::Interrupted => {
                 self.interrupted = true;
-                CellOutcome {
-                    why,
-                    ..outcome(cell, CellStatus::Skipped { why: "the run was interrupted".to_owned() })
-                }
+                CellOutcome { why, ..outcome(cell, CellStatus::Interrupted { seconds: 0.0 }) }
             }
-            Failure::NotHad(text) => CellOutcome { why, ..outcome(cell, CellStatus::Skipped { why: text }) },
+            Failure::NotHad(text) => CellOutcome { why, ..outcome(cell, CellStatus::Broken { why: text }) },
         }
     }
 
     fn executor(&mut self) -> Result<&mut Box<dyn Executor>, Failure> {
+        if let Some(why) = &self.unstartable {
+            return Err(Failure::NotHad(why.clone()));
+        }
         if self.executor.is_none() {
-            self.executor = Some((self.start)().map_err(Failure::Gone)?);
+            match (self.start)() {
+                Ok(executor) => self.executor = Some(executor),
+                Err(why) => {
+                    self.unstartable = Some(why.clone());
+                    return Err(Failure::NotHad(why));
+                }
+            }
         }
         self.executor.as_mut().ok_or_else(|| Failure::Gone("there is no process".to_owned()))
     }
@@ -474,7 +516,7 @@ impl Runner<'_, '_> {
 
     /// Runs a cell whose results are known but cannot be had from the store.
     fn run_again(&mut self, cell: usize) -> Result<bool, Trouble> {
-        (self.tell)(NotebookEvent::Started { cell });
+        self.tell(NotebookEvent::Started { cell });
         let mut to_run = self.to_run(cell, None);
         let read = self.walk.read.get(&cell).into_iter().flatten();
         to_run.inputs = read.map(|version| version.record.name.clone()).collect();

@@ -68,7 +68,7 @@ pub struct CellCode {
 pub struct LastExpression {
     /// The line of the cell's text that it starts on, from 1.
     pub line: u32,
-    /// It is followed by `;`: its value is not shown.
+    /// Its value is not shown: it is followed by `;`, or stands in a script.
     pub suppressed: bool,
 }
 

@@ -30,11 +30,21 @@ pub(super) fn read(text: &str) -> Notebook {
     for end in ends {
         let (kept, first_line) = trimmed(&lines[start..end], line_number(start));
         if !kept.is_empty() {
-            cells.push(Cell::python(kept.join("\n"), first_line, Privacy::Shared));
+            cells.push(silent(Cell::python(kept.join("\n"), first_line, Privacy::Shared)));
         }
         start = end;
     }
     Notebook::new(NotebookFormat::Script, cells)
+}
+
+/// Python shows no values of a script's expressions.
+fn silent(mut cell: Cell) -> Cell {
+    if let Ok(code) = &mut cell.code
+        && let Some(last) = &mut code.last_expression
+    {
+        last.suppressed = true;
+    }
+    cell
 }
 
 fn parts(body: &[Stmt], lines: &Lines) -> Vec<Part> {

@@ -1,0 +1,105 @@
+//! Cells by the words that people use for them.
+
+use std::collections::BTreeSet;
+
+use hozon_key::visible;
+use hozon_syntax::{Cell, CellCode, CellKind, Notebook};
+
+use super::file::NotebookFile;
+use crate::failure::Failure;
+use crate::words::cut_in_the_middle;
+
+/// So many columns of a cell's first line stand for its name.
+const MOST_COLUMNS: usize = 40;
+
+/// A cell's name, or what tells a person which one it is.
+pub(super) fn title(cell: &Cell) -> String {
+    let name = cell.name.as_deref().or_else(|| first_line(cell)).unwrap_or("(empty)");
+    cut_in_the_middle(&visible(name.trim()), MOST_COLUMNS)
+}
+
+/// The first line that is more than a comment; a comment where there is nothing else.
+fn first_line(cell: &Cell) -> Option<&str> {
+    let lines = || cell.text.lines().filter(|line| !line.trim().is_empty());
+    lines().find(|line| !line.trim_start().starts_with('#')).or_else(|| lines().next())
+}
+
+/// What a sentence calls a cell: `cell 3 (load)`.
+pub(super) fn called(cell: &Cell, index: usize) -> String {
+    format!("cell {} ({})", index + 1, title(cell))
+}
+
+/// The same with its place in the file: `cell 3 (load, analysis.py:12)`.
+pub(super) fn placed(file: &NotebookFile, index: usize) -> String {
+    let cell = &file.notebook.cells[index];
+    match line(&file.notebook, cell) {
+        Some(line) => format!("cell {} ({}, {}:{line})", index + 1, title(cell), file.name()),
+        None => called(cell, index),
+    }
+}
+
+/// The line of the file that a cell starts on, in formats whose lines people see.
+pub(super) fn line(notebook: &Notebook, cell: &Cell) -> Option<u32> {
+    (notebook.format != hozon_syntax::NotebookFormat::Jupyter).then_some(cell.first_line)
+}
+
+/// Tells whether a cell is something to run.
+pub(super) fn is_code(cell: &Cell) -> bool {
+    !matches!(cell.kind, CellKind::Markdown | CellKind::Raw)
+}
+
+/// Finds the cells that words mean: names first, then numbers. None: all cells.
+pub(super) fn select(notebook: &Notebook, words: &[String]) -> Result<Option<BTreeSet<usize>>, Failure> {
+    let mut found = BTreeSet::new();
+    for word in words {
+        let named = |(_, cell): &(usize, &Cell)| cell.name.as_deref() == Some(word.as_str());
+        let before = found.len();
+        found.extend(notebook.cells.iter().enumerate().filter(named).map(|(index, _)| index));
+        if found.len() > before {
+            continue;
+        }
+        let number = word.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
+        let index = number.filter(|index| *index < notebook.cells.len());
+        found.insert(index.ok_or_else(|| no_such_cell(notebook, word))?);
+    }
+    Ok((!words.is_empty()).then_some(found))
+}
+
+fn no_such_cell(notebook: &Notebook, word: &str) -> Failure {
+    let failure = Failure::usage(format!("no cell is named {:?}", visible(word)));
+    let names: Vec<&str> = notebook.cells.iter().filter_map(|cell| cell.name.as_deref()).take(10).collect();
+    let failure = match names.is_empty() {
+        true => failure,
+        false => failure.hint(format!("some that are: {}", visible(&names.join(", ")))),
+    };
+    failure.hint(format!("numbers from 1 to {} mean cells as well", notebook.cells.len()))
+}
+
+/// Adds to some cells those that may give or change what they read.
+///
+/// Names decide, not the graph alone: a cell may read in a function what a cell between the two gives, and
+/// may change a value in place.
+pub(super) fn with_sources(file: &NotebookFile, wanted: &BTreeSet<usize>) -> BTreeSet<usize> {
+    let cells = &file.notebook.cells;
+    let code = |index: usize| cells[index].code.as_ref().ok();
+    let mut found = wanted.clone();
+    let mut names: BTreeSet<&str> = BTreeSet::new();
+    let mut open: Vec<usize> = found.iter().copied().collect();
+    let last = file.graph.order.iter().rposition(|cell| wanted.contains(cell));
+    let before = &file.graph.order[..last.map_or(0, |last| last + 1)];
+    while let Some(index) = open.pop() {
+        let Some(own) = code(index) else { continue };
+        names.extend(own.reads.iter().map(|read| read.path[0].as_str()));
+        let gives = |other: &&usize| {
+            code(**other).is_some_and(|code| own.uses_dynamic_names || touches(code, &names))
+        };
+        let more: Vec<usize> = before.iter().filter(gives).copied().collect();
+        open.extend(more.into_iter().filter(|index| found.insert(*index)));
+    }
+    found
+}
+
+fn touches(code: &CellCode, names: &BTreeSet<&str>) -> bool {
+    let mut touched = code.binds.iter().chain(&code.mutates).chain(&code.deletes);
+    touched.any(|name| names.contains(name.as_str())) || code.star_import
+}

@@ -1,0 +1,19 @@
+//! The verbs on notebooks: `plan`, `run` and `watch`.
+
+mod cells;
+mod changes;
+mod displays;
+mod faults;
+mod file;
+mod interest;
+mod pages;
+mod plan;
+mod run;
+mod session;
+mod state;
+mod teller;
+mod watch;
+
+pub(crate) use plan::plan;
+pub(crate) use run::run;
+pub(crate) use watch::watch;
