@@ -239,9 +239,43 @@ def run_command(
     default_store: str,
     seal_key: str,
     width: int | None,
+    stderr_width: int | None,
     interactive: bool,
     user: str,
+    host: object,
 ) -> int: ...
+def loaded_variable(module: str, name: str) -> bytes: ...
+def unseeded_state() -> bytes: ...
+def cell_record(
+    names: list[tuple[Any, ...]],
+    deleted: list[str],
+    groups: list[tuple[Any, ...]],
+    random: list[tuple[str, bytes]],
+    variables: list[str],
+    process: list[tuple[str, bytes]],
+    has_effects: bool,
+    stopped: bool,
+) -> bytes: ...
+
+@final
+class CellReach:
+    """What one run of a cell has reached of local code and of distributions."""
+
+    def __new__(
+        cls, namespace: dict[str, Any], pins: tuple[str | None, str | None, str | None, str], site_folders: list[str]
+    ) -> CellReach: ...
+    def keyed(
+        self, source: str, only_imports: bool, inputs: list[str], recipe: bytes | None
+    ) -> Keyed: ...
+    def value(self, value: object, in_clear: bool) -> tuple[bytes | None, list[str], str, str | None]: ...
+    def trace(
+        self,
+        watch: Watch | None,
+        project: str,
+        states: list[tuple[str, bytes]],
+        sharing: bytes | None,
+        moved: str | None,
+    ) -> tuple[Trace, Deeds]: ...
 
 @final
 class Watch:

@@ -15,6 +15,8 @@ pub struct CellRecord {
     pub random: Vec<(String, Digest)>,
     /// Environment variables that it set or removed: name and digest of the value.
     pub variables: Vec<(String, Digest)>,
+    /// What it has set for the whole process, options of libraries, say: what it is called and its digest.
+    pub process: Vec<(String, Digest)>,
     /// It did something to the process that later cells may notice, and that is had again from the store.
     pub has_effects: bool,
     /// Where the cell ended early: it and the cells that depend on it show nothing more.
@@ -96,6 +98,7 @@ impl CellRecord {
         }
         write_digests(&mut to, &self.random);
         write_digests(&mut to, &self.variables);
+        write_digests(&mut to, &self.process);
         to.u8(self.has_effects.into()).u8(self.stopped.into());
         to.finish()
     }
@@ -112,6 +115,7 @@ impl CellRecord {
             groups: from.list(LEAST_GROUP_BYTES, GroupRecord::read)?,
             random: read_digests(&mut from)?,
             variables: read_digests(&mut from)?,
+            process: read_digests(&mut from)?,
             has_effects: from.flag()?,
             stopped: from.flag()?,
         };
@@ -229,6 +233,7 @@ mod tests {
             }],
             random: vec![("numpy".into(), Digest::of(b"state"))],
             variables: vec![("HOME".into(), Digest::of(b"value"))],
+            process: vec![("options of pandas".into(), Digest::of(b"options"))],
             has_effects: true,
             stopped: false,
         }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use hozon_engine::{CodeFiles, Distributions};
 use hozon_format::{CellRecord, Digest, GroupRecord, NameKind, NameRecord};
-use hozon_key::{Node, NodeKind, Seen, Subject, TraceSet, decode};
+use hozon_key::{Base, Node, NodeKind, Place as FilePlace, Seen, Subject, TraceSet, decode};
 use hozon_syntax::{Dialect, analyse};
 use hozon_sys::Os;
 use pyo3::exceptions::PyValueError;
@@ -94,6 +94,8 @@ impl CellReach {
     }
 
     /// The trace of a run that has ended, with the local code and the distributions that it reached.
+    /// `sharing` counts if it changed something in place; `moved` is the folder that relative names started
+    /// from, where that is not the notebook's own.
     fn trace(
         &self,
         py: Python<'_>,
@@ -101,8 +103,12 @@ impl CellReach {
         project: PathBuf,
         states: Vec<(String, [u8; 32])>,
         sharing: Option<[u8; 32]>,
+        moved: Option<PathBuf>,
     ) -> PyResult<(Trace, Deeds)> {
         let (mut trace, deeds) = trace_of(py, watch, project.clone(), states);
+        if let Some(folder) = moved {
+            trace.seen.iter_mut().for_each(|seen| from_folder(&mut seen.subject, &folder, &project));
+        }
         trace.seen.extend(sharing.map(|digest| Seen {
             subject: Subject::Sharing,
             digest: Digest::from_bytes(digest),
@@ -187,6 +193,16 @@ fn look(
         _ => return Ok(observing(project, |observer| observer.observe(&subject, None))),
     };
     Ok(Seen { subject, digest, stamp: None })
+}
+
+/// Names a place that was relative to a folder from then on without it.
+fn from_folder(subject: &mut Subject, folder: &Path, project: &Path) {
+    if let Some(place) = subject.place_mut()
+        && place.base == Base::WorkingDirectory
+    {
+        let relative = hozon_engine::path_of(&FilePlace { base: Base::Root, path: place.path.clone() }, project);
+        *place = place_of(&folder.join(relative), project);
+    }
 }
 
 /// What the text of a cell reaches, but for the names of its notebook.
@@ -308,7 +324,8 @@ type GivenGroup = (Vec<String>, Vec<String>, bool, Vec<String>, Option<[u8; 32]>
 
 /// The bytes of a cell's record.
 #[pyfunction]
-#[pyo3(signature = (names, deleted, groups, random, variables, has_effects, stopped))]
+#[pyo3(signature = (names, deleted, groups, random, variables, process, has_effects, stopped))]
+#[expect(clippy::too_many_arguments, reason = "what a record holds, and one caller gives it")]
 pub(crate) fn cell_record<'py>(
     py: Python<'py>,
     names: Vec<GivenName>,
@@ -316,6 +333,7 @@ pub(crate) fn cell_record<'py>(
     groups: Vec<GivenGroup>,
     random: Vec<(String, [u8; 32])>,
     variables: Vec<String>,
+    process: Vec<(String, [u8; 32])>,
     has_effects: bool,
     stopped: bool,
 ) -> PyResult<Bound<'py, PyBytes>> {
@@ -333,11 +351,15 @@ pub(crate) fn cell_record<'py>(
         let seen = observing(Path::new(""), |observer| observer.observe(&subject, None));
         (name, seen.digest)
     };
+    let digested = |pairs: Vec<(String, [u8; 32])>| {
+        pairs.into_iter().map(|(name, digest)| (name, Digest::from_bytes(digest))).collect()
+    };
     let record = CellRecord {
         names,
         deleted,
         groups: groups.into_iter().map(group).collect(),
-        random: random.into_iter().map(|(name, digest)| (name, Digest::from_bytes(digest))).collect(),
+        random: digested(random),
+        process: digested(process),
         variables: variables.into_iter().map(variable).collect(),
         has_effects,
         stopped,

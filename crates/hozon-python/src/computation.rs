@@ -43,6 +43,18 @@ pub(crate) enum Watching {
     Off,
 }
 
+impl Pins {
+    /// The word for the watching in keys; none if it is full.
+    pub(crate) fn watching_word(&self) -> Option<String> {
+        let word = match self.watching {
+            Watching::Full => return None,
+            Watching::Audit => "audit",
+            Watching::Off => "off",
+        };
+        Some(word.to_owned())
+    }
+}
+
 impl<'py> FromPyObject<'_, 'py> for Pins {
     type Error = PyErr;
 
@@ -349,12 +361,7 @@ impl Keyed {
                 Node::leaf(NodeKind::Pin, "hozon", Digest::of(version.as_bytes())).with_shown(shown.as_str()),
             );
         }
-        let unwatched = match self.pins.watching {
-            Watching::Full => None,
-            Watching::Audit => Some("audit"),
-            Watching::Off => Some("off"),
-        };
-        if let Some(word) = unwatched {
+        if let Some(word) = self.pins.watching_word() {
             let node = Node::leaf(NodeKind::Pin, "watching", Digest::of(word.as_bytes()));
             nodes.push(node.with_shown(word));
         }

@@ -7,11 +7,13 @@
 mod binding;
 mod blocks;
 mod buffers;
+mod cells;
 mod code;
 mod command;
 mod computation;
 mod distributions;
 mod errors;
+mod executor;
 mod guards;
 mod hooks;
 mod local_pins;
@@ -45,6 +47,8 @@ mod _hozon {
     use crate::blocks::{BlockSite, block_site};
     #[pymodule_export]
     use crate::buffers::{PiecedBuffer, RawBuffer};
+    #[pymodule_export]
+    use crate::cells::{CellReach, cell_record, loaded_variable, unseeded_state};
     #[pymodule_export]
     use crate::command::run_command;
     #[pymodule_export]

@@ -70,6 +70,7 @@ pub(crate) fn cell_key(
     recipe.children = fixed_nodes(settings);
     recipe.children.push(code_node(cell, code, settings));
     recipe.children.push(group);
+    recipe.children.extend(process_node(versions));
     recipe.children.push(python_node(settings));
     let sharing = versions.sharing(&inputs);
     Ok(CellKey { key: key(&recipe), recipe, inputs, uncertain, sharing })
@@ -99,6 +100,15 @@ fn code_node(cell: &Cell, code: &CellCode, settings: &NotebookSettings) -> Node 
     let marks = [(cell.settings.capture, "captured"), (suppressed, "last value not shown")];
     let marks = marks.into_iter().filter(|(is_set, _)| *is_set);
     marks.fold(node, |node, (_, mark)| node.with_child(Node::new(NodeKind::Name, mark)))
+}
+
+/// What earlier cells have set for the whole process; none if that is nothing.
+fn process_node(versions: &Versions) -> Option<Node> {
+    let mut group = Node::new(NodeKind::Group, "process");
+    for (what, digest) in &versions.process {
+        group.children.push(Node::leaf(NodeKind::Value, what.as_str(), *digest));
+    }
+    (!group.children.is_empty()).then_some(group)
 }
 
 fn python_node(settings: &NotebookSettings) -> Node {

@@ -18,6 +18,8 @@ pub(crate) struct Versions {
     links: Vec<Link>,
     /// States of random generators that cells have left.
     pub(crate) random: BTreeMap<String, Digest>,
+    /// What cells have set for the whole process: options of libraries, the working directory.
+    pub(crate) process: BTreeMap<String, Digest>,
     /// Environment variables that cells have set.
     pub(crate) variables: BTreeMap<String, Digest>,
 }
@@ -100,7 +102,8 @@ impl Versions {
         let mut waiting: Vec<String> = if code.uses_dynamic_names {
             self.names.keys().cloned().collect()
         } else {
-            code.reads.iter().map(|read| read.path[0].clone()).collect()
+            let reads = code.reads.iter().map(|read| &read.path[0]);
+            reads.chain(&code.deletes).cloned().collect()
         };
         while let Some(name) = waiting.pop() {
             let Some(state) = self.names.get(&name) else { continue };
@@ -140,6 +143,7 @@ impl Versions {
         }
         self.links.extend(links);
         self.random.extend(record.random.iter().cloned());
+        self.process.extend(record.process.iter().cloned());
         self.variables.extend(record.variables.iter().cloned());
     }
 
