@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from notebook_project import Project
+from notebooks.notebook_project import Project
 
 
 @pytest.fixture

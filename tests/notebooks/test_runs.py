@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from notebook_project import Project
+from notebooks.notebook_project import Project
 
 COUNT = "import pathlib\nwith open('runs.txt', 'a') as file:\n    file.write('x')\n"
 
