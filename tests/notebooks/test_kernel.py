@@ -158,7 +158,7 @@ def test_figures_are_shown_where_jupyters_own_backend_is_not(start, monkeypatch)
     assert kinds(run(process, _PLOT + "\nplt.show()")) == ["image/png"]
     assert kinds(run(process, "get_ipython(); plt.plot([1]); None")) == ["image/png"]
     assert kinds(run(process, "plt.ioff(); plt.plot([1]); None")) == []
-    plt_again = "%matplotlib inline\nplt.ion()\n" + _PLOT
+    plt_again = "%matplotlib inline\nplt.close('all')\nplt.ion()\n" + _PLOT
     assert kinds(run(process, plt_again, has_magics=True)) == ["image/png"]
 
 
@@ -178,6 +178,20 @@ def test_matplotlib_is_not_loaded_for_nothing(start) -> None:
         value(run(start(), "import sys\n'matplotlib' in sys.modules, 'IPython' in sys.modules"))
         == "(False, False)"
     )
+
+
+def test_outputs_of_marimo_are_shown(start) -> None:
+    source = """
+    import marimo as mo
+    mo.output.append("one")
+    print("text")
+    mo.output.replace("two")
+    mo.output.append(mo.md("**three**"))
+    """
+    outputs = run(start(host="marimo"), source)["outputs"]
+    assert [output["output_type"] for output in outputs] == ["stream", "display_data", "display_data"]
+    assert outputs[1]["data"]["text/plain"] == "'two'"
+    assert "<strong>three</strong>" in str(outputs[2]["data"])
 
 
 # Streams -----------------------------------------------------------------------------------------
