@@ -240,6 +240,21 @@ class Displays:
             if not wait:
                 self._clear_now()
 
+    def take_back(self) -> None:
+        """Takes away what was displayed, as marimo does; text and errors stay."""
+        with self._lock:
+            self._drain()
+            self._end_text()
+            kept = [output for output in self.outputs if output["output_type"] in ("stream", "error")]
+            if len(kept) == len(self.outputs):
+                return
+            self._named.clear()
+            self.outputs[:] = kept
+            if self._on_shown is not None:
+                self._on_shown({"output_type": "clear_output", "wait": False})
+                for output in kept:
+                    self._on_shown(output)
+
     def _clear_now(self) -> None:
         self._clears_next = False
         self._end_text()

@@ -119,7 +119,7 @@ def execute(
 
 def _ran(cell: _Cell, has_magics: bool) -> BaseException | None:
     """Compiles and runs a cell. Gives what it raised; an interrupt may be raised all the same."""
-    source = cell.source
+    source = _to_the_left(cell.source) if cell.displays.host == "jupyter" else cell.source
     try:
         shell = _shell(cell.namespace, has_magics)
         if shell is not None:
@@ -135,6 +135,16 @@ def _ran(cell: _Cell, has_magics: bool) -> BaseException | None:
     # What magic commands show, and keep from being shown, goes by the hook of the shell.
     with shell.display_trap if has_magics else contextlib.nullcontext():
         return _run_all(codes, cell)
+
+
+def _to_the_left(source: str) -> str:
+    """A cell that is indented as a whole, as IPython takes it: to the left by its first line."""
+    if not source[:1].isspace():
+        return source
+    lines = source.split("\n")
+    first = next((line for line in lines if line.strip()), "")
+    indent = first[: len(first) - len(first.lstrip())]
+    return "\n".join(line.removeprefix(indent) for line in lines)
 
 
 def _run_all(codes: list[CodeType], cell: _Cell) -> BaseException | None:

@@ -211,8 +211,9 @@ def _become_main(settings: dict[str, Any]) -> None:
     sys.path.insert(0, os.path.dirname(os.path.abspath(path)))
     if "working_directory" in settings:
         os.chdir(settings["working_directory"])
-    _figures.set_backend()
-    _ipython.install(settings.get("host", "script"), vars(main_module))
+    host = settings.get("host", "script")
+    _figures.set_backend(host)
+    _ipython.install(host, vars(main_module))
 
 
 # The end ---------------------------------------------------------------------------------------------

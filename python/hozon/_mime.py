@@ -59,11 +59,14 @@ def mime_bundle(
     value = _stand_in(value, report)
     formatter = _shell_formatter(host)
     if formatter is not None and not hasattr(type(value), "_mime_"):
-        return _clean(*formatter.format(value))
+        data, metadata = formatter.format(value)
+        # The shell knows figures only once Jupyter's own backend is used.
+        if data and not any(mime.startswith("image/") for mime in data):
+            data = data | dict(_by_library(value, host, report))
+        return _clean(data, metadata)
     if _displays_itself(value, report):
         return {}, {}
-    data: Data = {}
-    metadata: Data = {}
+    data, metadata = {}, {}
     try:
         data["text/plain"] = plain_text(value, host)
     except Exception as error:

@@ -34,7 +34,7 @@ class Cells:
     ) -> list[dict[str, Any]]:
         with Displays(host) as displays:
             done = execute(
-                textwrap.dedent(source),
+                source if host == "jupyter" else textwrap.dedent(source),
                 namespace=self.namespace,
                 filename=FILE,
                 first_line=first_line,
@@ -77,6 +77,15 @@ def test_the_last_expression_is_the_result(cells: Cells) -> None:
     assert cells.run("") == []
     assert cells.run("# nothing") == []
     assert cells.value("'''text'''") == "'text'"
+    assert cells.end == "done"
+
+
+def test_a_cell_of_jupyter_may_be_indented(cells: Cells) -> None:
+    assert (
+        cells.value("\n    x = 1\n    if x:\n        x = 2\n    x".replace("\n", "\n ") + "\n", "jupyter")
+        == "2"
+    )
+    cells.run("x = 1\n    ", "jupyter")
     assert cells.end == "done"
 
 

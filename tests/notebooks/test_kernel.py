@@ -143,10 +143,29 @@ def test_figures_are_shown_as_their_host_does(start) -> None:
     assert kinds(run(script, "plt.show()")) == ["image/png"]
 
 
-def test_figures_of_ipythons_own_backend_are_shown(start) -> None:
+def test_settings_of_jupyters_own_backend_count(start) -> None:
     process = start(host="jupyter")
-    assert kinds(run(process, "%matplotlib inline\n" + _PLOT, has_magics=True)) == ["image/png"]
+    reply = run(process, "%config InlineBackend.figure_format = 'svg'\n" + _PLOT, has_magics=True)
+    assert "image/svg+xml" in reply["outputs"][-1]["data"]
+    assert "image/svg+xml" in run(process, _PLOT)["outputs"][-1]["data"]
+
+
+def test_figures_are_shown_where_jupyters_own_backend_is_not(start, monkeypatch) -> None:
+    monkeypatch.setenv("MPLBACKEND", "module://hozon.hosts._matplotlib")
+    process = start(host="jupyter")
     assert kinds(run(process, _PLOT)) == ["image/png"]
+    assert value(run(process, "plt.get_fignums()")) == "[]"
+    assert kinds(run(process, _PLOT + "\nplt.show()")) == ["image/png"]
+    assert kinds(run(process, "get_ipython(); plt.plot([1]); None")) == ["image/png"]
+    assert kinds(run(process, "plt.ioff(); plt.plot([1]); None")) == []
+    plt_again = "%matplotlib inline\nplt.close('all')\nplt.ion()\n" + _PLOT
+    assert kinds(run(process, plt_again, has_magics=True)) == ["image/png"]
+
+
+def test_names_of_last_results_are_the_cells_own(start) -> None:
+    process = start(host="jupyter")
+    run(process, "_ = 'mine'; get_ipython()")
+    assert value(run(process, "_, '__' in globals(), 'open' in globals()")) == "('mine', False, False)"
 
 
 def test_a_backend_that_the_person_has_set_stays(start, monkeypatch) -> None:
@@ -159,6 +178,20 @@ def test_matplotlib_is_not_loaded_for_nothing(start) -> None:
         value(run(start(), "import sys\n'matplotlib' in sys.modules, 'IPython' in sys.modules"))
         == "(False, False)"
     )
+
+
+def test_outputs_of_marimo_are_shown(start) -> None:
+    source = """
+    import marimo as mo
+    mo.output.append("one")
+    print("text")
+    mo.output.replace("two")
+    mo.output.append(mo.md("**three**"))
+    """
+    outputs = run(start(host="marimo"), source)["outputs"]
+    assert [output["output_type"] for output in outputs] == ["stream", "display_data", "display_data"]
+    assert outputs[1]["data"]["text/plain"] == "'two'"
+    assert "<strong>three</strong>" in str(outputs[2]["data"])
 
 
 # Streams -----------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from hozon._displaying import display
+from hozon.hosts._marimo import show_outputs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,11 +22,13 @@ if TYPE_CHECKING:
 
 def install(host: str, namespace: dict[str, Any]) -> None:
     """Prepares a process that runs cells of a host in a namespace. Call it before IPython is loaded."""
+    patch: dict[str, Callable[[Any], None]]
     if host == "jupyter":
         _name_in_builtins(namespace)
         patch = {"IPython.core.interactiveshell": lambda module: _give_shell(module, namespace)}
     else:
         patch = {"IPython.core.display_functions": _give_display}
+    patch["marimo._runtime.output._output"] = show_outputs
     sys.meta_path.insert(0, _AfterImport(patch))
 
 

@@ -25,6 +25,9 @@ from hozon._mime_json import json_data
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+# Names of the last results, which the shell would bind; they could be the cells' own.
+_LAST_RESULTS = ("_", "__", "___")
+
 # The shell of this process; made when something first needs one.
 running: ZMQInteractiveShell | None = None
 
@@ -139,6 +142,7 @@ def _made(namespace: dict[str, Any]) -> ZMQInteractiveShell:
     config.HistoryManager.enabled = False
     config.HistoryManager.hist_file = ":memory:"
     streams, hook = (sys.stdout, sys.stderr), sys.excepthook
+    own = {name: namespace[name] for name in _LAST_RESULTS if name in namespace}
     shell: ZMQInteractiveShell = ZMQInteractiveShell.instance(
         ipython_dir=folder,
         user_module=module,
@@ -148,6 +152,9 @@ def _made(namespace: dict[str, Any]) -> ZMQInteractiveShell:
         displayhook_class=_Hook,
     )
     (sys.stdout, sys.stderr), sys.excepthook = streams, hook
+    for name in _LAST_RESULTS:
+        namespace.pop(name, None)
+    namespace.update(own)
     # The calls that magic commands are rewritten to.
     vars(builtins).setdefault("get_ipython", shell.get_ipython)
     _keep_pages(shell)
