@@ -41,7 +41,9 @@ if TYPE_CHECKING:
 PROCESS = "process"
 
 # Names that belong to the process, or to the interpreter, and not to a notebook.
-_NO_NAMES = frozenset({"_", "__", "___", "_i", "_ii", "_iii", "_ih", "_oh", "_dh", "In", "Out", "exit", "quit"})
+_NO_NAMES = frozenset(
+    {"_", "__", "___", "_i", "_ii", "_iii", "_ih", "_oh", "_dh", "In", "Out", "exit", "quit"}
+)
 
 _MISSING: Any = object()
 
@@ -55,9 +57,7 @@ class Notebook:
     def __init__(self, settings: dict[str, Any]) -> None:
         options = resolve(settings["path"], {}, name=None, when=None)
         # What cells show is kept with their displays.
-        self.options = options._replace(
-            folder=settings["store"], project=settings["project"], replay=False
-        )
+        self.options = options._replace(folder=settings["store"], project=settings["project"], replay=False)
         self.label = os.path.basename(settings["path"])
         self.host: str = settings.get("host", "script")
         self.site_folders: list[str] = settings["site_folders"]
@@ -375,7 +375,9 @@ class Course:
                 number_of = self.before._numbering.number_of
                 if self.before.why_not is not None:
                     raise NotStored(self.before.why_not)
-                payload, buffers = dumps(content, namespace=self.namespace, persistent_id=number_of, named=named)
+                payload, buffers = dumps(
+                    content, namespace=self.namespace, persistent_id=number_of, named=named
+                )
             else:
                 payload, buffers = dumps((None, values), namespace=self.namespace, named=named)
         except Exception as error:
@@ -429,7 +431,9 @@ class Course:
                 return {"unstored": "the store can only be read"}
             recipe = bytes.fromhex(self.cell["recipe"])
             key = bytes.fromhex(self.cell["key"])
-            entry = store.put(key, recipe, trace, name, "cell", place, run.seconds, [*own, *outputs], run.notes)
+            entry = store.put(
+                key, recipe, trace, name, "cell", place, run.seconds, [*own, *outputs], run.notes
+            )
             store.record_run(key, name, run.seconds, "")
         except Exception as error:
             return {"unstored": f"it could not be stored: {said(error)}"}

@@ -262,11 +262,12 @@ class CellReach:
     """What one run of a cell has reached of local code and of distributions."""
 
     def __new__(
-        cls, namespace: dict[str, Any], pins: tuple[str | None, str | None, str | None, str], site_folders: list[str]
+        cls,
+        namespace: dict[str, Any],
+        pins: tuple[str | None, str | None, str | None, str],
+        site_folders: list[str],
     ) -> CellReach: ...
-    def keyed(
-        self, source: str, only_imports: bool, inputs: list[str], recipe: bytes | None
-    ) -> Keyed: ...
+    def keyed(self, source: str, only_imports: bool, inputs: list[str], recipe: bytes | None) -> Keyed: ...
     def value(self, value: object, in_clear: bool) -> tuple[bytes | None, list[str], str, str | None]: ...
     def trace(
         self,

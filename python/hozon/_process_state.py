@@ -88,7 +88,9 @@ def _filters() -> list[Any]:
     found = []
     for action, message, category, module, line in warnings.filters:
         if category.__module__ == "builtins":
-            texts = [part if part is None or isinstance(part, str) else part.pattern for part in (message, module)]
+            texts = [
+                part if part is None or isinstance(part, str) else part.pattern for part in (message, module)
+            ]
             found.append((action, texts[0], category.__name__, texts[1], line))
     return found
 
@@ -162,7 +164,9 @@ def _set_numpy(state: Any) -> None:
     given = dict(state)
     errors = given.pop("errors", {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"})
     known = np.get_printoptions()
-    np.set_printoptions(**{key: given.get(key, value) for key, value in _NUMPY_DEFAULTS.items() if key in known})
+    np.set_printoptions(
+        **{key: given.get(key, value) for key, value in _NUMPY_DEFAULTS.items() if key in known}
+    )
     np.seterr(**errors)
 
 

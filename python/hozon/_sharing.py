@@ -56,7 +56,8 @@ class Sharing:
             return {name: [0] for name in self._names}
         objects, kinds = numbering.objects(), numbering.kind_names()
         counts = [
-            kind != "Fixed" and not isinstance(value, _BY_NAME) for value, kind in zip(objects, kinds, strict=True)
+            kind != "Fixed" and not isinstance(value, _BY_NAME)
+            for value, kind in zip(objects, kinds, strict=True)
         ]
         found: dict[str, list[int]] = {}
         names = iter(self._names)

@@ -234,7 +234,9 @@ def files_of_module(name: str) -> list[str]:
     sent = list(_shipped) if name == "__main__" else []
     line_cache = sys.modules.get("linecache")
     known = list(line_cache.cache) if line_cache is not None and name == "__main__" else []
-    cells = [cell for cell in reversed(known) if cell.startswith((CELL_FILE, "<ipython")) or "ipykernel" in cell]
+    cells = [
+        cell for cell in reversed(known) if cell.startswith((CELL_FILE, "<ipython")) or "ipykernel" in cell
+    ]
     return [*sent, *cells, file] if isinstance(file, str) else sent + cells
 
 

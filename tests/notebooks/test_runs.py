@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from notebooks.notebook_project import Project
 
 COUNT = "import pathlib\nwith open('runs.txt', 'a') as file:\n    file.write('x')\n"
@@ -430,7 +431,9 @@ def test_a_jupyter_notebook_is_not_rewritten(project: Project) -> None:
 
 
 def test_a_plain_script(project: Project) -> None:
-    project.write("script.py", "import math\nx = math.floor(2.5)\nprint(x)\nfor i in range(2):\n    print(i)\n")
+    project.write(
+        "script.py", "import math\nx = math.floor(2.5)\nprint(x)\nfor i in range(2):\n    print(i)\n"
+    )
     done = project.command("run", "script.py")
     assert done.out == "2\n0\n1\n"
     assert project.command("run", "script.py").out == "2\n0\n1\n"

@@ -197,6 +197,12 @@ impl KnownFiles {
         Ok((digest, (before == after).then(|| stamp_of(&after))))
     }
 
+    /// Returns the stamp of a file; none if there is no file.
+    pub fn stamp(&self, path: &Path) -> Option<FileStamp> {
+        let stat = self.files.look(path).ok()?;
+        (stat.kind == FileKind::File).then(|| stamp_of(&stat))
+    }
+
     /// Tells whether a file that has this stamp again surely has the same bytes.
     pub fn proves(&self, stamp: &FileStamp) -> bool {
         let now_ns = i64::try_from(self.system.now_ms()).unwrap_or(i64::MAX).saturating_mul(1_000_000);
