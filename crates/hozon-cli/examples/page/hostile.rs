@@ -60,23 +60,26 @@ fn documents(address: &str) -> Vec<Value> {
     .collect()
 }
 
-/// Scripts that run in their frame, as they load nothing that can be told from their text.
+/// Scripts that can be run, as they load nothing that can be told from their text. What no policy can hinder
+/// is not tried: to lead the own frame elsewhere, and WebRTC.
 fn programs(address: &str) -> Vec<Value> {
     let reaching = "for (const act of [() => { parent.document.title = 'reached' }, () => { top.location = 'about:blank' }, () => { parent.reached = 1 },\n\
         () => { localStorage.x = 1 }, () => { document.cookie = 'x=1' }, () => { parent.frames[0].document.body.remove() }, () => { open('about:blank') },\n\
         () => { alert(1) }, () => parent.postMessage('reached', '*'), () => parent.postMessage({ frameHeight: 1e9 }, '*'), () => parent.postMessage({ frameHeight: '1; x' }, '*')]) { try { act() } catch {} }\n\
         document.body.append('ran in its frame')";
     let loading = "const at = ADDRESS; for (const act of [() => fetch(at + '/fetch'), () => navigator.sendBeacon(at + '/beacon'), () => new WebSocket(at.replace('http', 'ws')),\n\
-        () => new EventSource(at + '/events'), () => { new Image().src = at + '/made.png' }, () => { location = at + '/location' }, () => open(at + '/open'),\n\
+        () => new EventSource(at + '/events'), () => { new Image().src = at + '/made.png' }, () => open(at + '/open'),\n\
         () => new Worker(URL.createObjectURL(new Blob([`fetch('${at}/worker')`]))), () => document.head.append(Object.assign(document.createElement('link'), { rel: 'preconnect', href: at })),\n\
         () => document.head.append(Object.assign(document.createElement('link'), { rel: 'prefetch', href: at + '/made' })),\n\
-        () => { const peer = new RTCPeerConnection({ iceServers: [{ urls: at.replace('http://', 'turn:') + '?transport=tcp', username: 'x', credential: 'x' }] }); peer.createDataChannel('x'); peer.createOffer().then((offer) => peer.setLocalDescription(offer)) },\n\
         () => { const frame = document.body.appendChild(document.createElement('iframe')); frame.src = at + '/child' },\n\
         () => { const form = document.body.appendChild(document.createElement('form')); form.action = at + '/made-form'; form.submit() },\n\
-        () => { document.body.appendChild(Object.assign(document.createElement('a'), { href: at + '/click', ping: at + '/ping' })).click() },\n\
-        () => new Function(`return import(\"${at}/import.js\")`)(), () => new WebTransport(at.replace('http:', 'https:'))]) { try { Promise.resolve(act()).catch(() => {}) } catch {} }";
+        () => new Function(`return import(\"${at}/import.js\")`)(), () => new WebTransport(at.replace('http:', 'https:'))]) { try { Promise.resolve(act()).catch(() => {}) } catch {} }\n\
+        document.body.append('tried everything')";
     let loading = loading.replace("ADDRESS", &json!(address).to_string());
-    vec![html(format!("<script>{reaching}</script>")), html(format!("<p>loads</p><script>{loading}</script>"))]
+    vec![
+        html(format!("<script>{reaching}</script>")),
+        html(format!("<p>loads</p><script>{loading}</script>")),
+    ]
 }
 
 /// Attempts to get out of where a text stands.
@@ -87,15 +90,22 @@ fn escapes(address: &str) -> Vec<Value> {
     vec![
         html(format!("\"></iframe><script>{SCRIPT}</script>")),
         html(format!("<!--\"></iframe>--><svg><script>{SCRIPT}</script></svg>")),
-        html("<div style=\"position:fixed;inset:0;z-index:9999;background:red\">over the page</div>".to_owned()),
+        html(
+            "<div style=\"position:fixed;inset:0;z-index:9999;background:red\">over the page</div>"
+                .to_owned(),
+        ),
         html(format!("<a href=\"{address}/link\" target=\"_top\">a link</a><b onclick=\"{SCRIPT}\">b</b>")),
         display(json!({ "image/svg+xml": drawing })),
         display(json!({ "image/png": format!("\"><script>{SCRIPT}</script>") })),
         display(json!({ "image/png;\" onerror=\"x": base64(b"x") })),
         display(json!({ "application/javascript": SCRIPT, "text/plain": "a script" })),
-        display(json!({ "application/json": { format!("<script>{SCRIPT}</script>"): format!("</script><script>{SCRIPT}") } })),
+        display(
+            json!({ "application/json": { format!("<script>{SCRIPT}</script>"): format!("</script><script>{SCRIPT}") } }),
+        ),
         display(json!({ "text/latex": format!("\\text{{<img src=x onerror={SCRIPT}>}}") })),
-        display(json!({ "text/markdown": format!("<iframe src=\"{address}/shown\"></iframe><script>{SCRIPT}</script>") })),
+        display(
+            json!({ "text/markdown": format!("<iframe src=\"{address}/shown\"></iframe><script>{SCRIPT}</script>") }),
+        ),
         stream("stdout", "\u{1b}]8;;javascript:alert(1)\u{7}<b>\u{1b}[31m</pre><script>alert(1)</script>"),
     ]
 }

@@ -87,10 +87,15 @@ fn styled() -> Value {
 
 fn wide_table() -> String {
     let cells = |tag: &str, row: usize| -> String {
-        (1..=24).map(|day| format!("<{tag}>{}</{tag}>", if row == 0 { day } else { day * row * 37 % 101 })).collect()
+        (1..=24)
+            .map(|day| format!("<{tag}>{}</{tag}>", if row == 0 { day } else { day * row * 37 % 101 }))
+            .collect()
     };
     let rows: String = (1..=3).map(|row| format!("<tr>{}</tr>", cells("td", row))).collect();
-    format!("<table class=\"dataframe\"><thead><tr>{}</tr></thead><tbody>{rows}</tbody></table>", cells("th", 0))
+    format!(
+        "<table class=\"dataframe\"><thead><tr>{}</tr></thead><tbody>{rows}</tbody></table>",
+        cells("th", 0)
+    )
 }
 
 fn pictures() -> Vec<ReportCell> {
@@ -118,8 +123,12 @@ fn pictures() -> Vec<ReportCell> {
             "display(bars, photo, steps)",
             vec![
                 display(json!({ "image/svg+xml": drawing, "text/plain": "Bars" })),
-                display(json!({ "image/jpeg": base64(include_bytes!("files/photo.jpeg")), "text/plain": "Photo" })),
-                display(json!({ "image/gif": base64(include_bytes!("files/steps.gif")), "text/plain": "Steps" })),
+                display(
+                    json!({ "image/jpeg": base64(include_bytes!("files/photo.jpeg")), "text/plain": "Photo" }),
+                ),
+                display(
+                    json!({ "image/gif": base64(include_bytes!("files/steps.gif")), "text/plain": "Steps" }),
+                ),
                 display(json!({ "application/pdf": base64(include_bytes!("files/page.pdf")) })),
             ],
         ),
@@ -136,8 +145,12 @@ fn formulas() -> Vec<ReportCell> {
             restored(0.9),
             "display(Math(formula), Markdown(words), JSON(settings))",
             vec![
-                display(json!({ "text/latex": "$\\displaystyle \\int_{-\\infty}^{\\infty} e^{-x^2}\\,dx = \\sqrt{\\pi}$", "text/plain": "√π" })),
-                display(json!({ "text/markdown": "South **overtakes** north on day *48*.\n\n1. first\n2. second" })),
+                display(
+                    json!({ "text/latex": "$\\displaystyle \\int_{-\\infty}^{\\infty} e^{-x^2}\\,dx = \\sqrt{\\pi}$", "text/plain": "√π" }),
+                ),
+                display(
+                    json!({ "text/markdown": "South **overtakes** north on day *48*.\n\n1. first\n2. second" }),
+                ),
                 display(json!({ "application/json": bundle, "text/plain": "<JSON>" })),
             ],
         ),
@@ -145,11 +158,13 @@ fn formulas() -> Vec<ReportCell> {
 }
 
 fn plots() -> Vec<ReportCell> {
-    let drawn = "<div id=\"plot\"></div><script>\nconst svg = '<svg viewBox=\"0 0 400 120\" width=\"100%\" role=\"img\"><polyline fill=\"none\" stroke=\"#1f77b4\" stroke-width=\"2\" points=\"'\n  \
+    let drawn = "<h4>Bars of each region</h4><div id=\"plot\"></div><script>\nconst svg = '<svg viewBox=\"0 0 400 120\" width=\"100%\" role=\"img\"><polyline fill=\"none\" stroke=\"#1f77b4\" stroke-width=\"2\" points=\"'\n  \
         + Array.from({ length: 80 }, (_, i) => `${i * 5},${60 - 40 * Math.sin(i / 8)}`).join(' ') + '\"/></svg>';\n\
         document.getElementById('plot').innerHTML = svg + '<p>drawn by its script</p>';\n</script>";
-    let plotly = json!({ "data": [{ "type": "bar", "x": ["north", "south"], "y": [8.91, 10.74] }], "layout": {} });
-    let altair = json!({ "mark": "bar", "encoding": { "x": { "field": "region" }, "y": { "field": "orders" } } });
+    let plotly =
+        json!({ "data": [{ "type": "bar", "x": ["north", "south"], "y": [8.91, 10.74] }], "layout": {} });
+    let altair =
+        json!({ "mark": "bar", "encoding": { "x": { "field": "region" }, "y": { "field": "orders" } } });
     vec![
         markdown("## Plots of other libraries"),
         code(
@@ -161,9 +176,13 @@ fn plots() -> Vec<ReportCell> {
                     "text/html": "<script src=\"https://cdn.plot.ly/plotly-3.0.0.min.js\"></script><div id=\"p\"></div>" })),
                 display(json!({ "application/vnd.vegalite.v5+json": altair, "text/plain": "alt.Chart(...)",
                     "text/html": "<script>load('https://cdn.jsdelivr.net/npm/vega@5')</script>" })),
-                display(json!({ "image/png": base64(include_bytes!("files/plot.png")), "text/plain": "alt.Chart(...)",
-                    "text/html": "<script src=\"https://cdn.jsdelivr.net/npm/vega@5\"></script>" })),
-                display(json!({ "text/html": "<p>Words of a widget</p><script src=\"https://unpkg.com/widget\"></script>" })),
+                display(
+                    json!({ "image/png": base64(include_bytes!("files/plot.png")), "text/plain": "alt.Chart(...)",
+                    "text/html": "<script src=\"https://cdn.jsdelivr.net/npm/vega@5\"></script>" }),
+                ),
+                display(
+                    json!({ "text/html": "<p>Words of a widget</p><script src=\"https://unpkg.com/widget\"></script>" }),
+                ),
                 display(json!({ "application/x-unheard-of": "x" })),
             ],
         ),
@@ -171,7 +190,8 @@ fn plots() -> Vec<ReportCell> {
 }
 
 fn texts() -> Vec<ReportCell> {
-    let long: String = (1..=5000).map(|epoch| format!("epoch {epoch:>4}  loss {:.4}\n", 9.0 / f64::from(epoch))).collect();
+    let long: String =
+        (1..=5000).map(|epoch| format!("epoch {epoch:>4}  loss {:.4}\n", 9.0 / f64::from(epoch))).collect();
     vec![
         markdown("## Text"),
         explained(
@@ -179,16 +199,29 @@ fn texts() -> Vec<ReportCell> {
                 ran(2.2),
                 "!pip list | head -2\nfit(orders)",
                 vec![
-                    stream("stderr", "\r  0%|          | 0/5\r 60%|██████    | 3/5\r100%|██████████| 5/5 [00:02<00:00]\n"),
-                    stream("stdout", "\u{1b}[1;32m✓\u{1b}[0m fitted \u{1b}[36mnorth\u{1b}[0m and \u{1b}[38;5;208msouth\u{1b}[0m \u{1b}[7m inverse \u{1b}[0m \u{1b}[41;97m red \u{1b}[0m\n"),
+                    stream(
+                        "stderr",
+                        "\r  0%|          | 0/5\r 60%|██████    | 3/5\r100%|██████████| 5/5 [00:02<00:00]\n",
+                    ),
+                    stream(
+                        "stdout",
+                        "\u{1b}[1;32m✓\u{1b}[0m fitted \u{1b}[36mnorth\u{1b}[0m and \u{1b}[38;5;208msouth\u{1b}[0m \u{1b}[7m inverse \u{1b}[0m \u{1b}[41;97m red \u{1b}[0m\n",
+                    ),
                     stream("stdout", &long),
                 ],
             ),
             "fit_with_a_name_that_is_far_too_long_for_the_bar_of_a_cell_on_a_phone",
             &["orders changed, as WINDOW: 5 → 7"],
         ),
-        ReportCell { hide_code: true, ..code(restored(3.0), "print(secret := 42)", vec![stream("stdout", "42\n")]) },
-        ReportCell { kind: ReportKind::Raw, code: "Text that is neither code\n  nor Markdown.".to_owned(), ..ReportCell::default() },
+        ReportCell {
+            hide_code: true,
+            ..code(restored(3.0), "print(secret := 42)", vec![stream("stdout", "42\n")])
+        },
+        ReportCell {
+            kind: ReportKind::Raw,
+            code: "Text that is neither code\n  nor Markdown.".to_owned(),
+            ..ReportCell::default()
+        },
     ]
 }
 
@@ -199,7 +232,8 @@ fn troubles() -> Vec<ReportCell> {
         "\u{1b}[36mCell\u{1b}[39m\u{1b}[36m \u{1b}[39m\u{1b}[32mIn[9]\u{1b}[39m\u{1b}[32m, line 1\u{1b}[39m\n\u{1b}[32m----> \u{1b}[39m\u{1b}[32m1\u{1b}[39m east = orders[\u{1b}[33m\"east\"\u{1b}[39m]",
         "\u{1b}[31mKeyError\u{1b}[39m: 'east'",
     ];
-    let error = json!({ "output_type": "error", "ename": "KeyError", "evalue": "'east'", "traceback": traceback });
+    let error =
+        json!({ "output_type": "error", "ename": "KeyError", "evalue": "'east'", "traceback": traceback });
     let damaged = display(json!({ "image/png": "*", "text/plain": "Image" }));
     vec![
         markdown("## What went wrong"),
@@ -210,7 +244,11 @@ fn troubles() -> Vec<ReportCell> {
         ),
         code(Status::Skipped { why: "it needs east, and cell 19 raised".to_owned() }, "east.plot()", vec![]),
         code(Status::Disabled, "send_report()", vec![]),
-        code(Status::Stale { why: "THRESHOLD: 0.5 → 0.6".to_owned() }, "orders[orders.orders > THRESHOLD]", vec![]),
+        code(
+            Status::Stale { why: "THRESHOLD: 0.5 → 0.6".to_owned() },
+            "orders[orders.orders > THRESHOLD]",
+            vec![],
+        ),
         code(ran(0.01), "broken", vec![damaged]),
     ]
 }

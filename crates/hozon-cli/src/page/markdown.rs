@@ -112,7 +112,8 @@ impl Rewriter<'_> {
     fn attached(&self, target: &str, words: &str) -> Option<String> {
         let name = target.strip_prefix("attachment:")?;
         let files = self.source.attachments?.as_object()?;
-        let kinds = files.iter().find(|(known, _)| *known == name || is_encoded(name, known))?.1.as_object()?;
+        let kinds =
+            files.iter().find(|(known, _)| *known == name || is_encoded(name, known))?.1.as_object()?;
         let (kind, data) = kinds.iter().find(|(kind, _)| kind.starts_with("image/"))?;
         let data = joined(data);
         let about = image::About { words, metadata: None };

@@ -223,7 +223,9 @@ mod tests {
         let html = "<script src=\"https://cdn.example.org/vega.js\"></script>";
         insta::assert_snapshot!(shown(&[
             data(json!({ "text/html": html, "image/png": "iVBO", "text/plain": "alt.Chart(...)" })),
-            data(json!({ "text/html": html, "application/vnd.vegalite.v5+json": { "mark": "bar" }, "text/plain": "alt.Chart(...)" })),
+            data(
+                json!({ "text/html": html, "application/vnd.vegalite.v5+json": { "mark": "bar" }, "text/plain": "alt.Chart(...)" })
+            ),
             data(json!({ "text/html": html, "application/vnd.vega.v5+json": {} })),
             data(json!({ "text/html": html, "application/vnd.plotly.v1+json": { "data": [] } })),
             data(json!({ "text/html": html, "text/plain": "a widget" })),
@@ -256,7 +258,11 @@ mod tests {
         let mut page = Writer::new();
         push_all(
             &mut page,
-            &[part("stdout", json!("50%")), part("stdout", json!(["\r100", "%\n"])), part("stderr", json!("w"))],
+            &[
+                part("stdout", json!("50%")),
+                part("stdout", json!(["\r100", "%\n"])),
+                part("stderr", json!("w")),
+            ],
             1,
         );
         insta::assert_snapshot!(page.out);

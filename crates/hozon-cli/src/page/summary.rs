@@ -130,7 +130,8 @@ mod tests {
 
     #[test]
     fn contents_from_three_headings_on() {
-        let heading = |level, words: &str| Heading { level, words: words.to_owned(), id: format!("s-{level}") };
+        let heading =
+            |level, words: &str| Heading { level, words: words.to_owned(), id: format!("s-{level}") };
         let headings = [heading(2, "a"), heading(3, "<b>"), heading(5, "too deep"), heading(4, "c")];
         assert_eq!(contents(&headings[..2]), "");
         insta::assert_snapshot!(contents(&headings));
