@@ -11,11 +11,11 @@ Names that the computation binds for good (`global`, `nonlocal`) are changes as 
 
 from __future__ import annotations
 
-import hashlib
 import sys
 import types
 
-from hozon._mutable import Mismatch, Unsupported, is_atom, is_constant, kind_of
+from hozon._hozon import Numbering, value_digest
+from hozon._mutable import Mismatch, Unsupported
 from hozon._pickling import dumps as _dumps
 from hozon._pickling import loads as _loads
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from hozon._hozon import Keyed
-    from hozon._mutable import Kind
 
     Bound = tuple[Any, ...]
 
@@ -73,19 +72,15 @@ class Before:
         self.root: Any = None
         # Why changes cannot be followed: a sentence, or None.
         self.why_not: str | None = None
-        self._objects: list[Any] = []
-        self._kinds: list[Kind] = []
-        self._snapshots: list[Any] = []
-        self._labels: list[str] = []
-        self._numbers: dict[int, int] = {}
-        # The numbers of the objects, in the order in which they are met; -1 begins an input.
-        self._met: list[int] = []
         self._namespaces = namespaces
         self._cells = cells
         self._own = own
         self._left_out = left_out
         self._inputs = [label for label, _ in inputs]
-        self._number(inputs, snapshots)
+        self._numbering = Numbering([value for _, value in inputs], snapshots, MOST_OBJECTS)
+        if self._numbering.too_many is not None:
+            label = self._inputs[self._numbering.too_many]
+            self.why_not = f"`{label}` holds more than {MOST_OBJECTS} objects"
         self._names = [dict(namespace) for namespace in namespaces] if snapshots else []
         self._contents = [_content(cell) for cell in cells] if snapshots else []
 
@@ -105,62 +100,24 @@ class Before:
         before.root = root
         return before
 
-    def _number(self, inputs: Iterable[tuple[str, Any]], snapshots: bool) -> None:
-        for label, value in inputs:
-            self._met.append(-1)
-            pending: list[Iterator[Any]] = [iter((value,))]
-            while pending:
-                child = next(pending[-1], _EMPTY)
-                if child is _EMPTY:
-                    pending.pop()
-                elif not is_atom(child):
-                    if len(self._met) >= MOST_OBJECTS:
-                        self.why_not = f"`{label}` holds more than {MOST_OBJECTS} objects"
-                        return
-                    children = self._meet(child, label, snapshots, is_input=len(pending) == 1)
-                    if children:
-                        pending.append(iter(children))
-
-    def _meet(self, value: Any, label: str, snapshots: bool, *, is_input: bool) -> Any:
-        """Numbers an object; gives what it refers to, nothing if it was met before."""
-        number = self._numbers.get(id(value))
-        if number is not None:
-            self._met.append(number)
-            return ()
-        # Equal constants may be one object or several, as the interpreter likes.
-        if type(value) in (tuple, frozenset) and is_constant(value):
-            return ()
-        kind = kind_of(value)
-        number = len(self._objects)
-        self._numbers[id(value)] = number
-        self._met.append(number)
-        self._objects.append(value)
-        self._kinds.append(kind)
-        self._labels.append(label)
-        if not snapshots:
-            return kind.children(value)
-        snapshot, children = kind.look(value, is_input=is_input)
-        self._snapshots.append(snapshot)
-        return children
-
     def pattern(self) -> bytes:
         """Which objects there are, and which of them are shared, in 32 bytes."""
         # Not the classes' names: a module is called otherwise where it is the program.
-        kinds = [type(kind).__name__ for kind in self._kinds]
-        shape = (self._met, kinds, self._overlaps(), len(self._namespaces), len(self._cells))
-        return hashlib.blake2b(repr(shape).encode(), digest_size=32).digest()
+        met, kinds = self._numbering.met(), self._numbering.kind_names()
+        return value_digest((met, kinds, self._overlaps(), len(self._namespaces), len(self._cells)))
 
     def _overlaps(self) -> list[tuple[int, int, int]]:
         """Which arrays lie in the same memory: numbers, and how far apart they begin."""
         np: Any = sys.modules.get("numpy")
         if np is None:
             return []
-        arrays = [number for number, value in enumerate(self._objects) if isinstance(value, np.ndarray)]
+        objects = enumerate(self._numbering.objects())
+        arrays = [(number, value) for number, value in objects if isinstance(value, np.ndarray)]
         if len(arrays) < 2:
             return []
         from numpy.lib.array_utils import byte_bounds
 
-        bounds = sorted((*byte_bounds(self._objects[number]), number) for number in arrays)
+        bounds = sorted((*byte_bounds(value), number) for number, value in arrays)
         found = []
         for position, (low, high, number) in enumerate(bounds):
             for other_low, _, other in bounds[position + 1 :]:
@@ -191,31 +148,32 @@ class Before:
         return Changes(states, bound, cells) if states or bound or cells else None
 
     def _changed_states(self, labels: Collection[str]) -> list[tuple[int, Any]]:
+        numbering = self._numbering
+        # An object that has changed has changed the first input that leads to it.
+        wanted = {number for number, label in enumerate(self._inputs) if label in labels}
+        first_inputs = numbering.first_inputs()
         states = []
-        found = set()
-        for number, (value, kind) in enumerate(zip(self._objects, self._kinds, strict=True)):
-            label = self._labels[number]
-            # An object that has changed has changed the first input that leads to it.
-            if label not in labels:
-                continue
+        for number in numbering.suspects(wanted):
+            value, kind = numbering.object(number), numbering.kind(number)
             try:
-                if kind.has_changed(value, self._snapshots[number]):
+                if kind.has_changed(value, numbering.snapshot(number)):
                     states.append((number, kind.state(value)))
-                    found.add(number)
             except Unsupported as error:
-                raise Unsupported(f"`{label}`: {error}") from None
+                raise Unsupported(f"`{self._inputs[first_inputs[number]]}`: {error}") from None
+        found = {number for number, _ in states}
         self._refuse_unexplained(labels, found)
         return states
 
     def _refuse_unexplained(self, labels: Collection[str], found: set[int]) -> None:
         """Every input that has changed must hold an object that has."""
         explained = set()
+        first_inputs = [self._inputs[number] for number in self._numbering.first_inputs()]
         label, inputs = "", iter(self._inputs)
-        for number in self._met:
+        for number in self._numbering.met():
             if number < 0:
                 label = next(inputs)
             # What an earlier input leads to is not listed again: it may be in there.
-            elif number in found or (found and self._labels[number] != label):
+            elif number in found or (found and first_inputs[number] != label):
                 explained.add(label)
         for label in labels:
             if label not in explained:
@@ -253,10 +211,7 @@ class Before:
     ) -> tuple[bytes, list[pickle.PickleBuffer]]:
         """A result and changes as payload and buffers. Raises what pickle raises."""
         stored = (self.pattern(), changes.states, changes.bound, changes.cells, result)
-        return _dumps(stored, namespace=namespace, persistent_id=self._number_of)
-
-    def _number_of(self, value: Any) -> int | None:
-        return self._numbers.get(id(value))
+        return _dumps(stored, namespace=namespace, persistent_id=self._numbering.number_of)
 
     # On a hit.
 
@@ -275,19 +230,21 @@ class Before:
         if pattern != self.pattern():
             raise Mismatch("the objects of this call are shared in another way")
         for number, state in states:
-            self._kinds[number].check(self._objects[number], state)
+            self._numbering.kind(number).check(self._numbering.object(number), state)
         return Loaded(self, Changes(states, bound, cells), result)
 
     def _object_of(self, number: Any) -> Any:
-        if not 0 <= number < len(self._objects):
-            raise Mismatch("the objects of this call are others")
-        return self._objects[number]
+        try:
+            return self._numbering.object(number)
+        except (IndexError, OverflowError):
+            raise Mismatch("the objects of this call are others") from None
 
     def _apply(self, changes: Changes) -> None:
         for is_first in (True, False):
             for number, state in changes.states:
-                if self._kinds[number].is_first is is_first:
-                    self._kinds[number].apply(self._objects[number], state)
+                kind = self._numbering.kind(number)
+                if kind.is_first is is_first:
+                    kind.apply(self._numbering.object(number), state)
         for number, name, *value in changes.bound:
             if value:
                 self._namespaces[number][name] = _from_bound(value)

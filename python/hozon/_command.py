@@ -5,6 +5,10 @@ from __future__ import annotations
 import os
 import sys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 
 def main() -> int:
     """Runs the command with the arguments of this process; gives its exit code."""
@@ -21,8 +25,25 @@ def main() -> int:
     except (ValueError, NotImplementedError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    width = os.get_terminal_size(1).columns if os.isatty(1) else None
-    return run_command(sys.argv, folder, seal_key_file(), width, os.isatty(0), _user())
+    return run_command(
+        sys.argv, folder, seal_key_file(), _width(1), _width(2), os.isatty(0), _user(), _LazyHost()
+    )
+
+
+def _width(descriptor: int) -> int | None:
+    """The columns of the terminal that a standard stream is, if it is one."""
+    return os.get_terminal_size(descriptor).columns if os.isatty(descriptor) else None
+
+
+class _LazyHost:
+    """Loads what notebooks need when a notebook is asked for."""
+
+    def __getattr__(self, name: str) -> Any:
+        from hozon._hosting import Host
+
+        host = Host()
+        self.settings, self.start = host.settings, host.start
+        return getattr(host, name)
 
 
 def _user() -> str:

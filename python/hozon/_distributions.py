@@ -11,8 +11,11 @@ import sys
 
 _found: dict[str, tuple[str, str] | None] = {}
 
-# What a folder holds, with the time of its last change.
-_listed: dict[str, tuple[int, list[tuple[str, str, str]]]] = {}
+# Normal name, version and metadata folder.
+_Distribution = tuple[str, str, str]
+
+# What a folder holds, with the time of its last change, and who of that delivers the packages asked for.
+_listed: dict[str, tuple[int, list[_Distribution], dict[str, list[_Distribution]]]] = {}
 
 
 def find(package: str) -> tuple[str, str] | None:
@@ -57,11 +60,13 @@ def _is_from_a_folder(metadata: str) -> bool:
         return False
 
 
-def _owners(folder: str, package: str) -> list[tuple[str, str, str]]:
+def _owners(folder: str, package: str) -> list[_Distribution]:
     """The distributions that deliver a package: the ones named like it, else those that say so."""
-    installed = _installed(folder)
-    named_alike = [item for item in installed if item[0] == _normal(package)]
-    return named_alike or [item for item in installed if _delivers(folder, item[2], package)]
+    installed, owners = _installed(folder)
+    if package not in owners:
+        named_alike = [item for item in installed if item[0] == _normal(package)]
+        owners[package] = named_alike or [item for item in installed if _delivers(folder, item[2], package)]
+    return owners[package]
 
 
 def _site_folders(package: str) -> list[str]:
@@ -75,16 +80,16 @@ def _site_folders(package: str) -> list[str]:
     return list(dict.fromkeys(roots)) or [path for path in sys.path if path]
 
 
-def _installed(folder: str) -> list[tuple[str, str, str]]:
-    """Normal name, version and metadata folder of every distribution of one folder, sorted."""
+def _installed(folder: str) -> tuple[list[_Distribution], dict[str, list[_Distribution]]]:
+    """Every distribution of one folder, sorted, and those found to deliver packages."""
     try:
         changed = os.stat(folder).st_mtime_ns
         known = _listed.get(folder)
         if known is not None and known[0] == changed:
-            return known[1]
+            return known[1:]
         names = os.listdir(folder)
     except OSError:
-        return []
+        return [], {}
     found = []
     for name in names:
         stem, dot, ending = name.rpartition(".")
@@ -92,8 +97,8 @@ def _installed(folder: str) -> list[tuple[str, str, str]]:
             parts = stem.split("-")
             found.append((_normal(parts[0]), parts[1], name))
     found.sort()
-    _listed[folder] = changed, found
-    return found
+    _listed[folder] = changed, found, {}
+    return _listed[folder][1:]
 
 
 def _normal(name: str) -> str:
@@ -105,16 +110,33 @@ def _normal(name: str) -> str:
 
 def _delivers(folder: str, metadata: str, package: str) -> bool:
     """Whether a distribution says that it delivers the package: in top_level.txt or in RECORD."""
-    listed = _lines(os.path.join(folder, metadata, "top_level.txt"))
-    if package in listed:
+    if package in _lines(os.path.join(folder, metadata, "top_level.txt")):
         return True
-    starts = (f"{package}/", f"{package}.py,", f"{package}.cpython", f"{package}.abi3", f"{package}.so")
-    return any(line.startswith(starts) for line in _lines(os.path.join(folder, metadata, "RECORD")))
+    return _lists(_content(os.path.join(folder, metadata, "RECORD")), package.encode())
+
+
+def _lists(record: bytes, package: bytes) -> bool:
+    """Whether a RECORD has files of the package. Every record of a folder is looked through: as bytes, and
+    without making lines of them."""
+    ends = (b"/", b".py,", b".cpython", b".abi3", b".so")
+    if record.startswith(tuple(package + end for end in ends)):
+        return True
+    line = b"\n" + package
+    at = record.find(line)
+    while at >= 0:
+        if record.startswith(ends, at + len(line)):
+            return True
+        at = record.find(line, at + 1)
+    return False
 
 
 def _lines(path: str) -> list[str]:
+    return _content(path).decode(errors="replace").splitlines()
+
+
+def _content(path: str) -> bytes:
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read().splitlines()
+        with open(path, "rb", buffering=0) as file:
+            return file.read()
     except OSError:
-        return []
+        return b""

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable
 from types import CodeType
 from typing import Any, final
 
+from hozon._mutable import Kind
+
 __version__: str
 
 # Pins of hozon, of distributions, of local modules; "native", "audit" or "off": how a run is watched.
@@ -47,6 +49,22 @@ class Keyed:
     def inputs(self) -> list[tuple[str, Any]]: ...
     def bindable(self, root: object) -> tuple[list[dict[str, Any]], list[Any]]: ...
     def changed_code(self, root: object) -> list[str]: ...
+
+@final
+class Numbering:
+    """Objects that may change in place by the order in which inputs lead to them, as they were."""
+
+    too_many: int | None
+    def __new__(cls, inputs: list[Any], snapshots: bool, most_objects: int) -> Numbering: ...
+    def met(self) -> list[int]: ...
+    def objects(self) -> list[Any]: ...
+    def kind_names(self) -> list[str]: ...
+    def first_inputs(self) -> list[int]: ...
+    def number_of(self, value: object) -> int | None: ...
+    def object(self, number: int) -> Any: ...
+    def kind(self, number: int) -> Kind: ...
+    def snapshot(self, number: int) -> Any: ...
+    def suspects(self, inputs: set[int]) -> list[int]: ...
 
 @final
 class Computation:
@@ -221,9 +239,43 @@ def run_command(
     default_store: str,
     seal_key: str,
     width: int | None,
+    stderr_width: int | None,
     interactive: bool,
     user: str,
+    host: object,
 ) -> int: ...
+def loaded_variable(module: str, name: str) -> bytes: ...
+def unseeded_state() -> bytes: ...
+def cell_record(
+    names: list[tuple[Any, ...]],
+    deleted: list[str],
+    groups: list[tuple[Any, ...]],
+    random: list[tuple[str, bytes]],
+    variables: list[str],
+    process: list[tuple[str, bytes]],
+    has_effects: bool,
+    stopped: bool,
+) -> bytes: ...
+
+@final
+class CellReach:
+    """What one run of a cell has reached of local code and of distributions."""
+
+    def __new__(
+        cls, namespace: dict[str, Any], pins: tuple[str | None, str | None, str | None, str], site_folders: list[str]
+    ) -> CellReach: ...
+    def keyed(
+        self, source: str, only_imports: bool, inputs: list[str], recipe: bytes | None
+    ) -> Keyed: ...
+    def value(self, value: object, in_clear: bool) -> tuple[bytes | None, list[str], str, str | None]: ...
+    def trace(
+        self,
+        watch: Watch | None,
+        project: str,
+        states: list[tuple[str, bytes]],
+        sharing: bytes | None,
+        moved: str | None,
+    ) -> tuple[Trace, Deeds]: ...
 
 @final
 class Watch:

@@ -8,7 +8,6 @@ cannot be repeated.
 
 from __future__ import annotations
 
-import array
 import collections
 import copyreg
 import sys
@@ -56,6 +55,9 @@ class Kind:
     is_first = False
     # `of_value` has to be asked: other objects of the class may be of another kind.
     depends_on_value = False
+    # How the native numbering looks into the objects itself: "fixed", "list", "dict",
+    # "set" or "instance".
+    way = ""
 
     def __init__(self, cls: type) -> None:
         self.name = f"{cls.__module__}.{cls.__qualname__}".removeprefix("builtins.")
@@ -111,6 +113,8 @@ class Opaque(Kind):
 
 class Fixed(Kind):
     """Tuples: they refer to what can change, and cannot change themselves."""
+
+    way = "fixed"
 
     def children(self, value: Any) -> Iterable[Any]:
         return tuple.__iter__(value)
@@ -260,18 +264,21 @@ class _ByteArray(Content):
 
 
 class _Array(_ByteArray):
+    def __init__(self, array: type) -> None:
+        self.array: Any = array
+
     def read(self, value: Any) -> Any:
-        return array.array(value.typecode, value)
+        return self.array(value.typecode, value)
 
     def differ(self, left: Any, right: Any) -> bool:
         return bool(left.tobytes() != right.tobytes())
 
     def resize(self, value: Any) -> None:
-        array.array.frombytes(value, bytes(value.itemsize))
-        array.array.pop(value)
+        self.array.frombytes(value, bytes(value.itemsize))
+        self.array.pop(value)
 
     def write(self, value: Any, content: Any) -> None:
-        array.array.__setitem__(value, slice(None), content)
+        self.array.__setitem__(value, slice(None), content)
 
 
 _CONTENTS: dict[type, Content | None] = {
@@ -283,8 +290,14 @@ _CONTENTS: dict[type, Content | None] = {
     collections.deque: _Deque(),
     collections.OrderedDict: _OrderedDict(),
     collections.defaultdict: _DefaultDict(),
-    array.array: _Array(),
 }
+
+
+def _know_array() -> None:
+    """Arrays of `array` are containers too, once there are any: few programs load it."""
+    array = getattr(sys.modules.get("array"), "array", None)
+    if array is not None:
+        _CONTENTS.setdefault(array, _Array(array))
 
 
 # Classes whose own way of pickling says no more than what is reached here.
@@ -301,6 +314,10 @@ class Plain(Kind):
         self.slots = slots
         self.is_first = content is None
         self.depends_on_value = type(content) is _Set
+        if cls in (list, dict, set):
+            self.way = cls.__name__
+        elif content is None and has_dict and not slots:
+            self.way = "instance"
 
     def of_value(self, value: Any) -> Kind:
         is_leaf = type(self.content) is not _Set or all(map(is_constant, set.__iter__(value)))
@@ -383,6 +400,7 @@ def _namespace(value: Any) -> dict[str, Any]:
 
 def _plain(cls: type) -> Plain | None:
     """The kind of a class all of whose state is known; None if C code keeps more of it."""
+    _know_array()
     base = next(base for base in cls.__mro__ if base in _CONTENTS)
     # What pickles in a way of its own may be known by its name: a logger.
     own_ways = cls.__reduce_ex__ is not base.__reduce_ex__ or cls.__reduce__ is not base.__reduce__
@@ -411,15 +429,15 @@ def _plain(cls: type) -> Plain | None:
 _kinds: dict[type, Kind] = {tuple: Fixed(tuple)}
 
 
-def kind_of(value: Any) -> Kind:
-    """The kind of an object that is no atom."""
-    cls = type(value)
+def kind_of_class(cls: type) -> Kind:
+    """The kind of the objects of a class that are no atoms. Where it depends on the value, its `of_value`
+    has to be asked."""
     kind = _kinds.get(cls)
     if kind is None:
         from hozon._mutable_libraries import library_kind
 
         kind = _kinds[cls] = library_kind(cls) or _structural_kind(cls)
-    return kind.of_value(value) if kind.depends_on_value else kind
+    return kind
 
 
 def _structural_kind(cls: type) -> Kind:

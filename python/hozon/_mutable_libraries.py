@@ -161,6 +161,8 @@ class Generator(Kind):
 class NumPyGenerator(Fixed):
     """All of its state is that of its bit generator."""
 
+    way = ""
+
     def children(self, value: Any) -> Iterable[Any]:
         return (value.bit_generator,)
 

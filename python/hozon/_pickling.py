@@ -38,13 +38,15 @@ def dumps(
     *,
     namespace: Namespace | None = None,
     persistent_id: Callable[[Any], Any] | None = None,
+    named: set[str] | None = None,
 ) -> tuple[bytes, list[pickle.PickleBuffer]]:
     """Returns a value's payload and the buffers that go with it, in order.
 
     The buffers lend the value's own memory: write them before the value changes. Classes and functions
     of ``namespace`` (the globals of the cached function) and of ``__main__`` are stored by their name
     in it, so that the same code can load them however it was started. ``persistent_id`` names objects
-    that are not stored: for them it returns anything but None, which :func:`loads` hands on.
+    that are not stored: for them it returns anything but None, which :func:`loads` hands on. The names
+    that were stored for classes and functions are added to ``named``.
 
     Raises what pickle raises for a value that it refuses: ``pickle.PicklingError``, ``TypeError``,
     ``AttributeError``, or ``RecursionError``.
@@ -55,6 +57,7 @@ def dumps(
     pickler = kind(file, protocol=_PROTOCOL, buffer_callback=buffers.append)
     pickler.namespace = namespace
     pickler.name_of = persistent_id
+    pickler.named = named
     pickler.dump(value)
     return file.getvalue(), buffers
 
@@ -102,6 +105,7 @@ def loads(
 class _Pickler(pickle.Pickler):
     namespace: Namespace | None
     name_of: Callable[[Any], Any] | None
+    named: set[str] | None
 
     def reducer_override(self, value: Any) -> Any:
         cls = type(value)
@@ -124,6 +128,8 @@ class _Pickler(pickle.Pickler):
             return NotImplemented
         for namespace in _namespaces(self.namespace):
             if _find(namespace, name) is value:
+                if self.named is not None:
+                    self.named.add(name)
                 return here, (name,)
         return NotImplemented
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import functools
 import sys
-import threading
+from _thread import RLock
 from importlib import import_module
 
 from hozon._hozon import value_digest
@@ -31,7 +31,7 @@ _active: tuple[RandomStates, ...] = ()
 # The functions that seed, by module and name, each with what stands for it; and where that stands now.
 _seeders: dict[tuple[str, str], tuple[Any, Any]] = {}
 _standing: set[tuple[str, str]] = set()
-_lock = threading.RLock()
+_lock = RLock()
 
 
 class RandomStates:

@@ -16,11 +16,11 @@ handlers write before that is recorded as text.
 
 from __future__ import annotations
 
-import contextvars
+import _thread
 import functools
 import os
 import sys
-import threading
+from _contextvars import ContextVar
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,25 +36,23 @@ _STREAMS = ("stdout", "stderr")
 _ATOMS = (type(None), bool, int, float, str, bytes)
 
 # The recordings of this task or thread, outermost first, and those of the process.
-_current: contextvars.ContextVar[tuple[Recording, ...]] = contextvars.ContextVar(
-    "hozon_recordings", default=()
-)
+_current: ContextVar[tuple[Recording, ...]] = ContextVar("hozon_recordings", default=())
 _active: tuple[Recording, ...] = ()
 
 # Guards `_active` and the layers. A child process gets one of its own: its parent's may be taken.
-_lock = threading.RLock()
+_lock = _thread.RLock()
 
 
 def _renew_lock() -> None:
     global _lock
-    _lock = threading.RLock()
+    _lock = _thread.RLock()
 
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_renew_lock)
 
 
-class _Showing(threading.local):
+class _Showing(_thread._local):
     """Whether this thread is inside of something that is recorded as a whole: its text is no news."""
 
     depth = 0
@@ -90,7 +88,7 @@ class Recording:
         with _lock:
             if self in _active:
                 return
-            self._thread = threading.get_ident()
+            self._thread = _thread.get_ident()
             _active = (*_active, self)
             for place in _places():
                 self._attach(*place)
@@ -217,7 +215,7 @@ class _Layer:
 def _own_recordings() -> tuple[Recording, ...] | None:
     """The active recordings of this task or thread; None for a thread that has none of its own."""
     active = _active
-    thread = threading.get_ident()
+    thread = _thread.get_ident()
     own = tuple(one for one in _current.get() if one in active)
     if own:
         return own

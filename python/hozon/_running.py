@@ -144,10 +144,10 @@ class Run:
         self._before = before()
         self._handles = self.keyed.handles()
 
-    def trace(self) -> Trace:
+    def trace(self, make: Callable[..., tuple[Trace, Deeds]] = trace_of) -> Trace:
         """What the computation has looked at. Raises `NotStored` if a hit could not stand for it."""
         watch = None if self._watching is None else self._watching.watch
-        trace, deeds = trace_of(watch, self.options.project, self._states.inputs)
+        trace, deeds = make(watch, self.options.project, self._states.inputs)
         why_not = self._fault
         if self._states.interleaved:
             why_not = "its consumer draws from the same random generators, so a hit could not repeat it"

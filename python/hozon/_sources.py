@@ -17,6 +17,9 @@ from typing import Any
 # sender knew that all its code is from that text.
 _shipped: dict[str, tuple[str, bool]] = {}
 
+# What the file names of a notebook's cells begin with, where hozon runs them.
+CELL_FILE = "<cell "
+
 # Code objects that a file's present text compiles to, by file name and stamp.
 _compiled: dict[tuple[str, int, int], frozenset[CodeType]] = {}
 
@@ -229,11 +232,10 @@ def files_of_module(name: str) -> list[str]:
     file = getattr(module, "__file__", None)
     # In a worker, the main program of the sender stands in what was sent.
     sent = list(_shipped) if name == "__main__" else []
-    if isinstance(file, str):
-        return [*sent, file]
     line_cache = sys.modules.get("linecache")
-    cells = list(line_cache.cache) if line_cache is not None and name == "__main__" else []
-    return sent + [cell for cell in reversed(cells) if "ipykernel" in cell or cell.startswith("<ipython")]
+    known = list(line_cache.cache) if line_cache is not None and name == "__main__" else []
+    cells = [cell for cell in reversed(known) if cell.startswith((CELL_FILE, "<ipython")) or "ipykernel" in cell]
+    return [*sent, *cells, file] if isinstance(file, str) else sent + cells
 
 
 # More files are not looked at for code that cannot be followed.

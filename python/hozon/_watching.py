@@ -15,11 +15,12 @@ What happens during an import is no part of the computation: modules count by th
 
 from __future__ import annotations
 
-import linecache
 import os
+
+# Loaded before the computation: what its generator gives is then known by its state from the start.
 import random
 import sys
-import threading
+from _thread import RLock, get_ident
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -78,6 +79,9 @@ _NATIVE_READERS = (
 _Arguments = tuple[Any, ...]
 _Keywords = Mapping[str, Any] | None
 _Error = BaseException | None
+_Before = Callable[[_Arguments, _Keywords], bool] | None
+_After = Callable[[_Arguments, _Keywords, _Error], None] | None
+_Place = tuple[str, str | None, str, _Before, _After]
 
 
 class Watching:
@@ -135,28 +139,29 @@ class _StandIn:
         self,
         holder: Any,
         name: str,
-        before: Callable[[_Arguments, _Keywords], bool] | None = None,
-        after: Callable[[_Arguments, _Keywords, _Error], None] | None = None,
+        before: _Before = None,
+        after: _After = None,
         suspends: bool = False,
     ) -> None:
         self.holder = holder
+        self.namespace = vars(holder)
         self.name = name
         self.how = (before, after, suspends)
         self.original: Any = None
         self.observed: Any = None
 
     def install(self) -> None:
-        original = vars(self.holder).get(self.name)
-        if original is None or isinstance(original, Observed):
-            return
+        original = self.namespace.get(self.name)
         if self.observed is None or original is not self.original:
+            if original is None or isinstance(original, Observed):
+                return
             self.original = original
             self.observed = Observed(original, *self.how)
         setattr(self.holder, self.name, self.observed)
 
     def remove(self) -> None:
         # Where somebody has put something of their own in between, it stays: ours inside it is silent.
-        if self.observed is not None and vars(self.holder).get(self.name) is self.observed:
+        if self.observed is not None and self.namespace.get(self.name) is self.observed:
             setattr(self.holder, self.name, self.original)
 
 
@@ -164,12 +169,12 @@ class _StandIns:
     """All of them, while at least one watch runs."""
 
     def __init__(self) -> None:
-        self.lock = threading.RLock()
+        self.lock = RLock()
         # What runs, and the thread that it runs on.
         self.running: dict[Watching, int] = {}
-        self.made: list[_StandIn] | None = None
-        self.pools: list[_StandIn] = []
-        self.pools_to_come = list(_POOLS)
+        self.made: list[_StandIn] = []
+        # Those in modules that nothing has imported yet.
+        self.to_come = list(_LATER)
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(
                 before=self.lock.acquire,
@@ -181,7 +186,7 @@ class _StandIns:
         with self.lock:
             if not self.running:
                 self._install()
-            self.running[watching] = threading.get_ident()
+            self.running[watching] = get_ident()
 
     def end(self, watching: Watching) -> None:
         with self.lock:
@@ -189,29 +194,31 @@ class _StandIns:
                 self._remove()
 
     def _install(self) -> None:
-        if self.made is None:
+        if not self.made:
             self.made = _make_stand_ins()
         for stand_in in self.made:
             stand_in.install()
-        self.find_pools()
+        self.find_loaded()
 
-    def find_pools(self) -> None:
-        """Takes in pools whose modules have been loaded meanwhile."""
-        for place in [place for place in self.pools_to_come if place[0] in sys.modules]:
-            module, owner, name = place
-            if hasattr(sys.modules[module], owner):
-                self.pools_to_come.remove(place)
-                self.pools.append(_StandIn(getattr(sys.modules[module], owner), name, after=_work_given_away))
-        for pool in self.pools:
-            pool.install()
+    def find_loaded(self) -> None:
+        """Takes in those whose modules have been loaded meanwhile."""
+        for place in [place for place in self.to_come if place[0] in sys.modules]:
+            module, owner, name, before, after = place
+            holder: Any = sys.modules[module]
+            if owner is not None:
+                holder = getattr(holder, owner, None)
+            if hasattr(holder, name):
+                self.to_come.remove(place)
+                self.made.append(_StandIn(holder, name, before, after))
+                self.made[-1].install()
 
     def _remove(self) -> None:
-        for stand_in in (*(self.made or ()), *self.pools):
+        for stand_in in self.made:
             stand_in.remove()
 
     def _go_on_in_child(self) -> None:
         """Drops what ran on threads that the child does not have."""
-        here = threading.get_ident()
+        here = get_ident()
         self.running = {watching: thread for watching, thread in self.running.items() if thread == here}
         if not self.running:
             self._remove()
@@ -235,8 +242,6 @@ def _make_stand_ins() -> list[_StandIn]:
         _StandIn(os, "getcwdb", after=_working_directory_read),
         _StandIn(os, "urandom", after=_entropy_used),
         _StandIn(random, "_urandom", after=_entropy_used),
-        _StandIn(linecache, "updatecache", before=_shows_source),
-        _StandIn(linecache, "checkcache", before=_shows_source),
         _StandIn(sys.modules["_frozen_importlib"], "_find_and_load", after=_imported, suspends=True),
     ]
     try:
@@ -247,20 +252,6 @@ def _make_stand_ins() -> list[_StandIn]:
 
 
 # --- processes
-
-
-# Where work is given to processes that may have been started before.
-_POOLS = (
-    ("concurrent.futures.process", "ProcessPoolExecutor", "submit"),
-    ("multiprocessing.pool", "Pool", "apply_async"),
-    ("multiprocessing.pool", "Pool", "_map_async"),
-    ("multiprocessing.pool", "Pool", "imap"),
-    ("multiprocessing.pool", "Pool", "imap_unordered"),
-    ("joblib.externals.loky.process_executor", "ProcessPoolExecutor", "submit"),
-    ("loky.process_executor", "ProcessPoolExecutor", "submit"),
-    ("distributed.client", "Client", "submit"),
-    ("distributed.client", "Client", "compute"),
-)
 
 
 def _work_given_away(arguments: _Arguments, keywords: _Keywords, error: _Error) -> None:
@@ -380,7 +371,8 @@ def _module_file(file: str) -> str:
 def _shows_source(arguments: _Arguments, keywords: _Keywords) -> bool:
     """Whether lines of source are looked up to be shown, in a warning or a traceback."""
     frame: FrameType | None = sys._getframe(1)
-    while frame is not None and frame.f_code.co_filename == linecache.__file__:
+    file_of_it = getattr(sys.modules.get("linecache"), "__file__", None)
+    while frame is not None and frame.f_code.co_filename == file_of_it:
         frame = frame.f_back
     if frame is None:
         return True
@@ -432,7 +424,7 @@ def _imported(arguments: _Arguments, keywords: _Keywords, error: _Error) -> None
     try:
         with _stand_ins.lock:
             if _stand_ins.running:
-                _stand_ins.find_pools()
+                _stand_ins.find_loaded()
         for callback in after_import:
             callback()
     finally:
@@ -449,5 +441,21 @@ def _is_local(file: str) -> bool:
         is_local = _local_files[file] = watching_is_local(file)
         return is_local
 
+
+# What may be loaded only later: module, class in it if any, name, and what is called before and after.
+_LATER: list[_Place] = [
+    ("linecache", None, "updatecache", _shows_source, None),
+    ("linecache", None, "checkcache", _shows_source, None),
+    # Where work is given to processes that may have been started before.
+    ("concurrent.futures.process", "ProcessPoolExecutor", "submit", None, _work_given_away),
+    ("multiprocessing.pool", "Pool", "apply_async", None, _work_given_away),
+    ("multiprocessing.pool", "Pool", "_map_async", None, _work_given_away),
+    ("multiprocessing.pool", "Pool", "imap", None, _work_given_away),
+    ("multiprocessing.pool", "Pool", "imap_unordered", None, _work_given_away),
+    ("joblib.externals.loky.process_executor", "ProcessPoolExecutor", "submit", None, _work_given_away),
+    ("loky.process_executor", "ProcessPoolExecutor", "submit", None, _work_given_away),
+    ("distributed.client", "Client", "submit", None, _work_given_away),
+    ("distributed.client", "Client", "compute", None, _work_given_away),
+]
 
 _stand_ins = _StandIns()

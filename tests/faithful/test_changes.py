@@ -200,6 +200,7 @@ CASES: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
     "order of a dict": (lambda: {"a": 1, "b": 2}, lambda value: value.update(a=value.pop("a"))),
     "set": (lambda: {1, 2, (3, "x")}, lambda value: (value.discard(1), value.add("new"))),
     "1 and True in a set": (lambda: {1}, lambda value: (value.discard(1), value.add(True))),
+    "set after one of instances": (lambda: [{Counter()}, {1}], lambda value: value[1].add(2)),
     "bytearray": (lambda: bytearray(b"abc"), lambda value: value.extend(b"d")),
     "deque": (lambda: collections.deque([1, 2], 3), lambda value: value.extendleft([0, -1])),
     "OrderedDict": (lambda: collections.OrderedDict(a=1, b=2), change_ordered),

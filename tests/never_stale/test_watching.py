@@ -576,7 +576,7 @@ def _stand_ins_are_gone() -> bool:
 
     return not any(
         isinstance(vars(stand_in.holder).get(stand_in.name), _watching.Observed)
-        for stand_in in (*(_watching._stand_ins.made or ()), *_watching._stand_ins.pools)
+        for stand_in in _watching._stand_ins.made
     )
 
 

@@ -37,6 +37,24 @@ pub struct KnownFiles {
     digests: Brief<HashMap<PathBuf, (FileStamp, Digest)>>,
 }
 
+/// What is at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Looked {
+    /// The digest of a file's content, or of its absence.
+    pub digest: Digest,
+    /// The stamp, if that proves the digest next time.
+    pub proof: Option<FileStamp>,
+    /// The stamp of the file with this content; `None` if there is no regular file, or if it changed
+    /// while it was read.
+    pub stamp: Option<FileStamp>,
+}
+
+/// With fewer files than this for each thread, starting it costs more than it saves.
+const LEAST_FILES: usize = 32;
+
+/// More threads than this only wait for the file system.
+const MOST_THREADS: usize = 8;
+
 /// A file that was written to so short a time ago may be written to again without another stamp: the
 /// clocks of file systems have ticks, the coarsest of two seconds.
 const SETTLED_AFTER_NS: i64 = 2_000_000_000;
@@ -96,30 +114,53 @@ impl KnownFiles {
         Self { files, system, digests: Brief::default() }
     }
 
-    /// Returns the stamp of the file at `path`; `None` if there is no regular file.
-    pub fn stamp(&self, path: &Path) -> Option<FileStamp> {
-        let stat = self.files.look(path).ok()?;
-        (stat.kind == FileKind::File).then(|| stamp_of(&stat))
-    }
-
     /// Returns the digest of a file's content or of its absence, and the stamp if that proves it next time.
     pub fn content(&self, path: &Path, last: Option<&Seen>) -> (Digest, Option<FileStamp>) {
+        let looked = self.look_at(path, last);
+        (looked.digest, looked.proof)
+    }
+
+    /// Looks at many files, on several threads where that pays. The results are in the order of the paths.
+    pub fn look_at_all(&self, paths: &[PathBuf]) -> Vec<Looked> {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = cores.min(MOST_THREADS).min(paths.len() / LEAST_FILES).max(1);
+        let look = |paths: &[PathBuf]| -> Vec<Looked> {
+            paths.iter().map(|path| self.look_at(path, None)).collect()
+        };
+        let mut chunks = paths.chunks(paths.len().div_ceil(threads).max(1));
+        let own = chunks.next().unwrap_or_default();
+        std::thread::scope(|scope| {
+            let others: Vec<_> = chunks
+                .map(|chunk| (chunk, std::thread::Builder::new().spawn_scoped(scope, move || look(chunk))))
+                .collect();
+            let mut looked = look(own);
+            for (chunk, thread) in others {
+                // Where no more threads can be had, this one does it.
+                let done = thread.ok().and_then(|thread| thread.join().ok());
+                looked.extend(done.unwrap_or_else(|| look(chunk)));
+            }
+            looked
+        })
+    }
+
+    fn look_at(&self, path: &Path, last: Option<&Seen>) -> Looked {
+        let other = |digest| Looked { digest, proof: None, stamp: None };
         let stat = match self.files.look(path) {
             Ok(stat) => stat,
-            Err(error) => return (of_failure(&error), None),
+            Err(error) => return other(of_failure(&error)),
         };
         match stat.kind {
             FileKind::File => {}
-            FileKind::Folder => return (of_state(State::Folder, &[]), None),
-            FileKind::Other => return (of_state(State::Other, &[]), None),
+            FileKind::Folder => return other(of_state(State::Folder, &[])),
+            FileKind::Other => return other(of_state(State::Other, &[])),
         }
         let stamp = stamp_of(&stat);
         if let Some(digest) = self.known(path, &stamp, last) {
-            return (digest, Some(stamp));
+            return Looked { digest, proof: Some(stamp), stamp: Some(stamp) };
         }
         match self.read(path) {
-            Ok((digest, stamp)) => (digest, stamp),
-            Err(error) => (of_failure(&error), None),
+            Ok(looked) => looked,
+            Err(error) => Looked { digest: of_failure(&error), proof: None, stamp: Some(stamp) },
         }
     }
 
@@ -131,19 +172,19 @@ impl KnownFiles {
         (known.0 == *stamp).then_some(known.1)
     }
 
-    fn read(&self, path: &Path) -> io::Result<(Digest, Option<FileStamp>)> {
-        let (mut digest, mut settled) = self.read_once(path)?;
+    fn read(&self, path: &Path) -> io::Result<Looked> {
+        let (mut digest, mut stamp) = self.read_once(path)?;
         for _ in 1..MOST_READS {
-            if settled.is_some() {
+            if stamp.is_some() {
                 break;
             }
-            (digest, settled) = self.read_once(path)?;
+            (digest, stamp) = self.read_once(path)?;
         }
-        let stamp = settled.filter(|stamp| self.proves(stamp));
-        if let Some(stamp) = stamp {
-            self.with_digests(|digests| digests.insert(path.to_owned(), (stamp, digest)));
+        let proof = stamp.filter(|stamp| self.proves(stamp));
+        if let Some(proof) = proof {
+            self.with_digests(|digests| digests.insert(path.to_owned(), (proof, digest)));
         }
-        Ok((digest, stamp))
+        Ok(Looked { digest, proof, stamp })
     }
 
     /// Reads a file; without a stamp if it changed while it was read.

@@ -182,6 +182,36 @@ fn a_damaged_list_of_traces_is_a_miss_and_goes_to_the_quarantine() {
 }
 
 #[test]
+fn many_files_are_looked_at_in_their_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let known = KnownFiles::new(Arc::new(Os), Arc::new(Os));
+    let paths: Vec<_> = (0..300).map(|number| folder.path().join(number.to_string())).collect();
+    for (number, path) in paths.iter().enumerate().filter(|(number, _)| number % 7 != 0) {
+        std::fs::write(path, format!("content {number}")).unwrap();
+    }
+    for (path, looked) in paths.iter().zip(known.look_at_all(&paths)) {
+        assert_eq!((looked.digest, looked.proof), known.content(path, None));
+        assert_eq!(looked.stamp.is_some(), path.exists());
+    }
+    assert_eq!(known.look_at_all(&[]), []);
+}
+
+#[test]
+fn a_file_has_the_stamp_of_what_was_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("data");
+    let known = KnownFiles::new(Arc::new(Os), Arc::new(Os));
+    let stamp = || known.look_at_all(std::slice::from_ref(&path))[0].stamp;
+    assert_eq!(stamp(), None);
+    std::fs::write(&path, "content").unwrap();
+    let first = stamp();
+    assert!(first.is_some() && stamp() == first);
+    std::fs::write(&path, "another content").unwrap();
+    assert!(stamp().is_some() && stamp() != first);
+    assert_eq!(known.look_at_all(&[folder.path().to_owned()])[0].stamp, None);
+}
+
+#[test]
 fn an_old_file_is_read_once_and_a_fresh_one_at_every_look() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("data");
@@ -190,7 +220,7 @@ fn an_old_file_is_read_once_and_a_fresh_one_at_every_look() {
     let (digest, stamp) = known.content(&path, None);
     assert_eq!(stamp, None, "a file written just now could change within a tick of the clock");
     // A stamp that was seen with this digest is believed.
-    let stamp = known.stamp(&path);
+    let stamp = known.look_at_all(&[path.clone()])[0].stamp;
     let other = Digest::of(b"what a look at the bytes would not give");
     let last = Seen { subject: file("data"), digest: other, stamp };
     assert_eq!(known.content(&path, Some(&last)), (other, stamp));

@@ -15,6 +15,8 @@ pub struct CellRecord {
     pub random: Vec<(String, Digest)>,
     /// Environment variables that it set or removed: name and digest of the value.
     pub variables: Vec<(String, Digest)>,
+    /// What it has set for the whole process, options of libraries, say: what it is called and its digest.
+    pub process: Vec<(String, Digest)>,
     /// It did something to the process that later cells may notice, and that is had again from the store.
     pub has_effects: bool,
     /// Where the cell ended early: it and the cells that depend on it show nothing more.
@@ -68,6 +70,10 @@ pub struct GroupRecord {
     pub needs: Vec<String>,
     /// They share objects with what the cell read, or change it: that must be there, as it was.
     pub uses_inputs: bool,
+    /// The names of what the cell found, but did not give, that they share objects with, sorted.
+    pub shares: Vec<String>,
+    /// Which objects are shared, and where they stand in the values; none if nothing is.
+    pub pattern: Option<Digest>,
 }
 
 impl CellRecord {
@@ -87,9 +93,12 @@ impl CellRecord {
             write_texts(&mut to, &group.names);
             write_texts(&mut to, &group.needs);
             to.u8(group.uses_inputs.into());
+            write_texts(&mut to, &group.shares);
+            write_digest(&mut to, group.pattern.as_ref());
         }
         write_digests(&mut to, &self.random);
         write_digests(&mut to, &self.variables);
+        write_digests(&mut to, &self.process);
         to.u8(self.has_effects.into()).u8(self.stopped.into());
         to.finish()
     }
@@ -103,15 +112,10 @@ impl CellRecord {
         let record = Self {
             names: from.list(LEAST_NAME_BYTES, NameRecord::read)?,
             deleted: read_texts(&mut from)?,
-            groups: from.list(8 + 8 + 1, |from| {
-                Ok(GroupRecord {
-                    names: read_texts(from)?,
-                    needs: read_texts(from)?,
-                    uses_inputs: from.flag()?,
-                })
-            })?,
+            groups: from.list(LEAST_GROUP_BYTES, GroupRecord::read)?,
             random: read_digests(&mut from)?,
             variables: read_digests(&mut from)?,
+            process: read_digests(&mut from)?,
             has_effects: from.flag()?,
             stopped: from.flag()?,
         };
@@ -126,12 +130,25 @@ impl CellRecord {
 /// The name's length, no digest, the kind, the counts of deferred names and of the text.
 const LEAST_NAME_BYTES: usize = 8 + 1 + 1 + 8 + 8;
 
+/// Three counts of names, a flag, no pattern.
+const LEAST_GROUP_BYTES: usize = 3 * 8 + 1 + 1;
+
+impl GroupRecord {
+    fn read(from: &mut Reader<'_>) -> Result<Self, WireError> {
+        Ok(Self {
+            names: read_texts(from)?,
+            needs: read_texts(from)?,
+            uses_inputs: from.flag()?,
+            shares: read_texts(from)?,
+            pattern: read_digest(from)?,
+        })
+    }
+}
+
 impl NameRecord {
     fn write(&self, to: &mut Writer) {
-        to.text(&self.name).u8(self.digest.is_some().into());
-        if let Some(digest) = &self.digest {
-            to.raw(digest.as_bytes());
-        }
+        to.text(&self.name);
+        write_digest(to, self.digest.as_ref());
         match &self.kind {
             NameKind::Value { group } => to.u8(0).u32(*group),
             NameKind::Module { module } => to.u8(1).text(module),
@@ -144,7 +161,7 @@ impl NameRecord {
 
     fn read(from: &mut Reader<'_>) -> Result<Self, WireError> {
         let name = from.text()?.to_owned();
-        let digest = if from.flag()? { Some(Digest::from_bytes(from.array()?)) } else { None };
+        let digest = read_digest(from)?;
         let kind = match from.u8()? {
             0 => NameKind::Value { group: from.u32()? },
             1 => NameKind::Module { module: from.text()?.to_owned() },
@@ -154,6 +171,17 @@ impl NameRecord {
         };
         Ok(Self { name, digest, kind, deferred: read_texts(from)?, shown: from.text()?.to_owned() })
     }
+}
+
+fn write_digest(to: &mut Writer, digest: Option<&Digest>) {
+    to.u8(digest.is_some().into());
+    if let Some(digest) = digest {
+        to.raw(digest.as_bytes());
+    }
+}
+
+fn read_digest(from: &mut Reader<'_>) -> Result<Option<Digest>, WireError> {
+    Ok(if from.flag()? { Some(Digest::from_bytes(from.array()?)) } else { None })
 }
 
 fn write_texts(to: &mut Writer, texts: &[String]) {
@@ -196,9 +224,16 @@ mod tests {
                 name("np", NameKind::Module { module: "numpy".into() }),
             ],
             deleted: vec!["x".into()],
-            groups: vec![GroupRecord { names: vec!["a".into()], needs: vec!["f".into()], uses_inputs: true }],
+            groups: vec![GroupRecord {
+                names: vec!["a".into()],
+                needs: vec!["f".into()],
+                uses_inputs: true,
+                shares: vec!["b".into()],
+                pattern: Some(Digest::of(b"pattern")),
+            }],
             random: vec![("numpy".into(), Digest::of(b"state"))],
             variables: vec![("HOME".into(), Digest::of(b"value"))],
+            process: vec![("options of pandas".into(), Digest::of(b"options"))],
             has_effects: true,
             stopped: false,
         }

@@ -46,6 +46,8 @@ pub enum Subject {
         /// The name in it.
         name: String,
     },
+    /// Which variables of a notebook share objects with what a cell reads.
+    Sharing,
 }
 
 /// Where a file is, as the program names it. The same place has the same name after the project moved.
@@ -143,7 +145,7 @@ impl Subject {
             Self::RandomState(_) => NodeKind::RandomState,
             Self::WorkingDirectory => NodeKind::WorkingDirectory,
             Self::Definition(..) => NodeKind::Helper,
-            Self::Variable(..) | Self::Loaded { .. } => NodeKind::Value,
+            Self::Variable(..) | Self::Loaded { .. } | Self::Sharing => NodeKind::Value,
             Self::Source(_) => NodeKind::Module,
             Self::Distribution(_) => NodeKind::Distribution,
         }
@@ -157,6 +159,7 @@ impl Subject {
             }
             Self::Definition(_, name) | Self::Variable(_, name) | Self::Distribution(name) => name.clone(),
             Self::Loaded { module, name } => format!("{module}.{name}"),
+            Self::Sharing => "which variables share objects".to_owned(),
             Self::Written(place) => format!("{}, which it writes,", place.label()),
             Self::Environment(name) | Self::RandomState(name) => name.clone(),
             Self::WholeEnvironment => "(all)".to_owned(),
@@ -207,6 +210,7 @@ impl Subject {
             Self::Source(_) => 10,
             Self::Distribution(_) => 11,
             Self::Loaded { .. } => 12,
+            Self::Sharing => 13,
         }
     }
 
@@ -230,7 +234,7 @@ impl Subject {
             Self::Environment(name) | Self::RandomState(name) | Self::Distribution(name) => {
                 to.text(name);
             }
-            Self::WholeEnvironment | Self::WorkingDirectory => {}
+            Self::WholeEnvironment | Self::WorkingDirectory | Self::Sharing => {}
         }
     }
 
@@ -252,6 +256,7 @@ impl Subject {
             10 => Self::Source(Place::read(from)?),
             11 => Self::Distribution(from.text()?.to_owned()),
             12 => Self::Loaded { module: from.text()?.to_owned(), name: from.text()?.to_owned() },
+            13 => Self::Sharing,
             _ => return Err(WireError::BadValue),
         })
     }
@@ -390,6 +395,7 @@ mod tests {
             Subject::Loaded { module: "config".into(), name: "RATE".into() },
             Subject::Environment("HOME".to_owned()),
             Subject::WholeEnvironment,
+            Subject::Sharing,
             Subject::RandomState("numpy".to_owned()),
             Subject::WorkingDirectory,
         ]

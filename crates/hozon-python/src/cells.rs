@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use hozon_engine::CodeFiles;
+use hozon_engine::{CodeFiles, Distributions};
 use hozon_format::{CellRecord, Digest, GroupRecord, NameKind, NameRecord};
-use hozon_key::{NodeKind, Seen, Subject, TraceSet, decode};
+use hozon_key::{Base, Node, NodeKind, Place as FilePlace, Seen, Subject, TraceSet, decode};
 use hozon_syntax::{Dialect, analyse};
 use hozon_sys::Os;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict};
+use pyo3::types::{PyBytes, PyDict, PyModule};
 
 use crate::computation::{Input, Keyed, Pins};
 use crate::distributions;
@@ -31,6 +31,7 @@ use crate::watch::{Suspended, Watch};
 pub(crate) struct CellReach {
     namespace: Py<PyDict>,
     pins: Pins,
+    site_folders: Vec<PathBuf>,
     found: Mutex<Found>,
 }
 
@@ -46,19 +47,29 @@ type Looked<'py> = (Option<Bound<'py, PyBytes>>, Vec<String>, String, Option<Str
 
 #[pymethods]
 impl CellReach {
-    /// `namespace` holds the notebook's names.
+    /// `namespace` holds the notebook's names, `site_folders` are those of installed distributions.
     #[new]
-    fn new(namespace: Py<PyDict>, pins: Pins) -> Self {
-        Self { namespace, pins, found: Mutex::default() }
+    fn new(namespace: Py<PyDict>, pins: Pins, site_folders: Vec<PathBuf>) -> Self {
+        Self { namespace, pins, site_folders, found: Mutex::default() }
     }
 
     /// What a run of a cell is a function of, before it runs. `recipe` is what its notebook knows; `inputs`
-    /// are the names that it may read, of which those that are there count.
-    fn keyed(&self, py: Python<'_>, source: &str, inputs: Vec<String>, recipe: &[u8]) -> PyResult<Keyed> {
+    /// are the names that it may read or change, of which those that are there count.
+    fn keyed(
+        &self,
+        py: Python<'_>,
+        source: &str,
+        only_imports: bool,
+        inputs: Vec<String>,
+        recipe: Option<&[u8]>,
+    ) -> PyResult<Keyed> {
         let _own_work = Suspended::new();
-        let recipe = decode(recipe).map_err(|error| PyValueError::new_err(error.to_string()))?;
+        let recipe = match recipe {
+            Some(recipe) => decode(recipe).map_err(|error| PyValueError::new_err(error.to_string()))?,
+            None => Node::new(NodeKind::Computation, ""),
+        };
         let mut walker = self.walker(py);
-        let keyed = self.make_key(&mut walker, source, inputs);
+        let keyed = self.make_key(&mut walker, source, only_imports, inputs);
         self.note(&mut walker);
         let (keyed, undigested) =
             keyed.map_err(|refusal| errors::undigestible(py, refusal, errors::Input::Variable, "the cell"))?;
@@ -83,26 +94,39 @@ impl CellReach {
     }
 
     /// The trace of a run that has ended, with the local code and the distributions that it reached.
+    /// `sharing` counts if it changed something in place; `moved` is the folder that relative names started
+    /// from, where that is not the notebook's own.
     fn trace(
         &self,
         py: Python<'_>,
         watch: Option<&Watch>,
         project: PathBuf,
         states: Vec<(String, [u8; 32])>,
+        sharing: Option<[u8; 32]>,
+        moved: Option<PathBuf>,
     ) -> PyResult<(Trace, Deeds)> {
         let (mut trace, deeds) = trace_of(py, watch, project.clone(), states);
+        if let Some(folder) = moved {
+            trace.seen.iter_mut().for_each(|seen| from_folder(&mut seen.subject, &folder, &project));
+        }
+        trace.seen.extend(sharing.map(|digest| Seen {
+            subject: Subject::Sharing,
+            digest: Digest::from_bytes(digest),
+            stamp: None,
+        }));
         let mut subjects = BTreeSet::new();
         let found = std::mem::take(&mut *self.found.lock().unwrap_or_else(PoisonError::into_inner));
         for package in &found.packages {
             if package != places::PYTHON && package != places::HOZON && package != "_hozon" {
-                subjects.extend(distributions::name_of(py, package)?.map(Subject::Distribution));
+                subjects.extend(distributions::names_of(py, package)?.into_iter().map(Subject::Distribution));
             }
         }
         let mut code = CodeFiles::new(&Os, known_files());
+        let mut versions = Distributions::new(&Os, &self.site_folders, self.pins.system);
         for origin in found.origins {
             add_subjects(py, origin, &project, &mut code, &mut subjects)?;
         }
-        let seen = subjects.into_iter().map(|subject| self.look(py, subject, &project, &mut code));
+        let seen = subjects.into_iter().map(|subject| look(py, subject, &project, &mut code, &mut versions));
         trace.seen.extend(seen.collect::<PyResult<Vec<Seen>>>()?);
         trace.seen = TraceSet::of(trace.seen).seen;
         Ok((trace, deeds))
@@ -127,15 +151,18 @@ impl CellReach {
         &self,
         walker: &mut Walker<'py>,
         source: &str,
+        only_imports: bool,
         inputs: Vec<String>,
     ) -> Walked<(Keyed, Vec<(String, Py<PyAny>)>)> {
         let py = walker.python();
         let namespace = self.namespace.bind(py);
-        let mut reached = reached_by(walker, source, namespace)?;
+        let mut reached = reached_by(walker, source, only_imports, namespace)?;
         let mut arguments = Vec::new();
         let mut undigested = Vec::new();
         for label in inputs {
-            let Some(value) = namespace.get_item(&label)? else { continue };
+            // A module is followed to what is used of it.
+            let value = namespace.get_item(&label)?.filter(|value| !value.is_instance_of::<PyModule>());
+            let Some(value) = value else { continue };
             match walker.digest(&value) {
                 Ok(digest) => arguments.push(Input { label, object: value.unbind(), digest }),
                 Err(Refusal::Undigestible { .. }) => undigested.push((label, value.unbind())),
@@ -148,17 +175,33 @@ impl CellReach {
         let keyed = Keyed::new(py, own, Arc::new(reached), arguments, None, self.pins)?;
         Ok((keyed, undigested))
     }
+}
 
-    fn look(&self, py: Python<'_>, subject: Subject, project: &Path, code: &mut CodeFiles<'_>) -> PyResult<Seen> {
-        let digest = match &subject {
-            Subject::Definition(place, _) | Subject::Variable(place, _) | Subject::Source(place) => {
-                return Ok(code.observe(&subject, &hozon_engine::path_of(place, project), None));
-            }
-            Subject::Distribution(name) => distributions::pinned_digest(py, name, self.pins.system)?,
-            Subject::Loaded { module, name } => loaded_digest(py, module, name)?,
-            _ => return Ok(observing(project, |observer| observer.observe(&subject, None))),
-        };
-        Ok(Seen { subject, digest, stamp: None })
+fn look(
+    py: Python<'_>,
+    subject: Subject,
+    project: &Path,
+    code: &mut CodeFiles<'_>,
+    versions: &mut Distributions<'_>,
+) -> PyResult<Seen> {
+    let digest = match &subject {
+        Subject::Definition(place, _) | Subject::Variable(place, _) | Subject::Source(place) => {
+            return Ok(code.observe(&subject, &hozon_engine::path_of(place, project), None));
+        }
+        Subject::Distribution(name) => versions.digest(name),
+        Subject::Loaded { module, name } => loaded_digest(py, module, name)?,
+        _ => return Ok(observing(project, |observer| observer.observe(&subject, None))),
+    };
+    Ok(Seen { subject, digest, stamp: None })
+}
+
+/// Names a place that was relative to a folder from then on without it.
+fn from_folder(subject: &mut Subject, folder: &Path, project: &Path) {
+    if let Some(place) = subject.place_mut()
+        && place.base == Base::WorkingDirectory
+    {
+        let relative = hozon_engine::path_of(&FilePlace { base: Base::Root, path: place.path.clone() }, project);
+        *place = place_of(&folder.join(relative), project);
     }
 }
 
@@ -166,6 +209,7 @@ impl CellReach {
 fn reached_by<'py>(
     walker: &mut Walker<'py>,
     source: &str,
+    only_imports: bool,
     namespace: &Bound<'py, PyDict>,
 ) -> Walked<reach::Reached> {
     let py = walker.python();
@@ -177,7 +221,12 @@ fn reached_by<'py>(
     let number = builder.add_definition(NodeKind::Computation, "cell".to_owned());
     builder.reached.definitions[number].own = module.whole().digest;
     let mut edges = Vec::new();
-    builder.fragment_edges(module.whole(), &scope, &mut edges)?;
+    let whole = module.whole();
+    builder.reached.unseen.extend(whole.unseen.iter().cloned());
+    builder.reading_edges(&whole.reads, &[], whole.uses_dynamic_names, &scope, &mut edges)?;
+    for import in &whole.imports {
+        builder.cell_import_edge(&scope, import, only_imports, &mut edges)?;
+    }
     builder.reached.definitions[number].edges = edges;
     builder.run_pending()?;
     let mut reached = builder.reached;
@@ -269,32 +318,48 @@ pub(crate) fn loaded_variable<'py>(py: Python<'py>, module: &str, name: &str) ->
 /// A name as the front gives it: name, digest, kind, detail of the kind, deferred names, what it is.
 type GivenName = (String, Option<[u8; 32]>, String, String, Vec<String>, String);
 
+/// A group as the front gives it: names, names that it needs, whether it uses inputs, what it shares
+/// objects with, and how.
+type GivenGroup = (Vec<String>, Vec<String>, bool, Vec<String>, Option<[u8; 32]>);
+
 /// The bytes of a cell's record.
 #[pyfunction]
-#[pyo3(signature = (names, deleted, groups, random, variables, has_effects, stopped))]
+#[pyo3(signature = (names, deleted, groups, random, variables, process, has_effects, stopped))]
+#[expect(clippy::too_many_arguments, reason = "what a record holds, and one caller gives it")]
 pub(crate) fn cell_record<'py>(
     py: Python<'py>,
     names: Vec<GivenName>,
     deleted: Vec<String>,
-    groups: Vec<(Vec<String>, Vec<String>, bool)>,
+    groups: Vec<GivenGroup>,
     random: Vec<(String, [u8; 32])>,
     variables: Vec<String>,
+    process: Vec<(String, [u8; 32])>,
     has_effects: bool,
     stopped: bool,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let mut names = names.into_iter().map(name_record).collect::<PyResult<Vec<_>>>()?;
     names.sort_by(|one, other| one.name.cmp(&other.name));
-    let group = |(names, needs, uses_inputs)| GroupRecord { names, needs, uses_inputs };
+    let group = |(names, needs, uses_inputs, shares, pattern): GivenGroup| GroupRecord {
+        names,
+        needs,
+        uses_inputs,
+        shares,
+        pattern: pattern.map(Digest::from_bytes),
+    };
     let variable = |name: String| {
         let subject = Subject::Environment(name.clone());
         let seen = observing(Path::new(""), |observer| observer.observe(&subject, None));
         (name, seen.digest)
     };
+    let digested = |pairs: Vec<(String, [u8; 32])>| {
+        pairs.into_iter().map(|(name, digest)| (name, Digest::from_bytes(digest))).collect()
+    };
     let record = CellRecord {
         names,
         deleted,
         groups: groups.into_iter().map(group).collect(),
-        random: random.into_iter().map(|(name, digest)| (name, Digest::from_bytes(digest))).collect(),
+        random: digested(random),
+        process: digested(process),
         variables: variables.into_iter().map(variable).collect(),
         has_effects,
         stopped,

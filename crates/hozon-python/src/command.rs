@@ -10,24 +10,32 @@ use hozon_store::load_or_create_seal_key;
 use hozon_sys::Os;
 use pyo3::prelude::*;
 
+use crate::executor::PyHost;
+
 /// Runs the command and gives its exit code.
 #[pyfunction]
-#[pyo3(signature = (arguments, default_store, seal_key, width, interactive, user))]
+#[pyo3(signature = (arguments, default_store, seal_key, width, stderr_width, interactive, user, host))]
+#[expect(clippy::too_many_arguments, reason = "what the command must not find out itself")]
 pub(crate) fn run_command(
     py: Python<'_>,
     arguments: Vec<OsString>,
     default_store: PathBuf,
     seal_key: PathBuf,
     width: Option<usize>,
+    stderr_width: Option<usize>,
     interactive: bool,
     user: String,
+    host: Py<PyAny>,
 ) -> u8 {
+    let host = PyHost::new(host);
     py.detach(|| {
         let system = Arc::new(Os);
         let key_system = system.clone();
         let mut stdin = io::stdin().lock();
         let context = Context {
             system,
+            files: Arc::new(Os),
+            notebooks: Some(&host),
             default_store,
             load_seal_key: Box::new(move || {
                 load_or_create_seal_key(&*key_system, &seal_key)
@@ -38,6 +46,7 @@ pub(crate) fn run_command(
             stdout: &mut io::stdout().lock(),
             stderr: &mut io::stderr().lock(),
             width,
+            stderr_width,
         };
         hozon_cli::run(arguments, context)
     })

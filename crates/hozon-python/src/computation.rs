@@ -43,6 +43,18 @@ pub(crate) enum Watching {
     Off,
 }
 
+impl Pins {
+    /// The word for the watching in keys; none if it is full.
+    pub(crate) fn watching_word(&self) -> Option<String> {
+        let word = match self.watching {
+            Watching::Full => return None,
+            Watching::Audit => "audit",
+            Watching::Off => "off",
+        };
+        Some(word.to_owned())
+    }
+}
+
 impl<'py> FromPyObject<'_, 'py> for Pins {
     type Error = PyErr;
 
@@ -349,12 +361,7 @@ impl Keyed {
                 Node::leaf(NodeKind::Pin, "hozon", Digest::of(version.as_bytes())).with_shown(shown.as_str()),
             );
         }
-        let unwatched = match self.pins.watching {
-            Watching::Full => None,
-            Watching::Audit => Some("audit"),
-            Watching::Off => Some("off"),
-        };
-        if let Some(word) = unwatched {
+        if let Some(word) = self.pins.watching_word() {
             let node = Node::leaf(NodeKind::Pin, "watching", Digest::of(word.as_bytes()));
             nodes.push(node.with_shown(word));
         }
@@ -427,9 +434,15 @@ impl Keyed {
         Ok(PyBytes::new(py, &encode(&self.tree(py, explain_values)?)))
     }
 
-    /// What in the code may give another result each time: for audits.
+    /// What in the code may give another result each time.
     fn likely_causes(&self, py: Python<'_>) -> PyResult<Vec<String>> {
-        Ok(hozon_key::likely_causes(&self.reached_tree(py, false)?))
+        // Only names in code are causes: whatever the arguments, they are the same as long as it is.
+        if let Some(causes) = self.reached.causes.get() {
+            return Ok(causes.clone());
+        }
+        let causes = hozon_key::likely_causes(&self.reached_tree(py, false)?);
+        let _ = self.reached.causes.set(causes.clone());
+        Ok(causes)
     }
 
     /// What the code uses to run code that cannot be followed: `exec`, computed imports.

@@ -55,6 +55,15 @@ pub(crate) fn digest(py: Python<'_>, packages: &BTreeSet<String>, pin: Pin) -> P
     Ok(digest)
 }
 
+/// Returns the names of the distributions that deliver a top-level package.
+pub(crate) fn names_of(py: Python<'_>, package: &str) -> PyResult<Vec<String>> {
+    if is_of_python(py, package)? {
+        return Ok(vec![]);
+    }
+    let found = distribution(py, package)?;
+    Ok(found.map(|(names, _)| names.split(" + ").map(str::to_owned).collect()).unwrap_or_default())
+}
+
 type DigestsByPackages = HashMap<Pin, HashMap<BTreeSet<String>, Digest>>;
 
 static DIGESTS: Mutex<Option<DigestsByPackages>> = Mutex::new(None);

@@ -7,11 +7,13 @@
 mod binding;
 mod blocks;
 mod buffers;
+mod cells;
 mod code;
 mod command;
 mod computation;
 mod distributions;
 mod errors;
+mod executor;
 mod guards;
 mod hooks;
 mod local_pins;
@@ -22,6 +24,7 @@ mod memory_key;
 mod memory_methods;
 mod memory_table;
 mod names;
+mod numbering;
 mod places;
 mod reach;
 mod reach_build;
@@ -45,6 +48,8 @@ mod _hozon {
     #[pymodule_export]
     use crate::buffers::{PiecedBuffer, RawBuffer};
     #[pymodule_export]
+    use crate::cells::{CellReach, cell_record, loaded_variable, unseeded_state};
+    #[pymodule_export]
     use crate::command::run_command;
     #[pymodule_export]
     use crate::computation::{Computation, Keyed, forget_analyses, value_digest};
@@ -54,6 +59,8 @@ mod _hozon {
     use crate::mapped::RestoredBuffer;
     #[pymodule_export]
     use crate::memory::memory_of;
+    #[pymodule_export]
+    use crate::numbering::Numbering;
     #[pymodule_export]
     use crate::store::{Hit, OpenTurn, Store};
     #[pymodule_export]

@@ -5,6 +5,7 @@
 //! special treatment and two machines number the same graph alike.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::OnceLock;
 
 use hozon_format::Digest;
 use hozon_key::{Node, NodeKind, node_digest, value_reference_digest};
@@ -34,6 +35,8 @@ pub(crate) struct Reached {
     pub(crate) origins: BTreeSet<Origin>,
     /// Merkle digest of the definitions: fixed as long as the guards hold.
     pub(crate) code: Digest,
+    /// What in the code may give another result each time, once somebody has asked.
+    pub(crate) causes: OnceLock<Vec<String>>,
 }
 
 /// Where something that was reached is written: what can be looked at again without importing it.
@@ -257,6 +260,7 @@ impl Reached {
             deferred: BTreeSet::new(),
             origins: BTreeSet::new(),
             code: Digest::of(&[]),
+            causes: OnceLock::new(),
         }
     }
 }

@@ -153,6 +153,32 @@ impl<'py> Builder<'_, 'py> {
         self.lenient_edge(&wanted, &label, wanted.as_ptr() as usize, edges)
     }
 
+    /// An import of a cell itself: the name that it binds stands for itself where it is used. In a cell of
+    /// nothing but imports, nothing else can be used of a module.
+    pub(crate) fn cell_import_edge(
+        &mut self,
+        scope: &Scope<'py>,
+        import: &Import,
+        only_imports: bool,
+        edges: &mut Vec<Edge>,
+    ) -> Walked<()> {
+        let Some(name) = import.name.as_deref().filter(|name| *name != "*" && import.level == 0) else {
+            return if only_imports && import.name.is_none() {
+                Ok(())
+            } else {
+                self.import_edge(scope, import, edges)
+            };
+        };
+        if places::of_module(self.py, &import.module)? != places::Place::Local {
+            return self.import_edge(scope, import, edges);
+        }
+        let module = self.py.import("hozon._sources")?.call_method1("imported", (&import.module,))?;
+        if module.is_none() || module.getattr_opt(name)?.is_none() {
+            return self.import_edge(scope, import, edges);
+        }
+        self.follow(&module, &[import.module.clone(), name.to_owned()], None, edges)
+    }
+
     fn foreign_import(
         &mut self,
         package: String,

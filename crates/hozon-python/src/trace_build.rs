@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use hozon_engine::{Observer, of_absence, of_content, of_random_state, path_of};
+use hozon_engine::{Looked, Observer, of_absence, of_content, of_random_state, path_of};
 use hozon_format::{Digest, FileStamp};
 use hozon_key::{Base, Place, Seen, StatusPart, Subject, TraceSet};
 use pyo3::prelude::*;
@@ -59,7 +59,7 @@ struct Build<'a> {
 
 impl Build<'_> {
     fn subjects(&mut self, all: &Observations, observer: &mut dyn Observer) {
-        all.read.iter().for_each(|file| self.read(file, all, observer));
+        self.files(all);
         for path in &all.absent {
             let own = all.written.iter().any(|written| written.path.absolute == path.absolute);
             let subject = Subject::File(self.place(path));
@@ -105,15 +105,16 @@ impl Build<'_> {
     }
 
     /// A file must be at the end what it was when it was opened.
-    fn read(&mut self, file: &ReadFile, all: &Observations, observer: &mut dyn Observer) {
-        let seen = observer.observe(&Subject::File(self.place(&file.path)), None);
-        let stamp = known_files().stamp(&file.path.absolute);
-        let same_bytes = file.digest.is_none_or(|digest| of_content(&digest) == seen.digest);
-        let overwritten = all.written.iter().any(|written| written.read_before && written.path == file.path);
-        if stamp != file.stamp || !same_bytes || overwritten {
-            self.changed.insert(file.path.named.display().to_string());
+    fn files(&mut self, all: &Observations) {
+        let places: Vec<Place> = all.read.iter().map(|file| self.place(&file.path)).collect();
+        let paths: Vec<PathBuf> = places.iter().map(|place| path_of(place, self.project)).collect();
+        let looked = known_files().look_at_all(&paths);
+        for ((file, place), now) in all.read.iter().zip(places).zip(looked) {
+            if !is_as_read(file, &now, all) {
+                self.changed.insert(file.path.named.display().to_string());
+            }
+            self.seen.push(Seen { subject: Subject::File(place), digest: now.digest, stamp: now.proof });
         }
-        self.seen.push(seen);
     }
 
     /// Names a path so that the same place has the same name in another copy of the project.
@@ -121,11 +122,22 @@ impl Build<'_> {
         if path.named.is_relative() && !path.moved {
             return Place { base: Base::WorkingDirectory, path: bytes_of(&path.named) };
         }
-        match path.absolute.strip_prefix(self.project) {
-            Ok(inside) => Place { base: Base::Project, path: bytes_of(inside) },
-            Err(_) => Place { base: Base::Root, path: bytes_of(&path.absolute) },
-        }
+        place_of(&path.absolute, self.project)
     }
+}
+
+/// Names an absolute path so that the same place has the same name in another copy of the project.
+pub(crate) fn place_of(path: &Path, project: &Path) -> Place {
+    match path.strip_prefix(project) {
+        Ok(inside) => Place { base: Base::Project, path: bytes_of(inside) },
+        Err(_) => Place { base: Base::Root, path: bytes_of(path) },
+    }
+}
+
+fn is_as_read(file: &ReadFile, now: &Looked, all: &Observations) -> bool {
+    let same_bytes = file.digest.is_none_or(|digest| of_content(&digest) == now.digest);
+    let overwritten = all.written.iter().any(|written| written.read_before && written.path == file.path);
+    now.stamp == file.stamp && same_bytes && !overwritten
 }
 
 /// A subject of a computation of another project, as one of this project names it.

@@ -39,10 +39,15 @@ impl UserFiles for Os {
         }
         let length = usize::try_from(before.size).unwrap_or(PIECE_BYTES);
         let mut piece = vec![0; PIECE_BYTES.min(length + 1)];
-        loop {
+        let mut done = 0;
+        // What has grown by then shows at the second look: nothing has to be read to find the end.
+        while done == 0 || done != length {
             match file.read(&mut piece) {
                 Ok(0) => break,
-                Ok(read) => each(&piece[..read]),
+                Ok(read) => {
+                    each(&piece[..read]);
+                    done += read;
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }

@@ -102,6 +102,16 @@ pub struct CellToRun {
     pub key: Option<(Key, Vec<u8>)>,
     /// The names that it may read.
     pub inputs: Vec<String>,
+    /// The names that it may read or change in place: those, and what shares objects with them.
+    pub present: Vec<String>,
+    /// What tells this sharing from another.
+    pub sharing: Digest,
+    /// The names that it may give a value.
+    pub binds: Vec<String>,
+    /// Those that its statements define as functions and classes, and in no other way.
+    pub definitions: Vec<String>,
+    /// It holds nothing but imports.
+    pub only_imports: bool,
     /// It holds magics: IPython runs it, if there is one.
     pub has_magics: bool,
     /// The value of its last expression is not shown.

@@ -138,7 +138,7 @@ impl<'a> Walk<'a> {
     }
 
     fn note_reads(&mut self, index: usize, key: &CellKey) {
-        let read = key.inputs.iter().filter_map(|name| self.versions.known(name).cloned()).collect();
+        let read = key.present().iter().filter_map(|name| self.versions.known(name).cloned()).collect();
         self.read.insert(index, read);
     }
 
@@ -149,6 +149,7 @@ impl<'a> Walk<'a> {
             versions: &self.versions,
             code: &mut self.code,
             distributions: &mut self.distributions,
+            sharing: key.sharing.digest,
             loaded,
             untold: Vec::new(),
         };

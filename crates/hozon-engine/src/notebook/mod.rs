@@ -25,5 +25,5 @@ pub use lookup::name_of_cell;
 pub use outcome::{CellOutcome, CellStatus, NotebookEvent};
 pub use plan::plan_notebook;
 pub use recipe::unseeded;
-pub use run::{RunOptions, run_notebook};
+pub use run::{NOT_ASKED_FOR, RunOptions, run_notebook};
 pub use settings::{NotebookSettings, Parameter, Surroundings};

@@ -18,6 +18,8 @@ pub(crate) struct CellObserver<'o, 'a, 'l> {
     pub(crate) versions: &'o Versions,
     pub(crate) code: &'o mut CodeFiles<'a>,
     pub(crate) distributions: &'o mut Distributions<'a>,
+    /// What shares objects with what the cell reads.
+    pub(crate) sharing: Digest,
     /// Asks a process that has imported the notebook's modules, if there is one.
     pub(crate) loaded: Option<Asker<'l>>,
     /// What only a process can tell, and none was asked.
@@ -44,6 +46,7 @@ impl Observer for CellObserver<'_, '_, '_> {
             Subject::Environment(name) if self.versions.variables.contains_key(name) => {
                 self.versions.variables[name]
             }
+            Subject::Sharing => self.sharing,
             Subject::Loaded { .. } => self.loaded_digest(subject),
             _ => return files.observe(subject, last),
         };

@@ -1,5 +1,6 @@
 //! The recipe of a cell, as it is known before the cell runs.
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use hozon_format::{Digest, Key};
@@ -8,7 +9,7 @@ use hozon_key::{Node, NodeKind, key};
 use hozon_syntax::{Cell, CellCode};
 
 use super::settings::NotebookSettings;
-use super::versions::{Input, State, Versions};
+use super::versions::{Input, Sharing, State, Versions};
 
 /// The key of a cell before it runs, and what it is made of.
 #[derive(Debug, Clone)]
@@ -19,6 +20,17 @@ pub(crate) struct CellKey {
     pub(crate) inputs: Vec<String>,
     /// A name that enters no key: the cell can be neither restored nor stored.
     pub(crate) uncertain: Option<String>,
+    /// What else may change when it changes something in place.
+    pub(crate) sharing: Sharing,
+}
+
+impl CellKey {
+    /// The names that have to be there when the cell runs: those that it may read, and those that share
+    /// objects with them. Sorted.
+    pub(crate) fn present(&self) -> Vec<String> {
+        let all: BTreeSet<&String> = self.inputs.iter().chain(&self.sharing.names).collect();
+        all.into_iter().cloned().collect()
+    }
 }
 
 /// What a random generator counts by that no cell has seeded: whatever state its process found it in.
@@ -58,8 +70,10 @@ pub(crate) fn cell_key(
     recipe.children = fixed_nodes(settings);
     recipe.children.push(code_node(cell, code, settings));
     recipe.children.push(group);
+    recipe.children.extend(process_node(versions));
     recipe.children.push(python_node(settings));
-    Ok(CellKey { key: key(&recipe), recipe, inputs, uncertain })
+    let sharing = versions.sharing(&inputs);
+    Ok(CellKey { key: key(&recipe), recipe, inputs, uncertain, sharing })
 }
 
 fn fixed_nodes(settings: &NotebookSettings) -> Vec<Node> {
@@ -86,6 +100,15 @@ fn code_node(cell: &Cell, code: &CellCode, settings: &NotebookSettings) -> Node 
     let marks = [(cell.settings.capture, "captured"), (suppressed, "last value not shown")];
     let marks = marks.into_iter().filter(|(is_set, _)| *is_set);
     marks.fold(node, |node, (_, mark)| node.with_child(Node::new(NodeKind::Name, mark)))
+}
+
+/// What earlier cells have set for the whole process; none if that is nothing.
+fn process_node(versions: &Versions) -> Option<Node> {
+    let mut group = Node::new(NodeKind::Group, "process");
+    for (what, digest) in &versions.process {
+        group.children.push(Node::leaf(NodeKind::Value, what.as_str(), *digest));
+    }
+    (!group.children.is_empty()).then_some(group)
 }
 
 fn python_node(settings: &NotebookSettings) -> Node {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use hozon_format::Entry;
+use hozon_format::{CellRecord, Digest, Entry, Key};
 use hozon_key::{Subject, encode};
 use hozon_store::Store;
 use hozon_syntax::{CellKind, Graph, GraphFault, Notebook};
@@ -25,9 +25,12 @@ pub struct RunOptions {
     pub force: bool,
     /// Of all cells, `force` means these; none: all.
     pub forced: Option<BTreeSet<usize>>,
-    /// Only these cells count; none: all.
+    /// Only these cells run, and those that they depend on; none: all.
     pub only: Option<BTreeSet<usize>>,
 }
+
+/// Why a cell did not run that was left out by the one who ran the notebook.
+pub const NOT_ASKED_FOR: &str = "it was not asked for";
 
 /// Hears what happens, and says whether the run is to go on.
 pub(crate) type Tell<'s> = &'s mut dyn FnMut(NotebookEvent<'_>) -> ControlFlow<()>;
@@ -66,6 +69,8 @@ pub fn run_notebook(
 ) -> Vec<CellOutcome> {
     let mut ranks = vec![usize::MAX; notebook.cells.len()];
     graph.order.iter().enumerate().for_each(|(rank, cell)| ranks[*cell] = rank);
+    let only = options.only.as_ref().map(|only| with_what_they_need(only, graph));
+    let options = &RunOptions { only, ..options.clone() };
     let walk = Walk::new(store, notebook, settings, surroundings);
     let presence = Presence::default();
     let mut runner = Runner {
@@ -87,6 +92,18 @@ pub fn run_notebook(
     }
     let all = outcomes.into_iter().enumerate();
     all.map(|(cell, outcome)| outcome.unwrap_or_else(|| left_out(notebook, graph, cell))).collect()
+}
+
+/// Adds to cells those that they depend on.
+fn with_what_they_need(only: &BTreeSet<usize>, graph: &Graph) -> BTreeSet<usize> {
+    let mut found = BTreeSet::new();
+    let mut waiting: Vec<usize> = only.iter().copied().collect();
+    while let Some(cell) = waiting.pop() {
+        if found.insert(cell) {
+            waiting.extend(graph.uses.get(cell).into_iter().flatten().filter_map(|used| used.from));
+        }
+    }
+    found
 }
 
 /// Returns when an entry was made, in Unix milliseconds.
@@ -146,7 +163,7 @@ impl Runner<'_, '_> {
             return self.skipped(cell, "the run was interrupted");
         }
         if self.options.only.as_ref().is_some_and(|only| !only.contains(&cell)) {
-            return self.skipped(cell, "it was not asked for");
+            return self.not_asked_for(cell);
         }
         // What has to be run again on the way may come out otherwise: then the cell has another key.
         const MOST_TRIES: usize = 4;
@@ -158,6 +175,15 @@ impl Runner<'_, '_> {
         self.walk.leave_open(cell);
         let why = "cells that it reads give another value each time they run".to_owned();
         outcome(cell, CellStatus::Broken { why })
+    }
+
+    /// A cell that is not run; what the store has of it counts.
+    fn not_asked_for(&mut self, cell: usize) -> CellOutcome {
+        match self.look(cell) {
+            Found::Fresh(fresh) => self.fresh(cell, *fresh),
+            Found::Nothing(_) => self.try_cell(cell).unwrap_or_else(|| self.skipped(cell, NOT_ASKED_FOR)),
+            _ => self.skipped(cell, NOT_ASKED_FOR),
+        }
     }
 
     fn skipped(&mut self, cell: usize, why: &str) -> CellOutcome {
@@ -178,6 +204,10 @@ impl Runner<'_, '_> {
             Found::Stale(stale) => {
                 let why = self.walk.why(cell, &stale);
                 self.stale(cell, *stale, why)
+            }
+            Found::Waiting(on) if self.options.frozen => {
+                self.walk.leave_open(cell);
+                Some(outcome(cell, CellStatus::Waiting { on }))
             }
             Found::Waiting(on) => {
                 let why = format!("it depends on cell {}, which gave nothing", on + 1);
@@ -217,7 +247,7 @@ impl Runner<'_, '_> {
         CellOutcome { entry: Some(entry), ..outcome(cell, status) }
     }
 
-    fn take_over(&mut self, cell: usize, entry: Option<hozon_format::Key>, record: hozon_format::CellRecord) {
+    fn take_over(&mut self, cell: usize, entry: Option<Key>, record: CellRecord) {
         let stopped = record.stopped;
         self.walk.pass(cell, entry, record);
         if stopped {
@@ -230,7 +260,7 @@ impl Runner<'_, '_> {
             self.walk.leave_open(cell);
             return Some(CellOutcome { why, ..outcome(cell, CellStatus::Stale) });
         }
-        match self.bring(cell, &stale.key.inputs) {
+        match self.bring(cell, &stale.key.present()) {
             Ok(true) => {}
             Ok(false) => return None,
             Err(failure) => return Some(self.failed(cell, failure, why)),
@@ -243,19 +273,20 @@ impl Runner<'_, '_> {
             Some(_) => None,
             None => Some((stale.key.key, encode(&stale.key.recipe))),
         };
-        let to_run = self.to_run(cell, key, stale.key.inputs.clone());
+        let to_run = CellToRun {
+            inputs: stale.key.inputs.clone(),
+            present: stale.key.present(),
+            sharing: stale.key.sharing.digest,
+            ..self.to_run(cell, key)
+        };
         match self.run(&to_run) {
             Ok(run) => Some(self.ran(cell, run, stale.unstorable, why)),
             Err(failure) => Some(self.failed(cell, failure, why)),
         }
     }
 
-    fn to_run(
-        &self,
-        cell: usize,
-        key: Option<(hozon_format::Key, Vec<u8>)>,
-        inputs: Vec<String>,
-    ) -> CellToRun {
+    /// A cell as it is run, but for what it reads.
+    fn to_run(&self, cell: usize, key: Option<(Key, Vec<u8>)>) -> CellToRun {
         let (own, code) = (self.walk.cell(cell), self.walk.code(cell));
         CellToRun {
             cell,
@@ -265,7 +296,12 @@ impl Runner<'_, '_> {
             first_line: own.first_line,
             tag: code.digest.to_string()[..8].to_owned(),
             key,
-            inputs,
+            inputs: vec![],
+            present: vec![],
+            sharing: Digest::of(&[]),
+            binds: code.binds.clone(),
+            definitions: code.definitions.clone(),
+            only_imports: code.only_imports,
             has_magics: own.live.is_some(),
             is_suppressed: code.last_expression.as_ref().is_some_and(|last| last.suppressed),
             is_captured: own.settings.capture,
@@ -423,7 +459,7 @@ impl Runner<'_, '_> {
     /// The cells before this one that were not run and did something to the process.
     fn effects_before(&self, cell: usize) -> Vec<(usize, usize)> {
         let before = self.ranks[cell];
-        let has_effects = |(index, (_, record)): (&usize, &(_, hozon_format::CellRecord))| {
+        let has_effects = |(index, (_, record)): (&usize, &(_, CellRecord))| {
             let rank = self.ranks[*index];
             (record.has_effects && rank < before && !self.presence.effects.contains(index))
                 .then_some((rank, *index))
@@ -502,9 +538,10 @@ impl Runner<'_, '_> {
     /// Runs a cell whose results are known but cannot be had from the store.
     fn run_again(&mut self, cell: usize) -> Result<bool, Trouble> {
         self.tell(NotebookEvent::Started { cell });
-        let inputs =
-            self.walk.read.get(&cell).into_iter().flatten().map(|version| version.record.name.clone());
-        let to_run = self.to_run(cell, None, inputs.collect());
+        let mut to_run = self.to_run(cell, None);
+        let read = self.walk.read.get(&cell).into_iter().flatten();
+        to_run.inputs = read.map(|version| version.record.name.clone()).collect();
+        to_run.present.clone_from(&to_run.inputs);
         let run = self.run(&to_run)?;
         if run.end != RunEnd::Done {
             self.interrupted |= run.end == RunEnd::Interrupted;
@@ -527,7 +564,7 @@ impl Runner<'_, '_> {
 }
 
 /// The names that come along with others, since they share objects.
-fn loaded_with(record: &hozon_format::CellRecord, names: &BTreeSet<&str>) -> Vec<String> {
+fn loaded_with(record: &CellRecord, names: &BTreeSet<&str>) -> Vec<String> {
     let groups =
         record.groups.iter().filter(|group| group.names.iter().any(|name| names.contains(name.as_str())));
     groups.flat_map(|group| group.names.iter().cloned()).collect()

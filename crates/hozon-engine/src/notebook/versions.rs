@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hozon_format::{CellRecord, Digest, Key, NameKind, NameRecord};
+use hozon_format::{CellRecord, Digest, GroupRecord, Hasher, Key, NameKind, NameRecord};
 use hozon_syntax::CellCode;
 
 use super::settings::Parameter;
@@ -14,8 +14,12 @@ const EVERY_NAME: &str = "*";
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Versions {
     names: BTreeMap<String, State>,
+    /// Values that share objects. Those whose values are gone stay, and count for nothing.
+    links: Vec<Link>,
     /// States of random generators that cells have left.
     pub(crate) random: BTreeMap<String, Digest>,
+    /// What cells have set for the whole process: options of libraries, the working directory.
+    pub(crate) process: BTreeMap<String, Digest>,
     /// Environment variables that cells have set.
     pub(crate) variables: BTreeMap<String, Digest>,
 }
@@ -40,6 +44,21 @@ pub(crate) struct Version {
     pub(crate) record: NameRecord,
     /// The expression that it comes from, if it is a parameter.
     pub(crate) parameter: Option<String>,
+}
+
+/// Values that share objects: names, each with the position of the cell that made its value.
+#[derive(Debug, Clone)]
+struct Link {
+    values: Vec<(String, usize)>,
+    pattern: Digest,
+}
+
+/// The names that share objects with some, and what tells this sharing from another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Sharing {
+    /// Sorted; those that were asked for are among them only if they share something.
+    pub(crate) names: BTreeSet<String>,
+    pub(crate) digest: Digest,
 }
 
 /// How a value enters a key.
@@ -83,7 +102,8 @@ impl Versions {
         let mut waiting: Vec<String> = if code.uses_dynamic_names {
             self.names.keys().cloned().collect()
         } else {
-            code.reads.iter().map(|read| read.path[0].clone()).collect()
+            let reads = code.reads.iter().map(|read| &read.path[0]);
+            reads.chain(&code.deletes).cloned().collect()
         };
         while let Some(name) = waiting.pop() {
             let Some(state) = self.names.get(&name) else { continue };
@@ -109,6 +129,8 @@ impl Versions {
         record: &CellRecord,
         parameters: &[Parameter],
     ) {
+        let links: Vec<Link> =
+            record.groups.iter().filter_map(|group| self.link(cell, record, group)).collect();
         for name in &record.deleted {
             self.names.remove(name);
         }
@@ -119,8 +141,52 @@ impl Versions {
                 self.set_parameter(cell, parameter);
             }
         }
+        self.links.extend(links);
         self.random.extend(record.random.iter().cloned());
+        self.process.extend(record.process.iter().cloned());
         self.variables.extend(record.variables.iter().cloned());
+    }
+
+    /// What the values of a group share with each other and with what the cell found.
+    fn link(&self, cell: usize, record: &CellRecord, group: &GroupRecord) -> Option<Link> {
+        let pattern = group.pattern?;
+        let own = group.names.iter().map(|name| (name.clone(), cell));
+        let found = group.shares.iter().filter_map(|name| {
+            let maker = if record.name(name).is_some() { cell } else { self.known(name)?.cell };
+            Some((name.clone(), maker))
+        });
+        Some(Link { values: own.chain(found).collect(), pattern })
+    }
+
+    /// Returns the names that share objects with some, directly or through others.
+    pub(crate) fn sharing(&self, inputs: &[String]) -> Sharing {
+        let is_there =
+            |(name, cell): &&(String, usize)| self.known(name).is_some_and(|now| now.cell == *cell);
+        let links: Vec<(BTreeSet<&str>, &Digest)> = self
+            .links
+            .iter()
+            .map(|link| {
+                let names = link.values.iter().filter(is_there).map(|(name, _)| name.as_str());
+                (names.collect::<BTreeSet<&str>>(), &link.pattern)
+            })
+            .filter(|(names, _)| names.len() > 1)
+            .collect();
+        let mut reached: BTreeSet<&str> = inputs.iter().map(String::as_str).collect();
+        let mut used = BTreeSet::new();
+        loop {
+            let touches = |at: &usize| !used.contains(at) && !links[*at].0.is_disjoint(&reached);
+            let Some(at) = (0..links.len()).find(touches) else { break };
+            used.insert(at);
+            reached.extend(&links[at].0);
+        }
+        let mut parts: Vec<Vec<u8>> = used.iter().map(|at| part_of(&links[*at])).collect();
+        parts.sort();
+        let mut hasher = Hasher::in_domain("hozon 2026 shared objects v1");
+        parts.iter().for_each(|part| {
+            hasher.update(part);
+        });
+        let names = used.iter().flat_map(|at| links[*at].0.iter().map(|name| (*name).to_owned())).collect();
+        Sharing { names, digest: hasher.finish() }
     }
 
     fn set_parameter(&mut self, cell: usize, parameter: &Parameter) {
@@ -143,4 +209,15 @@ impl Versions {
             }
         }
     }
+}
+
+/// A link as bytes that no other link has.
+fn part_of((names, pattern): &(BTreeSet<&str>, &Digest)) -> Vec<u8> {
+    let mut bytes = (names.len() as u64).to_le_bytes().to_vec();
+    for name in names {
+        bytes.extend((name.len() as u64).to_le_bytes());
+        bytes.extend(name.as_bytes());
+    }
+    bytes.extend(pattern.as_bytes());
+    bytes
 }

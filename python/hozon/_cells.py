@@ -1,0 +1,440 @@
+"""The names of a notebook, in the process that runs its cells: runs them, stores what they give, and brings
+back what is stored.
+
+`Notebook` answers what `hozon_engine` asks through `_kernel.py`. A cell that runs is a `Course`: what it
+looks at goes into the trace, what it gives into an entry, with a record that says which names it gave,
+how each is had again, and which of them share objects.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import json
+import os
+import sys
+import types
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from hozon import _process_state
+from hozon._changes import Before
+from hozon._config import resolve
+from hozon._displaying import Displays
+from hozon._errors import HozonWarning, said
+from hozon._executing import execute, note_futures, register_source
+from hozon._hozon import CellReach, cell_record, loaded_variable, unseeded_state, value_digest
+from hozon._pickling import loads
+from hozon._running import STATES, VARIABLES, NotStored, Run, apply
+from hozon._runtime import open_store
+from hozon._sharing import Sharing
+from hozon._sources import CELL_FILE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hozon._executing import Executed
+    from hozon._hozon import Hit, Trace
+    from hozon._pickling import Output
+
+# The name of the output that holds what a cell set for its process.
+PROCESS = "process"
+
+# Names that belong to the process, or to the interpreter, and not to a notebook.
+_NO_NAMES = frozenset({"_", "__", "___", "_i", "_ii", "_iii", "_ih", "_oh", "_dh", "In", "Out", "exit", "quit"})
+
+_MISSING: Any = object()
+
+
+class Notebook:
+    """The names of a notebook, and what its cells have done to this process.
+
+    `settings`: `path`, `store`, `project`, `site_folders`, and `host`, as `_kernel.py` has it.
+    """
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        options = resolve(settings["path"], {}, name=None, when=None)
+        # What cells show is kept with their displays.
+        self.options = options._replace(
+            folder=settings["store"], project=settings["project"], replay=False
+        )
+        self.label = os.path.basename(settings["path"])
+        self.host: str = settings.get("host", "script")
+        self.site_folders: list[str] = settings["site_folders"]
+        self.namespace: dict[str, Any] = vars(sys.modules["__main__"])
+        # Where outputs go as they are shown.
+        self.on_shown: Any = None
+        # The digests of the states that cells have left generators in.
+        self.random: dict[str, bytes] = {}
+        self.folder = os.getcwd()
+        self._first = dict(self.namespace)
+        _process_state.note_start()
+
+    def answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Does what is asked: "run", "restore", "observe", "reset"."""
+        what = request["do"]
+        if what == "run":
+            return Course(self, request).answer()
+        if what == "restore":
+            return self._restore(request["steps"])
+        if what == "observe":
+            return {"digest": loaded_variable(request["module"], request["name"]).hex()}
+        self.namespace.clear()
+        self.namespace.update(self._first)
+        return {}
+
+    def is_own(self, name: str) -> bool:
+        """Whether a name of the namespace is one of the notebook's."""
+        if name in _NO_NAMES or (name.startswith("__") and name.endswith("__")):
+            return False
+        return not (name.startswith("_i") and name[2:].isdigit())
+
+    def file_of(self, cell: int, tag: str) -> str:
+        """The file name that the code of a cell has."""
+        return f"{CELL_FILE}{cell + 1} of {self.label} #{tag}>"
+
+    def reach(self) -> CellReach:
+        return CellReach(self.namespace, self.options.pins, self.site_folders)
+
+    # Restoring ----------------------------------------------------------------------------------------
+
+    def _restore(self, steps: list[dict[str, Any]]) -> dict[str, Any]:
+        """Takes steps. Tells the first one that cannot be taken, and why; those before it have been."""
+        for index, step in enumerate(steps):
+            try:
+                self._take(step)
+            except Exception as error:
+                return {"failed": (index, said(error))}
+        return {"failed": None}
+
+    def _take(self, step: dict[str, Any]) -> None:
+        what = step["step"]
+        if what == "import":
+            from importlib import import_module
+
+            self.namespace[step["name"]] = import_module(step["module"])
+        elif what == "define":
+            self._define(step)
+        elif what == "load":
+            self._load(step)
+        elif what == "effects":
+            self._have_effects(step["entry"])
+        elif what == "assign":
+            self.namespace[step["name"]] = ast.literal_eval(step["source"])
+        elif what == "delete":
+            for name in step["names"]:
+                self.namespace.pop(name, None)
+        else:
+            raise ValueError(f"{what!r} is no step")
+
+    def _define(self, step: dict[str, Any]) -> None:
+        """Runs the statements that define functions and classes. They must come out as they were."""
+        wanted = dict(step["names"])
+        file = self.file_of(step["cell"], step["tag"])
+        note_futures(step["source"])
+        register_source(step["source"], file, step["first_line"])
+        tree = ast.parse(step["source"])
+        kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+        tree.body = [part for part in tree.body if isinstance(part, kinds) and part.name in wanted]
+        ast.increment_lineno(tree, step["first_line"] - 1)
+        exec(compile(tree, file, "exec", dont_inherit=True), self.namespace)
+        reach = self.reach()
+        for name, digest in wanted.items():
+            found, *_ = reach.value(self.namespace[name], False)
+            if digest is None or found is None or found.hex() != digest:
+                raise ValueError(f"`{name}` is not what it was when its cell ran")
+
+    def _entry(self, key: str) -> Hit:
+        hit = open_store(self.options.folder).get_named(bytes.fromhex(key))
+        if hit is None:
+            raise ValueError("the entry is gone")
+        return hit
+
+    def _load(self, step: dict[str, Any]) -> None:
+        """Binds the names of a group of values."""
+        wanted = f"group {step['group']}"
+        for name, _, payload, buffers in self._entry(step["entry"]).outputs():
+            if name == wanted:
+                break
+        else:
+            raise ValueError(f"the entry holds no {wanted}")
+        if not step["inputs"]:
+            pattern, values = loads(payload, buffers, namespace=self.namespace)
+        else:
+            there = self.values(step["inputs"])
+            before = Before(there.items(), snapshots=False)
+            pattern, values = loads(
+                payload, buffers, namespace=self.namespace, persistent_load=before._object_of
+            )
+            if pattern != before.pattern():
+                raise ValueError("what its cell read is shared in another way")
+        self.namespace.update(values)
+
+    def _have_effects(self, key: str) -> None:
+        """Does to the process what a cell did."""
+        outputs = {
+            name: (codec, loads(payload, buffers, namespace=self.namespace))
+            for name, codec, payload, buffers in self._entry(key).outputs()
+            if codec == "effect"
+        }
+        apply(outputs, None, self.options)
+        if PROCESS in outputs:
+            _process_state.restore(outputs[PROCESS][1])
+        if STATES in outputs:
+            self.note_random(outputs[STATES][1])
+
+    def note_random(self, states: dict[str, Any]) -> list[tuple[str, bytes]]:
+        """Notes the states that generators were left in. Gives the digest of each."""
+        from hozon import _randomness
+
+        found = [(name, _randomness.state_digest(name)) for name in states]
+        self.random.update(found)
+        return found
+
+    def values(self, names: list[str]) -> dict[str, Any]:
+        """The values of those names that are there, but for modules, in the order of the names."""
+        found = {name: self.namespace[name] for name in names if name in self.namespace}
+        return {name: value for name, value in found.items() if not isinstance(value, types.ModuleType)}
+
+
+class Course:
+    """One run of a cell."""
+
+    def __init__(self, notebook: Notebook, cell: dict[str, Any]) -> None:
+        self.notebook = notebook
+        self.cell = cell
+        self.namespace = notebook.namespace
+        self.reach = notebook.reach()
+        self.present: list[str] = cell["present"]
+        self.file = notebook.file_of(cell["cell"], cell["tag"])
+        # Why nothing is stored: a sentence, or None.
+        self.unstored: str | None = None
+        self.displays: list[dict[str, Any]] = []
+
+    def answer(self) -> dict[str, Any]:
+        """Runs the cell, and stores what it gave."""
+        taken_away = self._take_bound_names_away()
+        self.found = dict(self.namespace)
+        self.folder = os.getcwd()
+        self.process = _process_state.snapshot()
+        run = self._run()
+        with Displays(self.notebook.host, self.notebook.on_shown) as displays, run:
+            executed = execute(
+                self.cell["source"],
+                namespace=self.namespace,
+                filename=self.file,
+                first_line=self.cell["first_line"],
+                shows_last=not self.cell["is_suppressed"],
+                has_magics=self.cell["has_magics"],
+                displays=displays,
+            )
+        for name, value in taken_away.items():
+            self.namespace.setdefault(name, value)
+        self.displays = [] if self.cell["is_captured"] else displays.outputs
+        with self._warnings_told():
+            answer = self._end(run, executed)
+        answer["displays"] = json.dumps(self.displays)
+        return answer
+
+    def _take_bound_names_away(self) -> dict[str, Any]:
+        """Names that the cell gives a value without reading them: what is there afterwards is its own."""
+        read = set(self.present)
+        names = [name for name in self.cell["binds"] if name not in read and name in self.namespace]
+        return {name: self.namespace.pop(name) for name in names}
+
+    def _run(self) -> Run:
+        name = self.cell["name"]
+        recipe = self.cell["recipe"]
+        known = None if recipe is None else bytes.fromhex(recipe)
+        source, only_imports = self.cell["source"], self.cell["only_imports"]
+        try:
+            if self.cell["has_magics"]:
+                keyed = self.reach.keyed("", False, self.present, known)
+            else:
+                keyed = self.reach.keyed(source, only_imports, self.present, known)
+        except Exception as error:
+            self.unstored = f"what it depends on cannot be told ({said(error)})"
+            keyed = self.reach.keyed("", False, [], known)
+        self.keyed = keyed
+        self.before = Before(self.notebook.values(self.present).items(), snapshots=False)
+        return Run(keyed, self.notebook.options, name, lambda: self.before)
+
+    @contextlib.contextmanager
+    def _warnings_told(self) -> Iterator[None]:
+        """What hozon warns of is told with what this run shows, and not kept."""
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", HozonWarning)
+            yield
+        for warning in caught:
+            if issubclass(warning.category, HozonWarning):
+                text = f"hozon: {warning.message}\n"
+                self.displays.append({"output_type": "stream", "name": "stderr", "text": text})
+
+    # The end ------------------------------------------------------------------------------------------
+
+    def _end(self, run: Run, executed: Executed) -> dict[str, Any]:
+        answer: dict[str, Any] = {
+            "end": executed.end,
+            "seconds": run.seconds,
+            "entry": None,
+            "unstored": None,
+            "record": cell_record([], [], [], [], [], [], False, False).hex(),
+        }
+        if executed.end in ("done", "stopped"):
+            answer.update(self._kept(run, is_stopped=executed.end == "stopped"))
+        return answer
+
+    def _kept(self, run: Run, *, is_stopped: bool) -> dict[str, Any]:
+        """Makes the record, and stores all that the cell gave, where that can be had again."""
+        given, deleted = self._given()
+        changed = self._changed_in_place(given)
+        sharing = Sharing(self.notebook.values(self.present), given, changed)
+        for name in sharing.drawn_in:
+            given[name] = self.namespace[name]
+        records = [self._name(name, value) for name, value in sorted(given.items())]
+        groups, outputs = self._groups(sharing, records)
+        trace = self._trace(run, is_changing=bool(changed))
+        effects, random, process = self._effects(run)
+        record = cell_record(
+            records, deleted, groups, random, run._variables, process, bool(effects), is_stopped
+        )
+        answer: dict[str, Any] = {"record": record.hex(), "unstored": self.unstored}
+        if self.unstored is None and self.cell["key"] is not None and trace is not None:
+            answer.update(self._stored(run, trace, [*outputs, *effects], record))
+        return answer
+
+    def _given(self) -> tuple[dict[str, Any], list[str]]:
+        """The names that have another object than before, and those that are gone."""
+        own = self.notebook.is_own
+        given = {
+            name: value
+            for name, value in self.namespace.items()
+            if own(name) and self.found.get(name, _MISSING) is not value
+        }
+        return given, sorted(name for name in self.found if own(name) and name not in self.namespace)
+
+    def _changed_in_place(self, given: dict[str, Any]) -> set[str]:
+        """The names whose objects hold something else now. What else has changed cannot be told later."""
+        changed = set()
+        for label in self.keyed.changed_inputs():
+            if label not in self.present:
+                self.unstored = f"it changes `{label}` in place, which is no variable of the notebook"
+            elif label in self.namespace and label not in given:
+                changed.add(label)
+        code = self.keyed.changed_code(None)
+        if code:
+            self.unstored = f"it changes `{next(iter(code))}`, a function or class, in place"
+        for name in changed:
+            given[name] = self.namespace[name]
+        return changed
+
+    def _name(self, name: str, value: Any) -> tuple[Any, ...]:
+        """What is known of a name that the cell gave a value: the kind is completed with the groups."""
+        if isinstance(value, types.ModuleType):
+            if sys.modules.get(value.__name__) is value:
+                digest = value_digest(("a module of a notebook", value.__name__))
+                return (name, digest, "module", value.__name__, [], f"module {value.__name__}")
+            return (name, None, "live", "it is a module that cannot be imported", [], "module")
+        in_clear = self.notebook.options.explain_values
+        try:
+            digest, deferred, shown, why = self.reach.value(value, in_clear)
+        except Exception as error:
+            digest, deferred, shown, why = None, [], type(value).__name__, said(error)
+        is_definition = name in self.cell["definitions"] and digest is not None
+        return (name, digest, "definition" if is_definition else "value", why or "", deferred, shown)
+
+    def _groups(
+        self, sharing: Sharing, records: list[tuple[Any, ...]]
+    ) -> tuple[list[tuple[Any, ...]], list[Output]]:
+        """The groups of values that are stored together, as records and as outputs. Completes the kinds."""
+        values = [record[0] for record in records if record[2] == "value"]
+        places = {record[0]: place for place, record in enumerate(records)}
+        groups: list[tuple[Any, ...]] = []
+        outputs: list[Output] = []
+        for group in sharing.groups(values):
+            packed, needs, why = self._packed(len(groups), group)
+            uses_inputs = bool(group.shares) and packed is not None
+            groups.append((group.names, needs, uses_inputs, group.shares, group.pattern))
+            for name in group.names:
+                record = records[places[name]]
+                kind = ("live", why) if packed is None else ("value", str(len(groups) - 1))
+                records[places[name]] = (*record[:2], *kind, *record[4:])
+            if packed is not None:
+                outputs.append(packed)
+        return groups, outputs
+
+    def _packed(self, number: int, group: Any) -> tuple[Output | None, list[str], str]:
+        """A group as an output, and the functions and classes that it needs; or why there is none."""
+        from hozon._pickling import dumps, with_access
+
+        values = {name: self.namespace[name] for name in group.names}
+        named: set[str] = set()
+        try:
+            if group.shares:
+                content: Any = (self.before.pattern(), values)
+                number_of = self.before._numbering.number_of
+                if self.before.why_not is not None:
+                    raise NotStored(self.before.why_not)
+                payload, buffers = dumps(content, namespace=self.namespace, persistent_id=number_of, named=named)
+            else:
+                payload, buffers = dumps((None, values), namespace=self.namespace, named=named)
+        except Exception as error:
+            return None, [], said(error)
+        needs = sorted({name.partition(".")[0] for name in named} - set(group.names))
+        return (f"group {number}", "pickle", payload, with_access(buffers)), needs, ""
+
+    def _trace(self, run: Run, *, is_changing: bool) -> Trace | None:
+        sharing = bytes.fromhex(self.cell["sharing"]) if is_changing else None
+        moved = self.folder if self.folder != self.notebook.folder else None
+
+        def make(watch: Any, project: str, states: list[tuple[str, bytes]]) -> Any:
+            known = self.notebook.random
+            seen = [(name, digest if name in known else unseeded_state()) for name, digest in states]
+            return self.reach.trace(watch, project, seen, sharing, moved)
+
+        try:
+            return run.trace(make)
+        except NotStored as refusal:
+            self.unstored = self.unstored or str(refusal)
+        except Exception as error:
+            self.unstored = self.unstored or f"what it looked at cannot be told ({said(error)})"
+        return None
+
+    def _effects(self, run: Run) -> tuple[list[Output], list[tuple[str, bytes]], list[tuple[str, bytes]]]:
+        """What the cell did to its process: as outputs, and for the record generators and settings."""
+        from hozon._pickling import packed
+
+        set_now = _process_state.changed(self.process, _process_state.snapshot())
+        random: list[tuple[str, bytes]] = []
+        process: list[tuple[str, bytes]] = []
+        effects: list[Output] = []
+        try:
+            if run._states.after is not None:
+                random = self.notebook.note_random(run._states.after)
+            process = [(name, value_digest(state)) for name, state in set_now.items()]
+            effects = run.effects()
+            if set_now:
+                effects.append(packed(PROCESS, "effect", set_now))
+        except Exception as error:
+            self.unstored = self.unstored or f"what it did to its process cannot be kept ({said(error)})"
+        return effects, random, process
+
+    def _stored(self, run: Run, trace: Trace, outputs: list[Output], record: bytes) -> dict[str, Any]:
+        shown = json.dumps(self.displays).encode()
+        own: list[Output] = [("record", "record", record, []), ("displays", "displays", shown, [])]
+        name, place = self.cell["name"], self.cell["place"]
+        try:
+            store = open_store(self.notebook.options.folder)
+            if store.is_read_only():
+                return {"unstored": "the store can only be read"}
+            recipe = bytes.fromhex(self.cell["recipe"])
+            key = bytes.fromhex(self.cell["key"])
+            entry = store.put(key, recipe, trace, name, "cell", place, run.seconds, [*own, *outputs], run.notes)
+            store.record_run(key, name, run.seconds, "")
+        except Exception as error:
+            return {"unstored": f"it could not be stored: {said(error)}"}
+        run.warn()
+        return {"entry": entry.hex()}
+
+
+__all__ = ["PROCESS", "STATES", "VARIABLES", "Course", "Notebook"]

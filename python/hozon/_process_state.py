@@ -1,0 +1,222 @@
+"""What code sets for its whole process, and later code notices: options of libraries, `sys.path` and the like.
+
+States are what differs from how Python and the libraries start, so that a process that has loaded a
+library and one that has not yet agree where nobody has set anything. All are told and set without
+importing anything that is not loaded.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_FIRST_PATH = list(sys.path)
+
+
+def snapshot() -> dict[str, Any]:
+    """What is set now, by what it is called: values that pickle, and are equal if nothing was set."""
+    found = {}
+    for name, (library, look, _) in _ASPECTS.items():
+        if library is None or library in sys.modules:
+            try:
+                state = look()
+            except Exception:
+                # A library that is not what it is known as: nothing of it is told, nor set.
+                continue
+            if state:
+                found[name] = state
+    return found
+
+
+def restore(states: dict[str, Any]) -> None:
+    """Sets what a cell has set. Imports the libraries concerned."""
+    for name, state in states.items():
+        library, _, apply = _ASPECTS[name]
+        if library is not None:
+            __import__(library)
+        apply(state)
+
+
+def changed(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    """The states that are others than before; an empty one where nothing is set any more."""
+    names = {*before, *after}
+    nothing: dict[str, Any] = {}
+    return {
+        name: after.get(name, nothing)
+        for name in sorted(names)
+        if after.get(name, nothing) != before.get(name, nothing)
+    }
+
+
+# Python's own -----------------------------------------------------------------------------------------
+
+
+def _path() -> Any:
+    return {} if sys.path == _FIRST_PATH else {"path": list(sys.path)}
+
+
+def _set_path(state: Any) -> None:
+    sys.path[:] = state.get("path", _FIRST_PATH)
+
+
+def note_start() -> None:
+    """What is set so far, and the working folder, is how the process starts."""
+    _FIRST_PATH[:] = sys.path
+    _START["folder"] = os.getcwd()
+    _START["filters"] = _filters()
+
+
+_START: dict[str, Any] = {}
+
+
+def _folder() -> Any:
+    now = os.getcwd()
+    return {} if now == _START.get("folder", now) else {"folder": now}
+
+
+def _set_folder(state: Any) -> None:
+    os.chdir(state.get("folder", _START["folder"]))
+
+
+def _filters() -> list[Any]:
+    """The filters for warnings that say something of all of Python: libraries add ones of their own."""
+    found = []
+    for action, message, category, module, line in warnings.filters:
+        if category.__module__ == "builtins":
+            texts = [part if part is None or isinstance(part, str) else part.pattern for part in (message, module)]
+            found.append((action, texts[0], category.__name__, texts[1], line))
+    return found
+
+
+def _general_filters() -> Any:
+    now = [entry for entry in _filters() if entry[1] is None and entry[3] is None]
+    first = [entry for entry in _START.get("filters", now) if entry[1] is None and entry[3] is None]
+    return {} if now == first else {"filters": now}
+
+
+def _set_filters(state: Any) -> None:
+    import builtins
+
+    for action, _, category, _, line in reversed(state.get("filters", [])):
+        warnings.simplefilter(action, getattr(builtins, category), line)
+
+
+# Libraries --------------------------------------------------------------------------------------------
+
+
+def _pandas() -> Any:
+    from pandas._config import config
+
+    registered = config._registered_options
+    found = {}
+    for key, option in registered.items():
+        value = config.get_option(key) if key not in config._deprecated_options else option.defval
+        if value != option.defval:
+            found[key] = value
+    return found
+
+
+def _set_pandas(state: Any) -> None:
+    from pandas._config import config
+
+    for key in config._registered_options:
+        if key not in config._deprecated_options:
+            default = config._registered_options[key].defval
+            wanted = state.get(key, default)
+            if config.get_option(key) != wanted:
+                config.set_option(key, wanted)
+
+
+_NUMPY_DEFAULTS = {
+    "edgeitems": 3,
+    "threshold": 1000,
+    "floatmode": "maxprec",
+    "precision": 8,
+    "suppress": False,
+    "linewidth": 75,
+    "nanstr": "nan",
+    "infstr": "inf",
+    "sign": "-",
+    "formatter": None,
+    "legacy": False,
+    "override_repr": None,
+}
+
+
+def _numpy() -> Any:
+    np: Any = sys.modules["numpy"]
+    options = np.get_printoptions()
+    found = {key: value for key, value in options.items() if value != _NUMPY_DEFAULTS.get(key, value)}
+    errors = np.geterr()
+    default = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"}
+    return {**found, **({"errors": errors} if errors != default else {})}
+
+
+def _set_numpy(state: Any) -> None:
+    np: Any = sys.modules["numpy"]
+    given = dict(state)
+    errors = given.pop("errors", {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"})
+    known = np.get_printoptions()
+    np.set_printoptions(**{key: given.get(key, value) for key, value in _NUMPY_DEFAULTS.items() if key in known})
+    np.seterr(**errors)
+
+
+def _matplotlib() -> Any:
+    import matplotlib
+
+    first = matplotlib.rcParamsOrig
+    now = matplotlib.rcParams
+    return {
+        key: dict.__getitem__(now, key)
+        for key in now
+        if not key.startswith("backend") and dict.__getitem__(now, key) != dict.get(first, key)
+    }
+
+
+def _set_matplotlib(state: Any) -> None:
+    import matplotlib
+
+    for key in matplotlib.rcParams:
+        if not key.startswith("backend"):
+            value = state[key] if key in state else dict.get(matplotlib.rcParamsOrig, key)
+            dict.__setitem__(matplotlib.rcParams, key, value)
+
+
+def _logging() -> Any:
+    logging: Any = sys.modules["logging"]
+    level = logging.root.level
+    return {} if level == logging.WARNING else {"level": level}
+
+
+def _set_logging(state: Any) -> None:
+    logging: Any = sys.modules["logging"]
+    logging.root.setLevel(state.get("level", logging.WARNING))
+
+
+def _locale() -> Any:
+    locale: Any = sys.modules["locale"]
+    now = locale.setlocale(locale.LC_ALL)
+    return {} if now == _START.setdefault("locale", now) else {"locale": now}
+
+
+def _set_locale(state: Any) -> None:
+    locale: Any = sys.modules["locale"]
+    locale.setlocale(locale.LC_ALL, state.get("locale", _START.get("locale", "")))
+
+
+# What it is called, the library that it is of, how it is told, how it is set.
+_ASPECTS: dict[str, tuple[str | None, Callable[[], Any], Callable[[Any], None]]] = {
+    "the working directory": (None, _folder, _set_folder),
+    "sys.path": (None, _path, _set_path),
+    "filters of warnings": (None, _general_filters, _set_filters),
+    "the level of logging": ("logging", _logging, _set_logging),
+    "the locale": ("locale", _locale, _set_locale),
+    "options of NumPy": ("numpy", _numpy, _set_numpy),
+    "options of pandas": ("pandas", _pandas, _set_pandas),
+    "options of Matplotlib": ("matplotlib", _matplotlib, _set_matplotlib),
+}

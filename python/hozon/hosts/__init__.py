@@ -1,0 +1,1 @@
+"""What other programs bring along that run code in cells: one file a host."""

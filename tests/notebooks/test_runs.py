@@ -1,0 +1,449 @@
+"""Notebooks run whole: what is stored is restored, what has changed runs, and nothing else does."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from notebooks.notebook_project import Project
+
+COUNT = "import pathlib\nwith open('runs.txt', 'a') as file:\n    file.write('x')\n"
+
+
+def test_a_second_run_starts_no_process(project: Project) -> None:
+    project.cells("x = 2", "y = x * 3\nprint('y is', y)", "y + 1")
+    first = project.run()
+    assert first.states == ["ran", "ran", "ran"]
+    assert first.text(2) == "y is 6\n"
+    assert first.text(3) == "7"
+    second = project.run()
+    assert second.states == ["restored"] * 3
+    assert second.report["kernel_started"] is False
+    assert [second.outputs(number) for number in (1, 2, 3)] == [first.outputs(number) for number in (1, 2, 3)]
+
+
+def test_only_what_depends_on_an_edit_runs(project: Project) -> None:
+    project.cells("a = 1", "b = 10", "c = a + 1\nc", "d = b + 1\nd")
+    project.run()
+    project.cells("a = 5", "b = 10", "c = a + 1\nc", "d = b + 1\nd")
+    second = project.run()
+    assert second.ran == [1, 3]
+    assert second.text(3) == "6"
+    assert second.text(4) == "11"
+
+
+def test_what_comes_out_alike_stops_the_cascade(project: Project) -> None:
+    project.cells("a = 1 + 1", "b = a * 10\nb", "b")
+    project.run()
+    project.cells("a = 3 - 1", "b = a * 10\nb", "b")
+    assert project.run().ran == [1]
+
+
+def test_comments_and_places_do_not_count(project: Project) -> None:
+    project.cells("a = 1", "a + 1")
+    project.run()
+    project.cells("# what a is\na = (1)", "'new'", "a  +  1  # more")
+    assert project.run().ran == [2]
+
+
+def test_a_name_given_anew_is_another_value(project: Project) -> None:
+    project.cells("x = 1", "print(x)", "x = 2", "print(x)")
+    first = project.run()
+    assert [first.text(2), first.text(4)] == ["1\n", "2\n"]
+    project.cells("x = 1", "print(x)", "x = 3", "print(x)")
+    second = project.run()
+    assert second.ran == [3, 4]
+    assert second.text(4) == "3\n"
+
+
+def test_a_cell_that_gives_the_same_value_as_an_earlier_one(project: Project) -> None:
+    project.cells("x = 1", "x = 1", "print(x)")
+    project.run()
+    project.cells("x = 2", "x = 1", "print(x)")
+    second = project.run()
+    assert second.ran == [1]
+    assert second.text(3) == "1\n"
+
+
+def test_plan_tells_what_would_run(project: Project) -> None:
+    project.cells("a = 1", "b = 10", "c = a + 1", "d = b + 1")
+    assert project.plan().stale == [1, 2, 3, 4]
+    project.run()
+    assert project.plan().stale == []
+    project.cells("a = 5", "b = 10", "c = a + 1", "d = b + 1")
+    plan = project.plan()
+    assert plan.stale == [1, 3]
+    assert not (project.folder / "runs.txt").exists()
+
+
+def test_why_a_cell_ran(project: Project) -> None:
+    project.cells("RATE = 2", "price = RATE * 10\nprice")
+    project.run()
+    project.cells("RATE = 3", "price = RATE * 10\nprice")
+    assert "RATE: 2 → 3" in project.run().why(2)
+
+
+# Local code ---------------------------------------------------------------------------------------
+
+
+HELPERS = "def double(x):\n    return x * 2\n\n\ndef other(x):\n    return x - 1\n\n\nRATE = 5\n"
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["import utils\nprint(utils.double(4))", "from utils import double\nprint(double(4))"],
+)
+def test_a_helper_that_changes_runs_the_cell_again(project: Project, cell: str) -> None:
+    project.write("utils.py", HELPERS)
+    project.cells(cell)
+    assert project.run().text(1) == "8\n"
+    project.write("utils.py", HELPERS.replace("x * 2", "x * 3"))
+    second = project.run()
+    assert second.ran == [1]
+    assert second.text(1) == "12\n"
+
+
+def test_a_helper_in_another_cell_than_its_import(project: Project) -> None:
+    project.write("utils.py", HELPERS)
+    project.cells("import utils", "print(utils.double(4))", "print(utils.other(4))")
+    project.run()
+    project.write("utils.py", HELPERS.replace("x * 2", "x * 3"))
+    second = project.run()
+    assert second.ran == [2]
+    assert second.text(2) == "12\n"
+    assert "double() changed (utils.py:1)" in second.why(2)
+
+
+def test_other_code_of_the_helpers_file_does_not_count(project: Project) -> None:
+    project.write("utils.py", HELPERS)
+    project.cells("from utils import double", "print(double(4))")
+    project.run()
+    project.write("utils.py", "import os\n\n\n" + HELPERS.replace("x - 1", "x - 2"))
+    assert project.run().ran == []
+
+
+def test_a_variable_of_a_local_module(project: Project) -> None:
+    project.write("utils.py", HELPERS)
+    project.cells("from utils import RATE", "import utils", "print(RATE)", "print(utils.RATE)")
+    project.run()
+    project.write("utils.py", HELPERS.replace("RATE = 5", "RATE = 6"))
+    second = project.run()
+    assert second.ran == [1, 3, 4]
+    assert [second.text(3), second.text(4)] == ["6\n", "6\n"]
+
+
+def test_a_computed_variable_of_a_local_module(project: Project) -> None:
+    project.write("numbers_of.py", "def make():\n    return [1, 2]\n\n\nTABLE = {n: n * n for n in make()}\n")
+    project.cells("import numbers_of", "print(numbers_of.TABLE)")
+    project.run()
+    assert project.run().ran == []
+    project.write("numbers_of.py", "def make():\n    return [1, 3]\n\n\nTABLE = {n: n * n for n in make()}\n")
+    second = project.run()
+    assert second.ran == [2]
+    assert second.text(2) == "{1: 1, 3: 9}\n"
+
+
+# Functions and classes of the notebook ------------------------------------------------------------
+
+
+def test_functions_of_cells_count_by_their_code_and_what_they_read(project: Project) -> None:
+    cells = ["K = 2", "def scale(x):\n    return x * K", "print(scale(10))", "print('other')"]
+    project.cells(*cells)
+    assert project.run().text(3) == "20\n"
+    project.cells("K = 3", *cells[1:])
+    second = project.run()
+    assert second.ran == [1, 3]
+    assert second.text(3) == "30\n"
+    project.cells("K = 3", cells[1].replace("x * K", "x * K + 1"), *cells[2:])
+    third = project.run()
+    assert third.ran == [2, 3]
+    assert third.text(3) == "31\n"
+
+
+def test_instances_of_classes_of_cells_are_restored(project: Project) -> None:
+    cells = ["class P:\n    def __init__(self, x):\n        self.x = x", "p = P(3)", "print(p.x)"]
+    project.cells(*cells)
+    project.run()
+    project.cells(*cells[:2], "print(p.x + 1, type(p) is P)")
+    second = project.run()
+    assert second.ran == [3]
+    assert second.text(3) == "4 True\n"
+
+
+def test_lambdas_and_closures_are_made_again_by_their_cell(project: Project) -> None:
+    project.cells("k = 2", COUNT + "f = lambda x: x * k", "print(f(4))")
+    project.run()
+    project.cells("k = 2", COUNT + "f = lambda x: x * k", "print(f(5))")
+    second = project.run()
+    assert second.text(3) == "10\n"
+    project.cells("k = 3", COUNT + "f = lambda x: x * k", "print(f(5))")
+    assert project.run().text(3) == "15\n"
+
+
+# Sharing and changes in place ---------------------------------------------------------------------
+
+
+def test_a_change_in_place_is_an_output(project: Project) -> None:
+    cells = ["rows = [1]", "rows.append(2)", "print(rows)"]
+    project.cells(*cells)
+    assert project.run().text(3) == "[1, 2]\n"
+    assert project.run().ran == []
+    project.cells(*cells[:2], "print(rows, 'again')")
+    second = project.run()
+    assert second.ran == [3]
+    assert second.text(3) == "[1, 2] again\n"
+    project.cells("rows = [7]", *cells[1:])
+    third = project.run()
+    assert third.text(3) == "[7, 2]\n"
+
+
+def test_a_change_through_another_name(project: Project) -> None:
+    cells = ["rows = [1]", "box = {'rows': rows}", "box['rows'].append(2)", "print(rows)"]
+    project.cells(*cells)
+    assert project.run().text(4) == "[1, 2]\n"
+    project.cells(*cells[:3], "print(rows, box)")
+    second = project.run()
+    assert second.ran == [4]
+    assert second.text(4) == "[1, 2] {'rows': [1, 2]}\n"
+    project.cells(cells[0], "box = {'rows': list(rows)}", *cells[2:])
+    third = project.run()
+    assert third.text(4) == "[1]\n"
+
+
+def test_restored_values_share_what_they_shared(project: Project) -> None:
+    cells = ["a = [1]\nb = [a, a]\nc = {'a': a}", "print(1)"]
+    project.cells(*cells)
+    project.run()
+    project.cells(cells[0], "a.append(2)\nprint(b, c)")
+    second = project.run()
+    assert second.ran == [2]
+    assert second.text(2) == "[[1, 2], [1, 2]] {'a': [1, 2]}\n"
+
+
+def test_values_of_two_cells_share_what_they_shared(project: Project) -> None:
+    cells = ["a = [1]", "b = [a, 5]", "print(1)"]
+    project.cells(*cells)
+    project.run()
+    project.cells(*cells[:2], "a.append(2)\nprint(b)")
+    second = project.run()
+    assert second.ran == [3]
+    assert second.text(3) == "[[1, 2], 5]\n"
+
+
+# What is not stored -------------------------------------------------------------------------------
+
+
+def test_what_cannot_be_stored_runs_only_for_what_needs_it(project: Project) -> None:
+    cells = ["import threading\nlock = threading.Lock()", "n = int(lock.locked())\nprint(n)", "print('end')"]
+    project.cells(*cells)
+    project.run()
+    assert project.run().ran == []
+    project.cells(*cells[:2], "print('END')")
+    assert project.run().ran == [3]
+    project.cells(cells[0], "n = int(lock.locked()) + 1\nprint(n)", cells[2])
+    second = project.run()
+    assert 2 in second.ran
+    assert second.text(2) == "1\n"
+
+
+def test_a_consumed_generator_is_never_restored_halfway(project: Project) -> None:
+    cells = ["g = (n for n in range(5))", "print(next(g))", "print(next(g))"]
+    project.cells(*cells)
+    first = project.run()
+    assert [first.text(2), first.text(3)] == ["0\n", "1\n"]
+    second = project.run()
+    assert [second.text(2), second.text(3)] == ["0\n", "1\n"]
+
+
+def test_settings_of_cells(project: Project) -> None:
+    project.cells("# hozon: off\nprint('always')", "print('once')", "# hozon: ttl=0s\nprint('old')")
+    project.run()
+    assert project.run().ran == [1, 3]
+
+
+# Files, variables, random numbers -----------------------------------------------------------------
+
+
+def test_files_that_a_cell_reads_count(project: Project) -> None:
+    project.write("data.txt", "one")
+    project.cells("text = open('data.txt').read()", "print(text)", "print('other')")
+    project.run()
+    project.write("data.txt", "two")
+    second = project.run()
+    assert second.ran == [1, 2]
+    assert second.text(2) == "two\n"
+    assert "data.txt changed" in second.why(1)
+
+
+def test_environment_variables_that_a_cell_reads_count(project: Project) -> None:
+    project.cells("import os", "print(os.environ.get('MODE'))")
+    assert project.run(MODE="a").text(2) == "a\n"
+    assert project.run(MODE="a").ran == []
+    second = project.run(MODE="b")
+    assert second.ran == [2]
+    assert second.text(2) == "b\n"
+
+
+def test_a_variable_that_a_cell_sets_is_there_for_later_cells(project: Project) -> None:
+    cells = ["import os", "os.environ['MODE'] = 'set'", "print(os.environ['MODE'])"]
+    project.cells(*cells)
+    assert project.run().text(3) == "set\n"
+    assert project.run().ran == []
+    project.cells(*cells[:2], "print(os.environ['MODE'], 2)")
+    second = project.run()
+    assert second.ran == [3]
+    assert second.text(3) == "set 2\n"
+
+
+def test_random_numbers_go_on_where_they_were(project: Project) -> None:
+    cells = ["import random", "random.seed(1)", "a = random.random()", "b = random.random()\nprint(a, b)"]
+    project.cells(*cells)
+    first = project.run()
+    assert project.run().ran == []
+    project.cells(*cells[:3], "b = random.random()\nprint(a, b, '')")
+    second = project.run()
+    assert second.ran == [4]
+    assert second.text(4).split() == first.text(4).split()
+    project.cells(cells[0], "random.seed(2)", *cells[2:])
+    assert project.run().ran == [2, 3, 4]
+
+
+def test_what_is_set_for_the_whole_process_counts_for_later_cells(project: Project) -> None:
+    cells = [
+        "import numpy as np",
+        "np.set_printoptions(precision=2)",
+        "values = np.array([1.23456])\nvalues",
+        "print(values)",
+    ]
+    project.cells(*cells)
+    assert project.run().text(4) == "[1.23]\n"
+    project.cells(*cells[:3], "print(values, 'x')")
+    second = project.run()
+    assert second.ran == [4]
+    assert second.text(4) == "[1.23] x\n"
+    project.cells(cells[0], "np.set_printoptions(precision=3)", *cells[2:])
+    third = project.run()
+    assert third.text(4) == "[1.235]\n"
+
+
+def test_a_folder_that_a_cell_goes_to(project: Project) -> None:
+    project.write("inner/data.txt", "inner")
+    project.write("data.txt", "outer")
+    cells = ["import os\nos.chdir('inner')", "print(open('data.txt').read())", "print(1)"]
+    project.cells(*cells)
+    assert project.run().text(2) == "inner\n"
+    assert project.run().ran == []
+    project.write("inner/data.txt", "INNER")
+    second = project.run()
+    assert second.ran == [2]
+    assert second.text(2) == "INNER\n"
+
+
+# Errors -------------------------------------------------------------------------------------------
+
+
+def test_an_error_stops_what_depends_on_it_and_nothing_else(project: Project) -> None:
+    project.cells("x = 1 / 0", "print(x)", "print('fine')")
+    done = project.run()
+    assert done.code == 1
+    assert done.states == ["failed", "skipped", "ran"]
+    assert "ZeroDivisionError" in done.text(1)
+
+
+def test_a_syntax_error_stops_its_cell_alone(project: Project) -> None:
+    project.cells("x = = 1", "print('fine')")
+    done = project.run()
+    assert done.code == 1
+    assert done.states == ["cannot run", "ran"]
+
+
+@pytest.mark.parametrize("death", ["import os; os._exit(3)", "import os, signal; os.kill(os.getpid(), 9)"])
+def test_a_process_that_dies_loses_nothing_that_was_done(project: Project, death: str) -> None:
+    project.cells("x = 1", death, "print(x)")
+    done = project.run()
+    assert done.states == ["ran", "failed", "ran"]
+    assert project.run("--frozen").states[0] == "restored"
+
+
+# Options ------------------------------------------------------------------------------------------
+
+
+def test_frozen_runs_nothing(project: Project) -> None:
+    project.cells("x = 1", "print(x)")
+    done = project.run("--frozen")
+    assert done.code == 4
+    assert done.ran == []
+    project.run()
+    assert project.run("--frozen").code == 0
+
+
+def test_force_runs_all(project: Project) -> None:
+    project.cells("x = 1", "print(x)")
+    project.run()
+    assert project.run("--force").ran == [1, 2]
+
+
+def test_one_cell_with_what_it_needs(project: Project) -> None:
+    project.cells("x = 1", "y = 2", "print(x)")
+    done = project.run("--cell", "3")
+    assert done.ran == [1, 3]
+    assert done.text(3) == "1\n"
+
+
+def test_parameters_take_the_place_of_values(project: Project) -> None:
+    project.cells("n = 1", "print(n + 1)")
+    assert project.run().text(2) == "2\n"
+    second = project.run("-p", "n=41")
+    assert second.text(2) == "42\n"
+    assert second.ran == [2]
+    assert project.run().ran == []
+
+
+# Formats ------------------------------------------------------------------------------------------
+
+
+def test_a_marimo_notebook(project: Project) -> None:
+    project.write(
+        "app.py",
+        "import marimo\n\napp = marimo.App()\n\n\n@app.cell\ndef _(x):\n    _y = x + 1\n    print(_y)\n    return\n\n\n"
+        "@app.cell\ndef _():\n    x = 1\n    _y = 5\n    return (x,)\n\n\n"
+        'if __name__ == "__main__":\n    app.run()\n',
+    )
+    first = project.run(name="app.py")
+    assert first.states == ["ran", "ran"]
+    assert first.text(1) == "2\n"
+    assert project.run(name="app.py").states == ["restored", "restored"]
+
+
+def test_a_jupyter_notebook_is_not_rewritten(project: Project) -> None:
+    def cell(source: str) -> dict[str, object]:
+        return {"cell_type": "code", "metadata": {}, "source": source, "outputs": [], "execution_count": None}
+
+    notebook = {"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": [cell("x = 3"), cell("x * 2")]}
+    path = project.write("n.ipynb", json.dumps(notebook))
+    before = path.read_bytes()
+    first = project.run(name="n.ipynb")
+    assert first.text(2) == "6"
+    assert project.run(name="n.ipynb").ran == []
+    assert path.read_bytes() == before
+
+
+def test_a_plain_script(project: Project) -> None:
+    project.write("script.py", "import math\nx = math.floor(2.5)\nprint(x)\nfor i in range(2):\n    print(i)\n")
+    done = project.command("run", "script.py")
+    assert done.out == "2\n0\n1\n"
+    assert project.command("run", "script.py").out == "2\n0\n1\n"
+
+
+def test_top_level_await(project: Project) -> None:
+    project.cells("import asyncio", "await asyncio.sleep(0)\nx = 4", "print(x)")
+    assert project.run().text(3) == "4\n"
+    assert project.run().ran == []
+
+
+def test_outputs_of_the_same_cell_are_the_same_in_the_page(project: Project, tmp_path: Path) -> None:
+    project.cells("print('shown <b>text</b>')")
+    project.run("--html", "page.html")
+    page = (project.folder / "page.html").read_text()
+    assert "shown &lt;b&gt;text&lt;/b&gt;" in page
