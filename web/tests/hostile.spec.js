@@ -6,6 +6,11 @@ import { expect, test } from "./pages.js";
 // Long enough for refreshes, timers and connections that a page makes of its own accord.
 const LONG = 2500;
 
+const runAll = async (page) => {
+  const buttons = page.getByRole("button", { name: "Run its script" });
+  for (let left = await buttons.count(); left > 0; left--) await buttons.first().click();
+};
+
 test("the listener hears what a page does that may load", async ({ page, listener }) => {
   const heard = async (html) => {
     listener.heard.length = 0;
@@ -24,7 +29,15 @@ test("nothing reaches the network", async ({ page, open, listener }) => {
   expect(listener.heard).toEqual([]);
 });
 
-test("nothing reaches the page", async ({ page, open, context }) => {
+test("a script that is run loads nothing either", async ({ page, open, listener }) => {
+  await open("hostile", listener.address);
+  await runAll(page);
+  await expect(page.frameLocator("iframe.live").getByText("tried everything")).toBeVisible();
+  await page.waitForTimeout(LONG);
+  expect(listener.heard).toEqual([]);
+});
+
+test("nothing reaches the page, be it run or not", async ({ page, open, context }) => {
   const dialogs = [];
   page.on("dialog", (dialog) => {
     dialogs.push(dialog.message());
@@ -36,8 +49,10 @@ test("nothing reaches the page", async ({ page, open, context }) => {
     addEventListener("message", ({ data, source }) => self.messages.push([data, source === self]));
   });
   const { file } = await open("hostile", "http://hostile.example");
-  // So that it is known that there was an attempt.
-  await expect(page.frameLocator("iframe.plot").getByText("ran in its frame")).toBeVisible();
+  await page.waitForTimeout(500);
+  expect(await page.evaluate(() => self.messages)).toEqual([]);
+  await runAll(page);
+  await expect(page.frameLocator("iframe.live").getByText("ran in its frame")).toBeVisible();
   await page.waitForTimeout(LONG);
 
   expect(await page.title()).not.toBe("reached");
@@ -51,6 +66,9 @@ test("nothing reaches the page", async ({ page, open, context }) => {
 });
 
 test("the elements of the page are its own", async ({ page, open }) => {
+  await page.addInitScript(() => {
+    self.sandboxes = () => [...new Set([...document.querySelectorAll("iframe")].map((one) => one.getAttribute("sandbox")))].sort();
+  });
   await open("hostile", "http://hostile.example");
   const found = await page.evaluate(() => ({
     scripts: document.querySelectorAll("script").length,
@@ -60,9 +78,7 @@ test("the elements of the page are its own", async ({ page, open }) => {
     ).length,
     addresses: [...document.querySelectorAll("[src]")].filter((one) => !one.src.startsWith("data:image/")).length,
     links: [...document.querySelectorAll("a[href]")].map((one) => one.protocol).filter((one) => !/^(https?|data|file):$/.test(one)),
-    // What a frame may do; `allow-same-origin` beside `allow-scripts` would undo all of it.
-    sandboxes: [...new Set([...document.querySelectorAll("iframe")].map((one) => one.getAttribute("sandbox")))],
-    readable: [...document.querySelectorAll("iframe")].filter((one) => one.contentDocument).length,
+    sandboxes: sandboxes(),
   }));
   expect(found).toEqual({
     scripts: 1,
@@ -70,9 +86,15 @@ test("the elements of the page are its own", async ({ page, open }) => {
     handlers: 0,
     addresses: 0,
     links: [],
-    sandboxes: ["allow-scripts"],
-    readable: 0,
+    sandboxes: ["allow-same-origin allow-popups allow-popups-to-escape-sandbox"],
   });
+  await runAll(page);
+  // `allow-same-origin` beside `allow-scripts` would undo all of it.
+  expect(await page.evaluate(() => sandboxes())).toEqual([
+    "allow-same-origin allow-popups allow-popups-to-escape-sandbox",
+    "allow-scripts",
+  ]);
+  expect(await page.locator("iframe.live").evaluateAll((frames) => frames.filter((one) => one.contentDocument))).toEqual([]);
 });
 
 test("a frame covers nothing but its own place", async ({ page, open }) => {

@@ -58,7 +58,7 @@ test("frames show their content as tall as it is", async ({ page, open }) => {
   await open("sample");
   const frames = page.locator("iframe");
   await expect(frames).toHaveCount(3);
-  const words = ["10.74", "drawn by its script", "Words of a widget"];
+  const words = ["10.74", "Bars of each region", "Words of a widget"];
   for (const [place, text] of words.entries()) {
     await expect(page.frameLocator("iframe").nth(place).getByText(text)).toBeVisible();
     const frame = await (await frames.nth(place).elementHandle()).contentFrame();
@@ -67,6 +67,17 @@ test("frames show their content as tall as it is", async ({ page, open }) => {
       .toBeLessThanOrEqual(1);
     expect((await frames.nth(place).boundingBox()).height).toBeLessThan(400);
   }
+});
+
+test("a plot that is a script runs when it is asked to", async ({ page, open }) => {
+  const { problems } = await open("sample");
+  const plot = cellWith(page, "figure.show()").locator(".output").first();
+  const drawn = plot.frameLocator("iframe").getByText("drawn by its script");
+  await expect(drawn).toHaveCount(0);
+  await plot.getByRole("button", { name: "Run its script" }).click();
+  await expect(drawn).toBeVisible();
+  await expect.poll(async () => (await plot.locator("iframe").boundingBox()).height).toBeLessThan(440);
+  expect(problems).toEqual([]);
 });
 
 test("each cell tells what became of it, and why", async ({ page, open }) => {

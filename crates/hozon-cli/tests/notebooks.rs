@@ -379,7 +379,11 @@ fn without_a_process_stale_cells_cannot_run() {
     desk.refusal = Some("there is no Python here".to_owned());
     let ran = desk.run(&["run", NB]);
     assert_eq!(ran.code, EXIT_MISSING);
-    assert!(ran.err.contains("error: cell 1 (one, nb.py:2) cannot run: there is no Python here"), "{}", ran.err);
+    assert!(
+        ran.err.contains("error: cell 1 (one, nb.py:2) cannot run: there is no Python here"),
+        "{}",
+        ran.err
+    );
 }
 
 #[test]
@@ -486,7 +490,9 @@ fn watching_runs_again_when_the_notebook_or_its_data_are_saved() {
     let ran = desk.watch(Box::new(on_asked));
     assert_eq!(ran.code, EXIT_DONE);
     assert_eq!(ran.out, "3\n7\n4\n6\n");
-    for line in ["nb.py changed\n", "data.txt changed\n", "3 cells: 2 restored, 1 ran in 500 ms; 1.0 s saved\n"] {
+    for line in
+        ["nb.py changed\n", "data.txt changed\n", "3 cells: 2 restored, 1 ran in 500 ms; 1.0 s saved\n"]
+    {
         assert!(ran.err.contains(line), "{line}: {}", ran.err);
     }
     assert_eq!(Os.stat(&desk.path("nb.py")).unwrap().kind, FileKind::File);

@@ -60,21 +60,21 @@ fn documents(address: &str) -> Vec<Value> {
     .collect()
 }
 
-/// Scripts that run in their frame, as they load nothing that can be told from their text.
+/// Scripts that can be run, as they load nothing that can be told from their text. What no policy can hinder
+/// is not tried: to lead the own frame elsewhere, and WebRTC.
 fn programs(address: &str) -> Vec<Value> {
     let reaching = "for (const act of [() => { parent.document.title = 'reached' }, () => { top.location = 'about:blank' }, () => { parent.reached = 1 },\n\
         () => { localStorage.x = 1 }, () => { document.cookie = 'x=1' }, () => { parent.frames[0].document.body.remove() }, () => { open('about:blank') },\n\
         () => { alert(1) }, () => parent.postMessage('reached', '*'), () => parent.postMessage({ frameHeight: 1e9 }, '*'), () => parent.postMessage({ frameHeight: '1; x' }, '*')]) { try { act() } catch {} }\n\
         document.body.append('ran in its frame')";
     let loading = "const at = ADDRESS; for (const act of [() => fetch(at + '/fetch'), () => navigator.sendBeacon(at + '/beacon'), () => new WebSocket(at.replace('http', 'ws')),\n\
-        () => new EventSource(at + '/events'), () => { new Image().src = at + '/made.png' }, () => { location = at + '/location' }, () => open(at + '/open'),\n\
+        () => new EventSource(at + '/events'), () => { new Image().src = at + '/made.png' }, () => open(at + '/open'),\n\
         () => new Worker(URL.createObjectURL(new Blob([`fetch('${at}/worker')`]))), () => document.head.append(Object.assign(document.createElement('link'), { rel: 'preconnect', href: at })),\n\
         () => document.head.append(Object.assign(document.createElement('link'), { rel: 'prefetch', href: at + '/made' })),\n\
-        () => { const peer = new RTCPeerConnection({ iceServers: [{ urls: at.replace('http://', 'turn:') + '?transport=tcp', username: 'x', credential: 'x' }] }); peer.createDataChannel('x'); peer.createOffer().then((offer) => peer.setLocalDescription(offer)) },\n\
         () => { const frame = document.body.appendChild(document.createElement('iframe')); frame.src = at + '/child' },\n\
         () => { const form = document.body.appendChild(document.createElement('form')); form.action = at + '/made-form'; form.submit() },\n\
-        () => { document.body.appendChild(Object.assign(document.createElement('a'), { href: at + '/click', ping: at + '/ping' })).click() },\n\
-        () => new Function(`return import(\"${at}/import.js\")`)(), () => new WebTransport(at.replace('http:', 'https:'))]) { try { Promise.resolve(act()).catch(() => {}) } catch {} }";
+        () => new Function(`return import(\"${at}/import.js\")`)(), () => new WebTransport(at.replace('http:', 'https:'))]) { try { Promise.resolve(act()).catch(() => {}) } catch {} }\n\
+        document.body.append('tried everything')";
     let loading = loading.replace("ADDRESS", &json!(address).to_string());
     vec![
         html(format!("<script>{reaching}</script>")),

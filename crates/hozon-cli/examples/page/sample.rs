@@ -158,7 +158,7 @@ fn formulas() -> Vec<ReportCell> {
 }
 
 fn plots() -> Vec<ReportCell> {
-    let drawn = "<div id=\"plot\"></div><script>\nconst svg = '<svg viewBox=\"0 0 400 120\" width=\"100%\" role=\"img\"><polyline fill=\"none\" stroke=\"#1f77b4\" stroke-width=\"2\" points=\"'\n  \
+    let drawn = "<h4>Bars of each region</h4><div id=\"plot\"></div><script>\nconst svg = '<svg viewBox=\"0 0 400 120\" width=\"100%\" role=\"img\"><polyline fill=\"none\" stroke=\"#1f77b4\" stroke-width=\"2\" points=\"'\n  \
         + Array.from({ length: 80 }, (_, i) => `${i * 5},${60 - 40 * Math.sin(i / 8)}`).join(' ') + '\"/></svg>';\n\
         document.getElementById('plot').innerHTML = svg + '<p>drawn by its script</p>';\n</script>";
     let plotly =

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use hozon_key::visible;
-use hozon_syntax::{Cell, CellCode, CellKind, Notebook};
+use hozon_syntax::{Cell, CellCode, Notebook, NotebookFormat};
 
 use super::file::NotebookFile;
 use crate::failure::Failure;
@@ -40,12 +40,7 @@ pub(super) fn placed(file: &NotebookFile, index: usize) -> String {
 
 /// The line of the file that a cell starts on, in formats whose lines people see.
 pub(super) fn line(notebook: &Notebook, cell: &Cell) -> Option<u32> {
-    (notebook.format != hozon_syntax::NotebookFormat::Jupyter).then_some(cell.first_line)
-}
-
-/// Tells whether a cell is something to run.
-pub(super) fn is_code(cell: &Cell) -> bool {
-    !matches!(cell.kind, CellKind::Markdown | CellKind::Raw)
+    (notebook.format != NotebookFormat::Jupyter).then_some(cell.first_line)
 }
 
 /// Finds the cells that words mean: names first, then numbers. None: all cells.

@@ -13,7 +13,7 @@ pub(super) struct FaultFields {
     fault: &'static str,
     names: Vec<String>,
     cells: Vec<usize>,
-    text: String,
+    pub(super) text: String,
 }
 
 /// The faults of a notebook's graph.

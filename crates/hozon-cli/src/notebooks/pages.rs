@@ -48,20 +48,24 @@ pub(super) fn write(
         return Ok(());
     }
     let system = &*context.system;
-    let report = report(session, round, ended, system.now_ms());
+    let original = original(round);
+    let report = report(session, round, ended, original.as_ref(), system.now_ms());
     if let Some(path) = &outputs.html {
         write_whole(system, path, html(&report).as_bytes())?;
     }
     if let Some(path) = &outputs.ipynb {
-        let is_jupyter = round.file.notebook.format == NotebookFormat::Jupyter;
-        let original: Option<Value> =
-            is_jupyter.then(|| serde_json::from_str(&round.file.text).ok()).flatten();
         let notebook = ipynb(&report, original.as_ref());
         // Only maps with keys that are not text can fail, and there are none.
         let text = serde_json::to_string_pretty(&notebook).unwrap_or_default() + "\n";
         write_whole(system, path, text.as_bytes())?;
     }
     Ok(())
+}
+
+/// A Jupyter notebook as it stands in its file.
+fn original(round: &Round) -> Option<Value> {
+    let is_jupyter = round.file.notebook.format == NotebookFormat::Jupyter;
+    is_jupyter.then(|| serde_json::from_str(&round.file.text).ok()).flatten()
 }
 
 /// The permissions of a new file, before the process's mask.
@@ -85,9 +89,19 @@ fn folder_of(path: &Path) -> &Path {
     folder.unwrap_or(Path::new("."))
 }
 
-fn report(session: &Session<'_>, round: &Round, ended: &Ended, now_ms: u64) -> Report {
+fn report(
+    session: &Session<'_>,
+    round: &Round,
+    ended: &Ended,
+    original: Option<&Value>,
+    now_ms: u64,
+) -> Report {
     let file = &round.file;
-    let cell = |outcome: &CellOutcome| report_cell(session, round, outcome);
+    let cell = |outcome: &CellOutcome| ReportCell {
+        attachments: original
+            .and_then(|original| original["cells"][outcome.cell].get("attachments").cloned()),
+        ..report_cell(session, round, outcome)
+    };
     Report {
         title: file.notebook.title.clone().unwrap_or_else(|| file.name()),
         file: file.shown(),
@@ -113,6 +127,7 @@ fn report_cell(session: &Session<'_>, round: &Round, outcome: &CellOutcome) -> R
         code: cell.text.clone(),
         hide_code: cell.settings.hide_code,
         markdown: cell.markdown.clone(),
+        attachments: None,
         status: status(outcome),
         why: state::why(outcome),
         outputs: displays_of(&session.store, outcome),

@@ -93,7 +93,8 @@ impl Round {
     /// Runs the notebook, and tells of it.
     pub(super) fn run(&self, session: &Session<'_>, manner: Manner, context: &mut Context<'_>) -> Ended {
         let streams = (&mut *context.stdout as _, &mut *context.stderr as _);
-        let mut teller = Teller::new(streams, manner, &self.file, &session.store);
+        let all = self.file.graph.order.iter().filter(|cell| state::is_asked(self.asked(), **cell)).count();
+        let mut teller = Teller::new(streams, manner, &self.file, &session.store, all);
         let kernel_started = Cell::new(false);
         let mut start = || {
             kernel_started.set(true);

@@ -1,5 +1,6 @@
 //! What a person sees while a notebook runs: the text of its cells, what runs now, what came of it.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use hozon_engine::{CellOutcome, CellStatus, NotebookEvent};
@@ -61,6 +62,7 @@ impl<'a> Teller<'a> {
         manner: Manner,
         file: &'a NotebookFile,
         store: &'a Store,
+        all: usize,
     ) -> Self {
         let (out, err) = streams;
         Self {
@@ -69,7 +71,7 @@ impl<'a> Teller<'a> {
             manner,
             file,
             store,
-            all: file.graph.order.len(),
+            all,
             ended: 0,
             skipped: 0,
             has_passing_line: false,
@@ -92,7 +94,7 @@ impl<'a> Teller<'a> {
 
     /// Tells of the cells that nobody came to, and ends.
     pub(super) fn end(&mut self, outcomes: &[CellOutcome]) {
-        let order = &self.file.graph.order;
+        let order: BTreeSet<usize> = self.file.graph.order.iter().copied().collect();
         let left_out = outcomes.iter().filter(|outcome| !order.contains(&outcome.cell));
         let skipped: Vec<_> =
             left_out.filter(|outcome| matches!(outcome.status, CellStatus::Skipped { .. })).collect();

@@ -39,8 +39,15 @@ pub(crate) fn watch(
     pages::check(&arguments.outputs, &*context.system)?;
     let (session, _, settings) = Session::open(&arguments.notebook, common, context, Purpose::Run)?;
     session.notes.iter().for_each(|note| say(context, note));
-    let mut watch =
-        Watch { arguments, json: common.json, session, settings, changes: Changes::new()?, rounds: 0, hurried: 0 };
+    let mut watch = Watch {
+        arguments,
+        json: common.json,
+        session,
+        settings,
+        changes: Changes::new()?,
+        rounds: 0,
+        hurried: 0,
+    };
     loop {
         let interest = watch.round(context);
         match watch.next_change(interest) {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-use super::frame;
+use super::scripts::Scripts;
 
 /// The kinds that can be shown, the best first: what Jupyter prefers, less what would need the network.
 const PREFERENCE: [&str; 16] = [
@@ -53,7 +53,7 @@ impl<'a> Bundle<'a> {
 
     /// Whether there is HTML that is nothing without the network.
     pub(super) fn needs_the_network(&self) -> bool {
-        self.named(HTML).is_some_and(|name| frame::needs_the_network(&self.text(name)))
+        self.named(HTML).is_some_and(|name| Scripts::of(&self.text(name)).need_the_network())
     }
 
     /// The name of a kind here. Those with a version, as `vnd.vegalite.v5+json`, count as theirs.

@@ -53,9 +53,9 @@ fn push_code_cell(page: &mut Writer, cell: &ReportCell) {
 
 /// The line above the code: which cell it is, what became of it, and why.
 fn push_bar(page: &mut Writer, cell: &ReportCell, badge: Option<&Badge>) {
-    let line = bar_line(cell, badge);
     let reasons: Vec<String> =
         badge::reason(&cell.status).into_iter().chain(cell.why.iter().cloned()).collect();
+    let line = bar_line(cell, badge, reasons.first());
     if reasons.is_empty() && cell.key.is_none() {
         page.out.push_str(&format!("<div class=\"bar\">{line}</div>"));
         return;
@@ -71,10 +71,15 @@ fn push_bar(page: &mut Writer, cell: &ReportCell, badge: Option<&Badge>) {
     page.out.push_str("</ul></details>");
 }
 
-fn bar_line(cell: &ReportCell, badge: Option<&Badge>) -> String {
+fn bar_line(cell: &ReportCell, badge: Option<&Badge>, reason: Option<&String>) -> String {
     let mut line = format!("<span class=\"number\">{}</span>", cell.number);
     if let Some(name) = cell.name.as_deref().filter(|name| !name.is_empty()) {
         line.push_str(&format!("<span class=\"name\">{}</span>", text::escaped(name)));
+    }
+    if let Some(reason) = reason {
+        // It stands in the list, too, for those who listen and for those whose window is narrow.
+        let reason = text::escaped(reason);
+        line.push_str(&format!("<span class=\"because\" aria-hidden=\"true\">{reason}</span>"));
     }
     if let Some(Badge { class, word, figure }) = badge {
         let figure = if figure.is_empty() { String::new() } else { format!(" <small>{figure}</small>") };

@@ -1,8 +1,8 @@
 //! The page of a notebook run, and the executed notebook.
 //!
 //! [`html`] is total: whatever a notebook and its outputs hold, the page shows it and obeys none of it.
-//! Text is escaped (`text`), simple HTML sanitized (`plain_html`), everything else put into frames that
-//! reach nothing (`frame`), and the page's own policy forbids what could be left.
+//! Text is escaped (`text`), simple HTML sanitized (`plain_html`), everything else put into frames in which
+//! nothing runs unless its reader asks for it (`frame`), and the page's own policy forbids what could be left.
 
 mod ansi;
 mod badge;
@@ -20,6 +20,7 @@ mod notebook;
 mod output;
 mod plain_html;
 mod report;
+mod scripts;
 mod summary;
 mod text;
 mod writer;

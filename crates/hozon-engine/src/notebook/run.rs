@@ -318,9 +318,7 @@ impl Runner<'_, '_> {
         let seconds = run.seconds;
         let unstored = unstorable.or(run.unstored);
         self.presence.effects.insert(cell);
-        for name in &run.record.names {
-            self.presence.names.insert(name.name.clone(), cell);
-        }
+        self.note_names(cell, run.record.names.iter().map(|name| name.name.as_str()));
         for name in &run.record.deleted {
             self.presence.names.remove(name);
         }
@@ -484,7 +482,8 @@ impl Runner<'_, '_> {
         if versions.iter().any(|version| is_live(version, &self.presence)) {
             return self.run_again(cell);
         }
-        steps.extend(steps_of(&self.walk, cell, &missing));
+        let own: BTreeSet<&str> = missing.iter().copied().filter(|name| !self.is_parameter(name)).collect();
+        steps.extend(steps_of(&self.walk, cell, &own));
         steps.extend(versions.iter().filter_map(|version| {
             let source = version.parameter.clone()?;
             Some(Step::Assign { name: version.record.name.clone(), source })
@@ -498,12 +497,28 @@ impl Runner<'_, '_> {
             Err(error) => return Err(Trouble::Failure(error.into())),
         }
         self.presence.effects.insert(cell);
-        let present =
-            self.walk.records.get(&cell).map(|(_, record)| loaded_with(record, &missing)).unwrap_or_default();
-        for name in present.into_iter().chain(missing.iter().map(|name| (*name).to_owned())) {
-            self.presence.names.insert(name, cell);
+        let loaded =
+            self.walk.records.get(&cell).map(|(_, record)| loaded_with(record, &own)).unwrap_or_default();
+        self.note_names(cell, loaded.iter().map(String::as_str));
+        for name in missing {
+            self.presence.names.insert(name.to_owned(), cell);
         }
         Ok(true)
+    }
+
+    fn is_parameter(&self, name: &str) -> bool {
+        self.walk.settings.parameters.iter().any(|parameter| parameter.name == name)
+    }
+
+    /// Notes that names have what a cell gives them. A parameter has another value: it is yet to be brought.
+    fn note_names<'n>(&mut self, cell: usize, names: impl Iterator<Item = &'n str>) {
+        for name in names {
+            if self.is_parameter(name) {
+                self.presence.names.remove(name);
+            } else {
+                self.presence.names.insert(name.to_owned(), cell);
+            }
+        }
     }
 
     fn versions_of(&self, cell: usize, names: &BTreeSet<&str>) -> Vec<Version> {
@@ -512,7 +527,10 @@ impl Runner<'_, '_> {
         let recorded = |name: &&str| {
             let (entry, record) = self.walk.records.get(&cell)?;
             let record = record.name(name)?.clone();
-            Some(Version { cell, entry: *entry, record, parameter: None })
+            let parameters = &self.walk.settings.parameters;
+            let parameter = parameters.iter().find(|parameter| parameter.name == **name);
+            let parameter = parameter.map(|parameter| parameter.source.clone());
+            Some(Version { cell, entry: *entry, record, parameter })
         };
         names.iter().filter_map(|name| known(name).or_else(|| recorded(name))).collect()
     }
@@ -533,8 +551,8 @@ impl Runner<'_, '_> {
         self.presence.effects.insert(cell);
         let mut same = true;
         let (entry, before) = self.walk.records.get(&cell).cloned().unwrap_or_default();
+        self.note_names(cell, run.record.names.iter().map(|name| name.name.as_str()));
         for name in &run.record.names {
-            self.presence.names.insert(name.name.clone(), cell);
             let earlier = before.name(&name.name);
             same &= earlier.is_some_and(|earlier| earlier.digest == name.digest);
         }
