@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hozon_format::Digest;
-use hozon_key::{Seen, Subject};
+use hozon_key::{Node, NodeKind, Seen, Subject};
 use hozon_syntax::{Dialect, Module, analyse};
 use hozon_sys::UserFiles;
 
@@ -39,6 +39,19 @@ impl<'a> CodeFiles<'a> {
         let unchanged = stamp.is_some() && self.known.stamp(path) == stamp;
         let stamp = stamp.filter(|stamp| unchanged && self.known.proves(stamp));
         Seen { subject: subject.clone(), digest, stamp }
+    }
+
+    /// Adds the lines that definitions stand on to the places in a recipe that holds a trace: the trace
+    /// itself knows files only, since a line says nothing of what is there.
+    pub(crate) fn add_lines(&mut self, recipe: &mut Node, project: &Path) {
+        let Some(observed) = recipe.children.last_mut() else { return };
+        for node in observed.children.iter_mut().filter(|node| node.kind == NodeKind::Helper) {
+            let Some(place) = &node.place else { continue };
+            let line = self.module(&project.join(place)).and_then(|module| module.line_of(&node.label));
+            if let Some(line) = line {
+                node.place = Some(format!("{place}:{line}"));
+            }
+        }
     }
 
     /// Returns the analysed file; none if it cannot be read or is no Python.

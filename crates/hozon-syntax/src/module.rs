@@ -156,6 +156,12 @@ impl Module {
         found.then(|| hasher.finish())
     }
 
+    /// Returns the line that the last definition with this `__qualname__` starts on, from 1.
+    pub fn line_of(&self, qualname: &str) -> Option<u32> {
+        let named = self.definitions.iter().filter(|definition| definition.qualname == qualname);
+        named.map(|definition| definition.first_line).next_back()
+    }
+
     /// Tells whether the text alone decides what running the module makes of the definitions that hold
     /// `qualname`: their decorators, defaults and class bodies.
     pub fn is_plainly_defined(&self, qualname: &str) -> bool {

@@ -156,8 +156,11 @@ impl<'a> Walk<'a> {
         let found = look_up(self.store, &key.key, &mut observer);
         let changed = matches!(&found, TracedLookup::Miss(miss) if !miss.changed.is_empty());
         let recipe = key.recipe.clone();
-        let now = if changed { recipe_now(self.store, recipe, &mut observer) } else { recipe };
+        let mut now = if changed { recipe_now(self.store, recipe, &mut observer) } else { recipe };
         let untold = observer.untold;
+        if changed {
+            self.code.add_lines(&mut now, &self.settings.project);
+        }
         let stale = |key| Found::Stale(Box::new(Stale { key, now, unstorable: None, untold }));
         match found {
             TracedLookup::Hit(entry, _) if !self.is_too_old(cell, &entry) => {

@@ -101,6 +101,9 @@ impl Versions {
         let mut found = BTreeSet::new();
         let mut waiting: Vec<String> = if code.uses_dynamic_names {
             self.names.keys().cloned().collect()
+        } else if code.only_definitions && !self.has_values_among(&code.immediate_reads) {
+            // Nothing is called: what the functions read counts where they are called.
+            code.immediate_reads.iter().cloned().collect()
         } else {
             let reads = code.reads.iter().map(|read| &read.path[0]);
             reads.chain(&code.deletes).cloned().collect()
@@ -119,6 +122,16 @@ impl Versions {
             }
         }
         found.into_iter().collect()
+    }
+
+    /// Tells whether names of the notebook that are more than modules are among some: decorators may be.
+    fn has_values_among(&self, names: &BTreeSet<String>) -> bool {
+        let is_value = |name: &String| match self.names.get(name) {
+            Some(State::Known(version)) => !matches!(version.record.kind, NameKind::Module { .. }),
+            Some(State::Pending(_)) => true,
+            None => false,
+        };
+        names.iter().any(is_value)
     }
 
     /// Takes over what a cell did.
