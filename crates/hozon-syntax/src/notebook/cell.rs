@@ -99,7 +99,7 @@ impl Cell {
         cell.settings.capture = translation.captures;
         cell.live = translation.live;
         let Some(python) = translation.python else {
-            cell.code = Ok(CellCode::opaque(&cell.text));
+            cell.code = Ok(CellCode::opaque(&cell.text).with_magics(translation.gives, false));
             return cell;
         };
         // What does not parse is told as IPython would.
@@ -107,6 +107,10 @@ impl Cell {
         cell.take(code::read(&python, dialect, Privacy::Shared));
         if cell.live.is_none() {
             cell.source = python;
+        }
+        if let Ok(code) = cell.code {
+            let code = if translation.keeps_nothing { code.keeping_nothing() } else { code };
+            cell.code = Ok(code.with_magics(translation.gives, translation.gives_unseen));
         }
         cell
     }

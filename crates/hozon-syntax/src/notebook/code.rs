@@ -42,7 +42,7 @@ pub struct CellCode {
     pub mutates: Vec<String>,
     /// The imports that run in it, in the functions and classes inside it too; sorted.
     pub imports: Vec<Import>,
-    /// It imports `*` from somewhere.
+    /// It imports `*` from somewhere, or a magic gives it names that its text does not show.
     pub star_import: bool,
     /// The names that it binds by `def` and `class` and in no other way, sorted.
     pub definitions: Vec<String>,
@@ -185,6 +185,23 @@ impl CellCode {
             only_definitions: false,
             only_declarations: false,
         }
+    }
+
+    /// Adds what magics give: some names, and possibly more that no text shows.
+    pub(super) fn with_magics(mut self, names: Vec<String>, gives_unseen: bool) -> Self {
+        self.star_import |= gives_unseen;
+        for own in [&mut self.binds, &mut self.surely_binds] {
+            own.extend(names.iter().cloned());
+            own.sort_unstable();
+            own.dedup();
+        }
+        self
+    }
+
+    /// Takes away what it does to names: it runs in a namespace that is thrown away.
+    pub(super) fn keeping_nothing(mut self) -> Self {
+        self.bound_names().into_iter().for_each(Vec::clear);
+        self
     }
 
     /// Leaves the cell's private names out, and what it changes that no other cell can see.

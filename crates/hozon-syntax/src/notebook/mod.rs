@@ -1,6 +1,7 @@
 //! Notebooks: files of several formats to cells, what each cell takes and gives, and the graph of cells.
 
 mod cell;
+mod cell_magics;
 mod code;
 mod cycles;
 mod declaration;
@@ -16,6 +17,7 @@ mod marimo_lines;
 mod markdown;
 mod names;
 mod percent;
+mod prompts;
 mod renaming;
 mod script;
 mod settings;
