@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use hozon_format::Digest;
-use ruff_python_ast::Stmt;
-use ruff_python_ast::visitor::Visitor;
-use ruff_text_size::Ranged;
+use ruff_python_ast::visitor::{self, Visitor};
+use ruff_python_ast::{Expr, Stmt};
+use ruff_text_size::{Ranged, TextSize};
 
 use super::declaration::{consists_of, is_declaration, is_definition, is_import};
 use super::markdown;
@@ -94,11 +94,42 @@ pub(super) struct ReadCode {
 pub(super) fn read(text: &str, dialect: Dialect, privacy: Privacy) -> Result<ReadCode, SourceError> {
     with_tree(text, dialect, |tree, lines| {
         let escapes = block::escapes(&tree.body, lines);
-        match escapes.iter().find_map(misplaced) {
+        let star = StarImport::of(&tree.body).filter(|_| privacy == Privacy::Private);
+        let forbidden = star.map(|place| SourceError::Syntax {
+            line: lines.line(place),
+            message: "importing symbols with `import *` is not allowed in marimo".to_owned(),
+        });
+        match escapes.iter().find_map(misplaced).or(forbidden) {
             Some(error) => Err(error),
             None => Ok(read_tree(&tree.body, text, lines, privacy, !escapes.is_empty())),
         }
     })?
+}
+
+/// Finds `from module import *`: marimo's cells become functions, which cannot hold it.
+#[derive(Default)]
+struct StarImport(Option<TextSize>);
+
+impl StarImport {
+    fn of(body: &[Stmt]) -> Option<TextSize> {
+        let mut finder = Self::default();
+        finder.visit_body(body);
+        finder.0
+    }
+}
+
+impl<'a> Visitor<'a> for StarImport {
+    fn visit_stmt(&mut self, statement: &'a Stmt) {
+        match statement {
+            Stmt::ImportFrom(import) if import.names.iter().any(|alias| &*alias.name == "*") => {
+                self.0.get_or_insert(import.start());
+            }
+            _ => visitor::walk_stmt(self, statement),
+        }
+    }
+
+    /// No statement stands in an expression.
+    fn visit_expr(&mut self, _: &'a Expr) {}
 }
 
 /// Returns the fault of a statement that stands where Python does not take it.
@@ -118,7 +149,11 @@ fn read_tree(body: &[Stmt], text: &str, lines: &Lines, privacy: Privacy, is_asyn
     if text.contains("global") {
         names::add_global_bindings(body, &mut bindings);
     }
-    let bound = BoundNames::of(&bindings, body);
+    let mut bound = BoundNames::of(&bindings, body);
+    if privacy == Privacy::Private {
+        // `x: int` alone makes `x` the cell's in marimo.
+        bound.add_declared(&bindings);
+    }
     let mut walker = Walker::new(bindings, None, lines);
     walker.cell = Some(CellNotes::default());
     walker.start_region();
