@@ -58,6 +58,8 @@ pub(crate) struct CellNotes<'a> {
     pub(crate) immediate: BTreeSet<&'a str>,
     /// Where the names of the cell's own scope stand: those with one leading underscore.
     pub(crate) private: Vec<Occurrence<'a>>,
+    /// The variables that a call's SQL may read, by where the call starts.
+    pub(crate) queries: Option<&'a BTreeMap<TextSize, Vec<String>>>,
 }
 
 /// A place where a name stands.

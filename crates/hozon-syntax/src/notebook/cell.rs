@@ -2,6 +2,7 @@
 
 use super::code::{self, CellCode, Privacy, ReadCode};
 use super::magics;
+use super::sql::SqlTables;
 use crate::error::SourceError;
 use crate::parse::Dialect;
 
@@ -46,6 +47,10 @@ pub struct Cell {
     pub live: Option<String>,
     /// Its tags, in formats that have them.
     pub tags: Vec<String>,
+    /// The tables that its SQL reads, qualified as written, in lower case; sorted.
+    pub tables_read: Vec<String>,
+    /// The tables and views that its SQL makes, and `name.*` for schemas and databases; in lower case, sorted.
+    pub tables_made: Vec<String>,
 }
 
 /// What the author of a cell set for it.
@@ -81,6 +86,8 @@ impl Cell {
             code: Ok(CellCode::nothing()),
             live: None,
             tags: Vec::new(),
+            tables_read: Vec::new(),
+            tables_made: Vec::new(),
         }
     }
 
@@ -125,8 +132,19 @@ impl Cell {
             self.source = read.renaming.applied(&self.text);
             self.renamed = read.renaming.names;
             self.markdown = read.markdown;
+            self.take_tables(&read.tables);
             read.code
         });
+    }
+
+    fn take_tables(&mut self, tables: &SqlTables) {
+        self.tables_read = tables.read.iter().map(|parts| parts.join(".")).collect();
+        let schemas = tables.made_schemas.iter().map(|name| format!("{name}.*"));
+        self.tables_made = tables.made.iter().map(|parts| parts.join(".")).chain(schemas).collect();
+        self.tables_made.sort_unstable();
+        if tables.has_effect && self.live.is_none() {
+            self.live = Some("changes a database".to_owned());
+        }
     }
 
     /// Tells whether it is something to run.

@@ -10,7 +10,9 @@ use ruff_text_size::{Ranged, TextSize};
 use super::declaration::{consists_of, is_declaration, is_definition, is_import};
 use super::markdown;
 use super::names::{self, BoundNames};
+use super::queries::Queries;
 use super::renaming::Renaming;
+use super::sql::SqlTables;
 use crate::bindings::Bindings;
 use crate::block::{self, Escape, EscapeKind};
 use crate::error::SourceError;
@@ -88,6 +90,8 @@ pub(super) struct ReadCode {
     pub(super) renaming: Renaming,
     /// The text that it shows, if it does nothing but show a literal one.
     pub(super) markdown: Option<String>,
+    /// What its SQL does to tables.
+    pub(super) tables: SqlTables,
 }
 
 /// Reads the code of a cell.
@@ -155,7 +159,8 @@ fn read_tree(body: &[Stmt], text: &str, lines: &Lines, privacy: Privacy, is_asyn
         bound.add_declared(&bindings);
     }
     let mut walker = Walker::new(bindings, None, lines);
-    walker.cell = Some(CellNotes::default());
+    let queries = Queries::of(body, text);
+    walker.cell = Some(CellNotes { queries: Some(&queries.variables), ..CellNotes::default() });
     walker.start_region();
     walker.visit_body(body);
     let flow = walker.scopes.top().and_then(|scope| scope.flow.clone()).unwrap_or_default();
@@ -176,7 +181,7 @@ fn read_tree(body: &[Stmt], text: &str, lines: &Lines, privacy: Privacy, is_asyn
         Privacy::Shared => Renaming::default(),
         Privacy::Private => Renaming::of(&notes.private, digest, body, text),
     };
-    ReadCode { code, renaming, markdown: markdown::shown_literal(body) }
+    ReadCode { code, renaming, markdown: markdown::shown_literal(body), tables: queries.tables }
 }
 
 impl CellCode {
