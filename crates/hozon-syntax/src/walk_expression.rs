@@ -212,8 +212,11 @@ impl<'a> Walker<'a, '_> {
         }
         self.visit_arguments(&call.arguments);
         let queries = self.cell.as_ref().and_then(|notes| notes.queries);
-        let variables = queries.and_then(|queries| queries.get(&call.start()));
-        variables.into_iter().flatten().for_each(|name| self.read(&[name], true));
+        match queries.and_then(|queries| queries.get(&call.start())) {
+            Some(Some(variables)) => variables.iter().for_each(|name| self.read(&[name], true)),
+            Some(None) => self.mark_dynamic(),
+            None => {}
+        }
     }
 
     /// Walks operands of which only the first is sure to be evaluated.

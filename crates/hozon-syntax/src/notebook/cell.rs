@@ -143,7 +143,7 @@ impl Cell {
         self.tables_made = tables.made.iter().map(|parts| parts.join(".")).chain(schemas).collect();
         self.tables_made.sort_unstable();
         if tables.has_effect && self.live.is_none() {
-            self.live = Some("changes a database".to_owned());
+            self.live = Some("may change a database".to_owned());
         }
     }
 

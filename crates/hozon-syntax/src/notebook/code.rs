@@ -159,7 +159,7 @@ fn read_tree(body: &[Stmt], text: &str, lines: &Lines, privacy: Privacy, is_asyn
         bound.add_declared(&bindings);
     }
     let mut walker = Walker::new(bindings, None, lines);
-    let queries = Queries::of(body, text);
+    let queries = Queries::of(body, text, privacy);
     walker.cell = Some(CellNotes { queries: Some(&queries.variables), ..CellNotes::default() });
     walker.start_region();
     walker.visit_body(body);

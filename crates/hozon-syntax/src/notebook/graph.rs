@@ -100,6 +100,8 @@ impl Use {
 
 fn by_order(cells: &[Cell]) -> Graph {
     let mut versions: HashMap<&str, usize> = HashMap::new();
+    // The last cell that may have given any name, as `from module import *` does: builtins, too.
+    let mut giver = None;
     let mut graph = Graph::default();
     for (index, cell) in cells.iter().enumerate() {
         let Some(code) = code_of(cell) else {
@@ -110,7 +112,8 @@ fn by_order(cells: &[Cell]) -> Graph {
         for name in names_left_open(code).filter(|name| versions.contains_key(name)) {
             uses.entry(name).or_insert_with(|| Use::of(name, true)).passed_on = true;
         }
-        uses.iter_mut().for_each(|(name, it)| it.from = versions.get(name).copied());
+        uses.iter_mut().for_each(|(name, it)| it.from = versions.get(name).copied().or(giver));
+        giver = if code.star_import { Some(index) } else { giver };
         versions.extend(code.binds.iter().map(|name| (name.as_str(), index)));
         versions
             .extend(names_left_open(code).filter(|name| uses.contains_key(name)).map(|name| (name, index)));

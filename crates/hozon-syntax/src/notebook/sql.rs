@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::sql_tokens::{Token, tokens};
+use super::sql_tokens::{PUT_IN, Token, tokens};
 
 /// What a SQL text does to tables. Names are in parts: database, schema, table.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub(super) struct SqlTables {
     pub(super) made_schemas: BTreeSet<String>,
     /// It does more than to ask.
     pub(super) has_effect: bool,
+    /// It reads tables whose names its text does not show.
+    pub(super) reads_unseen: bool,
 }
 
 /// What statements that only ask begin with.
@@ -33,6 +35,24 @@ const ASKING: [&str; 13] = [
     "table",
     "analyze",
 ];
+
+/// What statements that change something begin with, where other languages than SQL are met as well.
+const CHANGING: [&str; 13] = [
+    "create", "insert", "update", "delete", "drop", "alter", "attach", "detach", "copy", "truncate", "merge",
+    "replace", "vacuum",
+];
+
+/// Tells whether a text is surely SQL: pandas has a language of its own for `frame.query("…")`.
+pub(super) fn is_sql(text: &str) -> bool {
+    let begins_with = |words: &[&str], token: &Token| words.iter().any(|word| token.is_word(word));
+    match &tokens(text)[..] {
+        [first, Token::Word(_) | Token::Quoted(_), ..] => {
+            begins_with(&ASKING, first) || begins_with(&CHANGING, first)
+        }
+        [first, _, ..] => begins_with(&["select", "from", "with"], first),
+        _ => false,
+    }
+}
 
 /// Keywords after which the tables of a clause are over.
 const ENDING: [&str; 19] = [
@@ -83,6 +103,7 @@ pub(super) fn tables(sql: &str) -> SqlTables {
         }));
         found.add_made(statement);
     }
+    found.leave_out_unseen();
     found
 }
 
@@ -150,6 +171,14 @@ fn qualified(statement: &[Token], at: usize) -> (Vec<String>, usize) {
 }
 
 impl SqlTables {
+    fn leave_out_unseen(&mut self) {
+        let is_seen = |parts: &Vec<String>| !parts.iter().any(|part| part.contains(PUT_IN));
+        self.reads_unseen |= !self.read.iter().all(is_seen);
+        self.read.retain(is_seen);
+        self.made.retain(is_seen);
+        self.made_schemas.retain(|name| !name.contains(PUT_IN));
+    }
+
     /// Notes what `CREATE` and `ATTACH` make.
     fn add_made(&mut self, statement: &[Token]) {
         let skip = |at: usize, words: &[&str]| {
@@ -251,10 +280,12 @@ impl Scan<'_> {
         match word {
             "from" if self.level().is_function || is_comparison => {}
             "from" | "join" => self.expect(true),
+            // `UNPIVOT … INTO NAME` names a column.
+            "into" if self.tokens.get(self.at + 1).is_some_and(|token| token.is_word("name")) => {}
             "into" => self.expect(false),
             "using" if !next_is_open => self.expect(false),
-            "update" | "describe" | "desc" | "summarize" | "drop" | "copy" | "pivot" | "unpivot"
-            | "truncate" | "analyze"
+            "table" | "update" | "describe" | "desc" | "summarize" | "drop" | "copy" | "pivot"
+            | "unpivot" | "truncate" | "analyze"
                 if is_first =>
             {
                 self.expect(false);

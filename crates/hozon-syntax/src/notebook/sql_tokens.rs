@@ -1,5 +1,8 @@
 //! A SQL text in pieces, as far as finding the names of tables takes.
 
+/// Stands where a program puts something into the text.
+pub(super) const PUT_IN: char = '\u{e000}';
+
 /// One piece.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Token {
@@ -33,7 +36,8 @@ pub(super) fn tokens(sql: &str) -> Vec<Token> {
 
 /// Returns the first piece, none for a comment, and its length.
 fn next(rest: &str, first: char) -> (Option<Token>, usize) {
-    let is_part = |character: char| character.is_alphanumeric() || character == '_' || character == '$';
+    let is_part =
+        |character: char| character.is_alphanumeric() || "_$".contains(character) || character == PUT_IN;
     let run = || rest.find(|character: char| !is_part(character)).unwrap_or(rest.len());
     match first {
         '-' if rest.starts_with("--") => (None, rest.find('\n').unwrap_or(rest.len())),
