@@ -51,6 +51,9 @@ pub(crate) struct Region<'a> {
     pending: BTreeMap<&'a str, Vec<DeferredRead<'a>>>,
 }
 
+/// The variables that a query finds by their names; none if its text does not show them.
+pub(crate) type Variables = Option<Vec<String>>;
+
 /// What is noted of a notebook's cell.
 #[derive(Debug, Default)]
 pub(crate) struct CellNotes<'a> {
@@ -58,6 +61,8 @@ pub(crate) struct CellNotes<'a> {
     pub(crate) immediate: BTreeSet<&'a str>,
     /// Where the names of the cell's own scope stand: those with one leading underscore.
     pub(crate) private: Vec<Occurrence<'a>>,
+    /// The variables that a call's SQL may read, by where the call starts.
+    pub(crate) queries: Option<&'a BTreeMap<TextSize, Variables>>,
 }
 
 /// A place where a name stands.

@@ -5,6 +5,8 @@ use ruff_python_ast::{
     Comprehension, Decorator, ExceptHandler, Expr, ExprCall, ExprContext, ExprName, Pattern, Stmt,
 };
 
+use ruff_text_size::Ranged;
+
 use crate::bindings::{Bindings, captured_name};
 use crate::fragment::{Import, unseen_name};
 use crate::scope::{Kind, Scope};
@@ -209,6 +211,12 @@ impl<'a> Walker<'a, '_> {
             self.mark_dynamic();
         }
         self.visit_arguments(&call.arguments);
+        let queries = self.cell.as_ref().and_then(|notes| notes.queries);
+        match queries.and_then(|queries| queries.get(&call.start())) {
+            Some(Some(variables)) => variables.iter().for_each(|name| self.read(&[name], true)),
+            Some(None) => self.mark_dynamic(),
+            None => {}
+        }
     }
 
     /// Walks operands of which only the first is sure to be evaluated.

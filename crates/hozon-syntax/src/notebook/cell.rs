@@ -2,6 +2,7 @@
 
 use super::code::{self, CellCode, Privacy, ReadCode};
 use super::magics;
+use super::sql::SqlTables;
 use crate::error::SourceError;
 use crate::parse::Dialect;
 
@@ -46,6 +47,10 @@ pub struct Cell {
     pub live: Option<String>,
     /// Its tags, in formats that have them.
     pub tags: Vec<String>,
+    /// The tables that its SQL reads, qualified as written, in lower case; sorted.
+    pub tables_read: Vec<String>,
+    /// The tables and views that its SQL makes, and `name.*` for schemas and databases; in lower case, sorted.
+    pub tables_made: Vec<String>,
 }
 
 /// What the author of a cell set for it.
@@ -81,6 +86,8 @@ impl Cell {
             code: Ok(CellCode::nothing()),
             live: None,
             tags: Vec::new(),
+            tables_read: Vec::new(),
+            tables_made: Vec::new(),
         }
     }
 
@@ -99,7 +106,7 @@ impl Cell {
         cell.settings.capture = translation.captures;
         cell.live = translation.live;
         let Some(python) = translation.python else {
-            cell.code = Ok(CellCode::opaque(&cell.text));
+            cell.code = Ok(CellCode::opaque(&cell.text).with_magics(translation.gives, false));
             return cell;
         };
         // What does not parse is told as IPython would.
@@ -107,6 +114,10 @@ impl Cell {
         cell.take(code::read(&python, dialect, Privacy::Shared));
         if cell.live.is_none() {
             cell.source = python;
+        }
+        if let Ok(code) = cell.code {
+            let code = if translation.keeps_nothing { code.keeping_nothing() } else { code };
+            cell.code = Ok(code.with_magics(translation.gives, translation.gives_unseen));
         }
         cell
     }
@@ -121,8 +132,19 @@ impl Cell {
             self.source = read.renaming.applied(&self.text);
             self.renamed = read.renaming.names;
             self.markdown = read.markdown;
+            self.take_tables(&read.tables);
             read.code
         });
+    }
+
+    fn take_tables(&mut self, tables: &SqlTables) {
+        self.tables_read = tables.read.iter().map(|parts| parts.join(".")).collect();
+        let schemas = tables.made_schemas.iter().map(|name| format!("{name}.*"));
+        self.tables_made = tables.made.iter().map(|parts| parts.join(".")).chain(schemas).collect();
+        self.tables_made.sort_unstable();
+        if tables.has_effect && self.live.is_none() {
+            self.live = Some("may change a database".to_owned());
+        }
     }
 
     /// Tells whether it is something to run.

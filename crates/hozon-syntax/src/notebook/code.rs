@@ -3,14 +3,16 @@
 use std::collections::BTreeSet;
 
 use hozon_format::Digest;
-use ruff_python_ast::Stmt;
-use ruff_python_ast::visitor::Visitor;
-use ruff_text_size::Ranged;
+use ruff_python_ast::visitor::{self, Visitor};
+use ruff_python_ast::{Expr, Stmt};
+use ruff_text_size::{Ranged, TextSize};
 
 use super::declaration::{consists_of, is_declaration, is_definition, is_import};
 use super::markdown;
 use super::names::{self, BoundNames};
+use super::queries::Queries;
 use super::renaming::Renaming;
+use super::sql::SqlTables;
 use crate::bindings::Bindings;
 use crate::block::{self, Escape, EscapeKind};
 use crate::error::SourceError;
@@ -42,7 +44,7 @@ pub struct CellCode {
     pub mutates: Vec<String>,
     /// The imports that run in it, in the functions and classes inside it too; sorted.
     pub imports: Vec<Import>,
-    /// It imports `*` from somewhere.
+    /// It imports `*` from somewhere, or a magic gives it names that its text does not show.
     pub star_import: bool,
     /// The names that it binds by `def` and `class` and in no other way, sorted.
     pub definitions: Vec<String>,
@@ -88,17 +90,50 @@ pub(super) struct ReadCode {
     pub(super) renaming: Renaming,
     /// The text that it shows, if it does nothing but show a literal one.
     pub(super) markdown: Option<String>,
+    /// What its SQL does to tables.
+    pub(super) tables: SqlTables,
 }
 
 /// Reads the code of a cell.
 pub(super) fn read(text: &str, dialect: Dialect, privacy: Privacy) -> Result<ReadCode, SourceError> {
     with_tree(text, dialect, |tree, lines| {
         let escapes = block::escapes(&tree.body, lines);
-        match escapes.iter().find_map(misplaced) {
+        let star = StarImport::of(&tree.body).filter(|_| privacy == Privacy::Private);
+        let forbidden = star.map(|place| SourceError::Syntax {
+            line: lines.line(place),
+            message: "importing symbols with `import *` is not allowed in marimo".to_owned(),
+        });
+        match escapes.iter().find_map(misplaced).or(forbidden) {
             Some(error) => Err(error),
             None => Ok(read_tree(&tree.body, text, lines, privacy, !escapes.is_empty())),
         }
     })?
+}
+
+/// Finds `from module import *`: marimo's cells become functions, which cannot hold it.
+#[derive(Default)]
+struct StarImport(Option<TextSize>);
+
+impl StarImport {
+    fn of(body: &[Stmt]) -> Option<TextSize> {
+        let mut finder = Self::default();
+        finder.visit_body(body);
+        finder.0
+    }
+}
+
+impl<'a> Visitor<'a> for StarImport {
+    fn visit_stmt(&mut self, statement: &'a Stmt) {
+        match statement {
+            Stmt::ImportFrom(import) if import.names.iter().any(|alias| &*alias.name == "*") => {
+                self.0.get_or_insert(import.start());
+            }
+            _ => visitor::walk_stmt(self, statement),
+        }
+    }
+
+    /// No statement stands in an expression.
+    fn visit_expr(&mut self, _: &'a Expr) {}
 }
 
 /// Returns the fault of a statement that stands where Python does not take it.
@@ -118,9 +153,14 @@ fn read_tree(body: &[Stmt], text: &str, lines: &Lines, privacy: Privacy, is_asyn
     if text.contains("global") {
         names::add_global_bindings(body, &mut bindings);
     }
-    let bound = BoundNames::of(&bindings, body);
+    let mut bound = BoundNames::of(&bindings, body);
+    if privacy == Privacy::Private {
+        // `x: int` alone makes `x` the cell's in marimo.
+        bound.add_declared(&bindings);
+    }
     let mut walker = Walker::new(bindings, None, lines);
-    walker.cell = Some(CellNotes::default());
+    let queries = Queries::of(body, text, privacy);
+    walker.cell = Some(CellNotes { queries: Some(&queries.variables), ..CellNotes::default() });
     walker.start_region();
     walker.visit_body(body);
     let flow = walker.scopes.top().and_then(|scope| scope.flow.clone()).unwrap_or_default();
@@ -141,7 +181,7 @@ fn read_tree(body: &[Stmt], text: &str, lines: &Lines, privacy: Privacy, is_asyn
         Privacy::Shared => Renaming::default(),
         Privacy::Private => Renaming::of(&notes.private, digest, body, text),
     };
-    ReadCode { code, renaming, markdown: markdown::shown_literal(body) }
+    ReadCode { code, renaming, markdown: markdown::shown_literal(body), tables: queries.tables }
 }
 
 impl CellCode {
@@ -185,6 +225,23 @@ impl CellCode {
             only_definitions: false,
             only_declarations: false,
         }
+    }
+
+    /// Adds what magics give: some names, and possibly more that no text shows.
+    pub(super) fn with_magics(mut self, names: Vec<String>, gives_unseen: bool) -> Self {
+        self.star_import |= gives_unseen;
+        for own in [&mut self.binds, &mut self.surely_binds] {
+            own.extend(names.iter().cloned());
+            own.sort_unstable();
+            own.dedup();
+        }
+        self
+    }
+
+    /// Takes away what it does to names: it runs in a namespace that is thrown away.
+    pub(super) fn keeping_nothing(mut self) -> Self {
+        self.bound_names().into_iter().for_each(Vec::clear);
+        self
     }
 
     /// Leaves the cell's private names out, and what it changes that no other cell can see.

@@ -22,6 +22,15 @@ pub enum NotebookError {
         /// What is wrong.
         message: String,
     },
+    /// An `.ipynb` file is of a format that Jupyter itself converts before it opens it.
+    #[error(
+        "the notebook is of format {version}, and only format 4 is read: \
+         `jupyter nbconvert --to notebook --inplace FILE` converts it"
+    )]
+    TooOld {
+        /// The major version of the format.
+        version: u64,
+    },
     /// The notebook's language is not Python.
     #[error("the notebook is written in {language}, not in Python")]
     NotPython {

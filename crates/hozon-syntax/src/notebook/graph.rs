@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
 use super::cell::{Cell, CellKind};
 use super::code::CellCode;
 use super::cycles::circles;
+use super::tables;
 use super::{Notebook, NotebookFormat};
 
 /// Which cell reads what from which, and an order to run them in.
@@ -99,6 +100,8 @@ impl Use {
 
 fn by_order(cells: &[Cell]) -> Graph {
     let mut versions: HashMap<&str, usize> = HashMap::new();
+    // The last cell that may have given any name, as `from module import *` does: builtins, too.
+    let mut giver = None;
     let mut graph = Graph::default();
     for (index, cell) in cells.iter().enumerate() {
         let Some(code) = code_of(cell) else {
@@ -109,7 +112,8 @@ fn by_order(cells: &[Cell]) -> Graph {
         for name in names_left_open(code).filter(|name| versions.contains_key(name)) {
             uses.entry(name).or_insert_with(|| Use::of(name, true)).passed_on = true;
         }
-        uses.iter_mut().for_each(|(name, it)| it.from = versions.get(name).copied());
+        uses.iter_mut().for_each(|(name, it)| it.from = versions.get(name).copied().or(giver));
+        giver = if code.star_import { Some(index) } else { giver };
         versions.extend(code.binds.iter().map(|name| (name.as_str(), index)));
         versions
             .extend(names_left_open(code).filter(|name| uses.contains_key(name)).map(|name| (name, index)));
@@ -138,7 +142,9 @@ fn by_name(cells: &[Cell]) -> Graph {
     }
     let uses: Vec<Vec<Use>> =
         cells.iter().enumerate().map(|(index, cell)| uses_by_name(index, cell, &binders)).collect();
+    let tables = tables_made(cells, &binders);
     let mut faults: Vec<GraphFault> = defined_twice(&binders).collect();
+    faults.extend(defined_twice(&tables));
     faults.extend(setup_reads(cells, &uses));
     let parents = parents(cells, &uses, &binders);
     faults.extend(circles(&parents).into_iter().map(|circle| cycle(circle, &uses, &parents)));
@@ -161,6 +167,21 @@ fn uses_by_name(index: usize, cell: &Cell, binders: &Binders<'_>) -> Vec<Use> {
     uses.into_values().collect()
 }
 
+/// Returns the cells that make each table, with those that bind its name: a table and a variable with one name
+/// are defined twice. Names that no table has are left out.
+fn tables_made<'c>(cells: &'c [Cell], binders: &Binders<'c>) -> Binders<'c> {
+    let mut tables = Binders::new();
+    for (index, cell) in cells.iter().enumerate() {
+        cell.tables_made.iter().for_each(|name| tables.entry(name).or_default().push(index));
+    }
+    for (name, makers) in &mut tables {
+        makers.extend(binders.get(name).into_iter().flatten());
+        makers.sort_unstable();
+        makers.dedup();
+    }
+    tables
+}
+
 fn defined_twice(binders: &Binders<'_>) -> impl Iterator<Item = GraphFault> {
     let several = binders.iter().filter(|(_, cells)| cells.len() > 1);
     several.map(|(name, cells)| GraphFault::DefinedTwice { name: (*name).to_owned(), cells: cells.clone() })
@@ -179,6 +200,7 @@ fn parents(cells: &[Cell], uses: &[Vec<Use>], binders: &Binders<'_>) -> Vec<Vec<
     for (index, uses) in uses.iter().enumerate().filter(|(index, _)| after(*index)) {
         let makers = uses.iter().filter_map(|it| binders.get(it.name.as_str()));
         parents[index].extend(makers.flatten().copied());
+        parents[index].extend(tables::makers(cells, index));
     }
     for (index, others) in deleted_after(cells, uses) {
         parents[index].extend(others);

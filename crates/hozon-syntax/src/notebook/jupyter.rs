@@ -1,4 +1,4 @@
-//! Jupyter notebooks: JSON, of nbformat 4, and of 3 as far as cells go.
+//! Jupyter notebooks: JSON of nbformat 4.
 
 use std::fmt;
 
@@ -15,14 +15,9 @@ use crate::parse::as_tokenized;
 struct File {
     #[serde(default)]
     metadata: Option<FileMetadata>,
-    cells: Option<Vec<RawCell>>,
-    worksheets: Option<Vec<Worksheet>>,
-}
-
-#[derive(Deserialize)]
-struct Worksheet {
     #[serde(default)]
-    cells: Vec<RawCell>,
+    nbformat: Option<serde_json::Value>,
+    cells: Option<Vec<RawCell>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -51,12 +46,6 @@ struct RawCell {
     id: Word,
     #[serde(default)]
     source: Text,
-    /// nbformat 3's name of a code cell's source.
-    #[serde(default)]
-    input: Text,
-    /// nbformat 3's language of a code cell.
-    #[serde(default)]
-    language: Word,
     #[serde(default)]
     metadata: Option<CellMetadata>,
 }
@@ -96,8 +85,11 @@ pub(super) fn read(json: &str) -> Result<Notebook, NotebookError> {
     let json = json.strip_prefix('\u{feff}').unwrap_or(json);
     let file: File = serde_json::from_str(json).map_err(fault)?;
     let metadata = file.metadata.unwrap_or_default();
-    let of_sheets = |sheets: Vec<Worksheet>| sheets.into_iter().flat_map(|sheet| sheet.cells).collect();
-    let Some(raw) = file.cells.or_else(|| file.worksheets.map(of_sheets)) else {
+    let version = file.nbformat.as_ref().and_then(serde_json::Value::as_u64);
+    if let Some(version) = version.filter(|version| *version < 4) {
+        return Err(NotebookError::TooOld { version });
+    }
+    let Some(raw) = file.cells else {
         let (place, message) = ("the file".to_owned(), "it has no cells".to_owned());
         return Err(NotebookError::NotNotebook { place, message });
     };
@@ -141,13 +133,12 @@ impl RawCell {
     /// Returns the language that a code cell names for itself.
     fn language(&self) -> Option<&String> {
         let of_editor = self.metadata.as_ref().and_then(|metadata| metadata.vscode.as_ref());
-        let named =
-            self.language.0.as_ref().or_else(|| of_editor.and_then(|editor| editor.language.0.as_ref()));
+        let named = of_editor.and_then(|editor| editor.language.0.as_ref());
         named.filter(|_| self.cell_type.0.as_deref() == Some("code"))
     }
 
     fn read(self) -> Cell {
-        let text = self.source.0.or(self.input.0).unwrap_or_default();
+        let text = self.source.0.unwrap_or_default();
         let text = as_tokenized(&text).into_owned();
         let mut cell = match self.cell_type.0.as_deref() {
             Some("code") => Cell::interactive(text, 1, false),

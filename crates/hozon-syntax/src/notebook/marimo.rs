@@ -196,7 +196,11 @@ impl<'t> Part<'t> {
     fn setup(&self, with: &StmtWith) -> Option<Cell> {
         let [item] = &with.items[..] else { return None };
         let ("setup", arguments) = of_app(&item.context_expr)? else { return None };
-        let cell = self.block(item.context_expr.end(), &with.body, with.end(), arguments);
+        let mut cell = self.block(item.context_expr.end(), &with.body, with.end(), arguments);
+        // A block needs a statement: marimo writes this one behind comments.
+        if let Some(text) = cell.text.strip_suffix("\npass") {
+            cell = python(text.to_owned(), cell.first_line, arguments);
+        }
         Some(Cell { kind: CellKind::Setup, name: Some("setup".to_owned()), ..cell })
     }
 
@@ -300,10 +304,8 @@ impl<'t> Part<'t> {
     }
 }
 
-/// A cell of marimo's: `pass` stands for nothing.
+/// A cell of marimo's.
 fn python(text: String, first_line: u32, arguments: Option<&Arguments>) -> Cell {
-    let text = if text == "pass" { String::new() } else { text };
-    let text = text.strip_suffix("\npass").map(str::to_owned).unwrap_or(text);
     let mut cell = Cell::python(text, first_line, Privacy::Private);
     cell.settings.disabled = is_true(arguments, "disabled");
     cell.settings.hide_code = is_true(arguments, "hide_code");

@@ -1,6 +1,7 @@
 //! Notebooks: files of several formats to cells, what each cell takes and gives, and the graph of cells.
 
 mod cell;
+mod cell_magics;
 mod code;
 mod cycles;
 mod declaration;
@@ -16,9 +17,14 @@ mod marimo_lines;
 mod markdown;
 mod names;
 mod percent;
+mod prompts;
+mod queries;
 mod renaming;
 mod script;
 mod settings;
+mod sql;
+mod sql_tokens;
+mod tables;
 mod text;
 
 use crate::parse::as_tokenized;
@@ -68,12 +74,15 @@ pub struct Notebook {
 pub fn read_notebook(text: &str, file_name: &str) -> Result<Notebook, NotebookError> {
     let ending = file_name.rsplit_once('.').map_or("", |(_, ending)| ending);
     if ending.eq_ignore_ascii_case("ipynb") {
-        return jupyter::read(text);
+        let mut notebook = jupyter::read(text)?;
+        tables::keep_readers_live(&mut notebook.cells);
+        return Ok(notebook);
     }
     let text = as_tokenized(text);
     let notebook = marimo::read(&text).or_else(|| percent::read(&text));
     let mut notebook = notebook.unwrap_or_else(|| script::read(&text));
     notebook.header = header::inline_metadata(&text);
+    tables::keep_readers_live(&mut notebook.cells);
     Ok(notebook)
 }
 

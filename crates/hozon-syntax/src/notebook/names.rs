@@ -36,6 +36,15 @@ impl BoundNames {
     }
 }
 
+impl BoundNames {
+    /// Adds the names that are only annotated.
+    pub(super) fn add_declared(&mut self, bindings: &Bindings<'_>) {
+        let declared = bindings.bound.difference(&bindings.given_values);
+        self.binds.extend(owned(declared.filter(|name| !bindings.deleted.contains(*name))));
+        self.binds.sort_unstable();
+    }
+}
+
 fn owned<'s>(names: impl Iterator<Item = &'s &'s str>) -> Vec<String> {
     names.map(|name| (*name).to_owned()).collect()
 }

@@ -30,7 +30,8 @@ pub(super) fn read(text: &str) -> Option<Notebook> {
     cells.extend(preamble(&lines[header.len()..*first], header.len()));
     let ends = markers.iter().skip(1).map(|(line, _)| *line).chain([lines.len()]).collect::<Vec<_>>();
     for ((line, marker), end) in markers.into_iter().zip(ends) {
-        cells.push(cell(&lines[line + 1..end], line_number(line + 1), marker));
+        let lines = uncommented_magics(&lines[line + 1..end], !header.is_empty());
+        cells.push(cell(&lines, line_number(line + 1), marker));
     }
     let mut notebook = Notebook::new(NotebookFormat::Percent, cells);
     notebook.title = title(header);
@@ -64,9 +65,10 @@ fn comment_lines(text: &str) -> Result<BTreeSet<u32>, crate::error::SourceError>
     })
 }
 
-/// Reads `# %%`, `# %% title`, `# %% [markdown] title`, `# %% title [md] tags=["a"]`.
+/// Reads `# %%`, `# %%%% title`, `# %% [markdown] title`, `# %% title [md] tags=["a"]`, `# %% {"tags": ["a"]}`.
 fn percent_marker(line: &str) -> Option<Marker> {
-    let rest = line.strip_prefix('#')?.trim_start_matches([' ', '\t']).strip_prefix("%%")?;
+    let rest =
+        line.strip_prefix('#')?.trim_start_matches([' ', '\t']).strip_prefix("%%")?.trim_start_matches('%');
     if !(rest.is_empty() || rest.starts_with(|next: char| next.is_whitespace() || next == '[')) {
         return None;
     }
@@ -102,8 +104,9 @@ fn filled(text: &str) -> Option<String> {
     Some(text.trim()).filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
-/// Leaves `key=value` behind the title out.
+/// Leaves `key=value` and JSON behind the title out.
 fn before_options(rest: &str) -> &str {
+    let rest = if rest.trim_end().ends_with('}') { rest.split('{').next().unwrap_or_default() } else { rest };
     let is_key = |word: &str| {
         let key = word.split_once('=').map_or("", |(key, _)| key);
         !key.is_empty() && key.chars().all(|part| part.is_alphanumeric() || "_-.".contains(part))
@@ -119,7 +122,8 @@ fn before_options(rest: &str) -> &str {
 }
 
 fn tags(rest: &str) -> Vec<String> {
-    let Some((_, listed)) = rest.split_once("tags=[") else { return Vec::new() };
+    let listed = rest.split_once("tags=[").or_else(|| rest.split_once("\"tags\": ["));
+    let Some((_, listed)) = listed else { return Vec::new() };
     let listed = listed.split(']').next().unwrap_or_default();
     listed.split(',').filter_map(|tag| filled(tag.trim().trim_matches(['"', '\'']))).collect()
 }
@@ -138,6 +142,31 @@ fn jupytext_header<'t>(lines: &'t [&'t str]) -> &'t [&'t str] {
 fn title(header: &[&str]) -> Option<String> {
     let values = header.iter().filter_map(|line| line.trim_start_matches('#').trim().strip_prefix("title:"));
     values.filter_map(|value| filled(value.trim().trim_matches(['"', '\'']))).next()
+}
+
+/// Takes the comment marks off magics and shell commands. Only jupytext puts them there, for Python to read
+/// the file: in one without its header a comment is a comment.
+fn uncommented_magics<'t>(lines: &[&'t str], is_of_jupytext: bool) -> Vec<&'t str> {
+    const OF_PYTHON: [&str; 5] = ["time", "timeit", "capture", "prun", "debug"];
+    if !is_of_jupytext {
+        return lines.to_vec();
+    }
+    let first = lines.iter().find(|line| !line.trim().is_empty());
+    let cell_magic = first.and_then(|line| uncommented(line)?.strip_prefix("%%")?.split_whitespace().next());
+    if cell_magic.is_some_and(|name| !OF_PYTHON.contains(&name)) {
+        return lines.iter().map(|line| uncommented(line).unwrap_or(line)).collect();
+    }
+    let is_magic = |line: &&str| {
+        let next =
+            |mark| line.strip_prefix(mark).is_some_and(|rest: &str| rest.starts_with(char::is_alphabetic));
+        next("%") || next("%%") || next("!") || next("?")
+    };
+    lines.iter().map(|line| uncommented(line).filter(is_magic).unwrap_or(line)).collect()
+}
+
+fn uncommented(line: &str) -> Option<&str> {
+    let rest = line.strip_prefix('#')?;
+    Some(rest.strip_prefix(' ').unwrap_or(rest))
 }
 
 /// What stands before the first marker is a cell if it does anything.
@@ -162,11 +191,8 @@ fn cell(lines: &[&str], start: u32, marker: Marker) -> Cell {
 /// Returns the text of a cell that is not code: comments, or one string.
 fn prose(lines: &[&str]) -> String {
     if lines.iter().all(|line| line.is_empty() || line.starts_with('#')) {
-        let uncommented = lines.iter().map(|line| {
-            let line = line.strip_prefix('#').unwrap_or(line);
-            line.strip_prefix(' ').unwrap_or(line)
-        });
-        return uncommented.collect::<Vec<_>>().join("\n").trim().to_owned();
+        let lines = lines.iter().map(|line| uncommented(line).unwrap_or(line));
+        return lines.collect::<Vec<_>>().join("\n").trim().to_owned();
     }
     let text = lines.join("\n");
     let quoted = with_tree(&text, Dialect::Python, |tree, _| match &tree.body[..] {
