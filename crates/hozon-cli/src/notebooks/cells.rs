@@ -98,3 +98,41 @@ fn touches(code: &CellCode, names: &BTreeSet<&str>) -> bool {
     let mut touched = code.binds.iter().chain(&code.mutates).chain(&code.deletes);
     touched.any(|name| names.contains(name.as_str())) || code.star_import
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use hozon_syntax::read_notebook;
+
+    use super::*;
+
+    fn file(text: &str) -> NotebookFile {
+        let notebook = read_notebook(text, "nb.py").unwrap();
+        let graph = notebook.graph();
+        NotebookFile { path: PathBuf::from("nb.py"), text: text.to_owned(), notebook, graph }
+    }
+
+    #[test]
+    fn a_cell_brings_what_its_functions_read_and_what_changes_its_values() {
+        let file = file(
+            "# %% f\ndef f():\n    return rate\n\n# %% rate\nrate = 2\n\n# %% data\nxs = []\n\n\
+             # %% change\nxs.append(1)\n\n# %% apart\nz = 1\n\n# %% use\nf() + len(xs)\n\n# %% later\nxs = 2\n",
+        );
+        let with = |cell| with_sources(&file, &BTreeSet::from([cell])).into_iter().collect::<Vec<_>>();
+        assert_eq!(with(5), [0, 1, 2, 3, 5]);
+        assert_eq!(with(4), [4]);
+        // What stands between a function and its caller counts only if it stands before the caller.
+        assert_eq!(with(0), [0]);
+    }
+
+    #[test]
+    fn cells_are_named_by_what_a_person_sees_first() {
+        let file = file("# %% Load\nx = 1\n\n# %%\n# a comment\ny = 2\n\n# %%\n# only this\n");
+        let titles: Vec<String> = file.notebook.cells.iter().map(title).collect();
+        assert_eq!(titles, ["Load", "y = 2", "# only this"]);
+        assert_eq!(select(&file.notebook, &["Load".into(), "2".into()]).unwrap(), Some(BTreeSet::from([0, 1])));
+        assert_eq!(select(&file.notebook, &[]).unwrap(), None);
+        assert!(select(&file.notebook, &["0".into()]).is_err());
+    }
+}
