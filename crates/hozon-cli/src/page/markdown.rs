@@ -206,7 +206,7 @@ mod tests {
             "bad.png": { "image/png": "\"><script>" },
             "page": { "text/html": "<b>" },
         });
-        let html = |markdown| made(markdown, Some(&files), &mut Vec::new());
+        let html = |markdown: &str| made(markdown, Some(&files), &mut Vec::new());
         let image = "<p><img class=\"image\" alt=\"x\" src=\"data:image/png;base64,iVBORw0=\"></p>\n";
         assert_eq!(html("![x](attachment:a%20b.png)"), image);
         assert_eq!(html("![x](<attachment:a b.png>)"), image);

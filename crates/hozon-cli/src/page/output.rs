@@ -45,8 +45,8 @@ fn push(page: &mut Writer, output: &Value, number: usize) {
         "display_data" | "execute_result" | "update_display_data" => {
             page.out.push_str("<div class=\"output\">");
             match Bundle::of(output) {
-                Some(bundle) => push_bundle(page, &bundle, number),
-                None => push_note(page, "This output has no data."),
+                Some(bundle) if !bundle.data.is_empty() => push_bundle(page, &bundle, number),
+                _ => push_note(page, "This output has no data."),
             }
             page.out.push_str("</div>");
         }
@@ -60,7 +60,8 @@ fn push(page: &mut Writer, output: &Value, number: usize) {
 
 fn push_error(page: &mut Writer, output: &Value) {
     let field = |name: &str| output.get(name).map(joined).unwrap_or_default();
-    let message = format!("{}: {}", field("ename"), field("evalue"));
+    let parts: Vec<_> = ["ename", "evalue"].map(field).into_iter().filter(|part| !part.is_empty()).collect();
+    let message = if parts.is_empty() { "Error".to_owned() } else { parts.join(": ") };
     page.out
         .push_str("<div class=\"output failure\" role=\"group\" aria-label=\"Error\"><p class=\"message\">");
     let first = message.lines().next().unwrap_or_default();
@@ -82,17 +83,13 @@ fn cut(text: &str, most: usize) -> String {
 
 fn push_bundle(page: &mut Writer, bundle: &Bundle<'_>, number: usize) {
     let choice = bundle.choice();
-    if bundle.needs_the_network() && !is_image(choice) {
+    if bundle.needs_the_network() && choice.is_some_and(|(_, kind)| kind.starts_with("text/")) {
         push_note(page, "Its interactive form loads scripts from the network, which this page does not.");
     }
     match choice {
         Some((name, kind)) => push_kind(page, bundle, name, kind, number),
         None => push_unknown(page, bundle),
     }
-}
-
-fn is_image(choice: Option<(&str, &str)>) -> bool {
-    choice.is_some_and(|(_, kind)| kind.starts_with("image/"))
 }
 
 fn push_kind(page: &mut Writer, bundle: &Bundle<'_>, name: &str, kind: &str, number: usize) {
