@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt::Debug;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use hozon_format::{Digest, FileStamp, Hasher, Writer};
 use hozon_key::{Base, Place, Seen, StatusPart, Subject};
@@ -97,6 +97,18 @@ pub fn path_of(place: &Place, project: &Path) -> PathBuf {
     }
 }
 
+/// How many threads look at this many files.
+fn threads_for(files: usize) -> usize {
+    // To find the number of cores, the system's limits are read from files: not for every computation.
+    static CORES: OnceLock<usize> = OnceLock::new();
+    let worth = files / LEAST_FILES;
+    if worth < 2 {
+        return 1;
+    }
+    let cores = *CORES.get_or_init(|| std::thread::available_parallelism().map_or(1, usize::from));
+    cores.min(MOST_THREADS).min(worth)
+}
+
 #[cfg(unix)]
 fn path_of_bytes(bytes: &[u8]) -> PathBuf {
     use std::os::unix::ffi::OsStrExt;
@@ -122,8 +134,7 @@ impl KnownFiles {
 
     /// Looks at many files, on several threads where that pays. The results are in the order of the paths.
     pub fn look_at_all(&self, paths: &[PathBuf]) -> Vec<Looked> {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let threads = cores.min(MOST_THREADS).min(paths.len() / LEAST_FILES).max(1);
+        let threads = threads_for(paths.len());
         let look = |paths: &[PathBuf]| -> Vec<Looked> {
             paths.iter().map(|path| self.look_at(path, None)).collect()
         };
