@@ -1,4 +1,4 @@
-"""What code sets for its whole process, and later code notices: options of libraries, `sys.path` and the like.
+"""What code sets for its whole process, and later code notices: options of libraries, `sys.path`, and more.
 
 States are what differs from how Python and the libraries start, so that a process that has loaded a
 library and one that has not yet agree where nobody has set anything. All are told and set without
@@ -87,7 +87,7 @@ def _filters() -> list[Any]:
     """The filters for warnings that say something of all of Python: libraries add ones of their own."""
     found = []
     for action, message, category, module, line in warnings.filters:
-        if category.__module__ == "builtins":
+        if isinstance(category, type) and category.__module__ == "builtins":
             texts = [
                 part if part is None or isinstance(part, str) else part.pattern for part in (message, module)
             ]

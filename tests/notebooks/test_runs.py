@@ -450,3 +450,79 @@ def test_outputs_of_the_same_cell_are_the_same_in_the_page(project: Project, tmp
     project.run("--html", "page.html")
     page = (project.folder / "page.html").read_text()
     assert "shown &lt;b&gt;text&lt;/b&gt;" in page
+
+
+# More of what cells share -------------------------------------------------------------------------
+
+
+def test_a_class_that_another_cell_changes(project: Project) -> None:
+    cells = ["class P:\n    n = 1", "P.n = 5", "print(P.n)"]
+    project.cells(*cells)
+    assert project.run().text(3) == "5\n"
+    project.cells(*cells[:2], "print(P.n, P().n)")
+    second = project.run()
+    assert second.text(3) == "5 5\n"
+
+
+def test_views_of_one_array_stay_views(project: Project) -> None:
+    cells = ["import numpy as np", "a = np.zeros(6)\nhead = a[:2]", "tail = a[4:]", "print(1)"]
+    project.cells(*cells)
+    project.run()
+    project.cells(*cells[:3], "a[:] = 7\nprint(head, tail)", "print(head + tail)")
+    second = project.run()
+    assert second.ran == [4, 5]
+    assert second.text(4) == "[7. 7.] [7. 7.]\n"
+    assert second.text(5) == "[14. 14.]\n"
+    project.cells(*cells[:3], "a[:] = 7\nprint(head, tail)", "print(head - tail)")
+    third = project.run()
+    assert third.ran == [5]
+    assert third.text(5) == "[0. 0.]\n"
+
+
+def test_a_figure_that_later_cells_draw_on(project: Project) -> None:
+    cells = [
+        "import matplotlib.pyplot as plt",
+        "fig, ax = plt.subplots()",
+        "line = ax.plot([1, 2])",
+        "title = ax.set_title('drawn')",
+        "print(len(ax.lines), ax.get_title())",
+    ]
+    project.cells(*cells)
+    assert project.run().text(5) == "1 drawn\n"
+    assert project.run().ran == []
+    project.cells(*cells[:4], "print(ax.get_title(), len(ax.lines))")
+    assert project.run().text(5) == "drawn 1\n"
+
+
+def test_a_connection_is_brought_to_where_it_was(project: Project) -> None:
+    cells = [
+        "import sqlite3",
+        "con = sqlite3.connect(':memory:')",
+        "made = con.execute('create table t (n integer)') and 1",
+        "done = con.execute('insert into t values (4)') and 1",
+        "print(con.execute('select n from t').fetchall())",
+    ]
+    project.cells(*cells)
+    assert project.run().text(5) == "[(4,)]\n"
+    project.cells(*cells[:4], "print(con.execute('select n + 1 from t').fetchall())")
+    assert project.run().text(5) == "[(5,)]\n"
+
+
+def test_a_deleted_name_is_gone(project: Project) -> None:
+    cells = ["x = 1", "del x", "print('x' in globals())"]
+    project.cells(*cells)
+    assert project.run().text(3) == "False\n"
+    assert project.run().ran == []
+    project.cells(*cells[:2], "print('x' in globals(), 2)")
+    assert project.run().text(3) == "False 2\n"
+
+
+def test_a_name_that_a_cell_may_give(project: Project) -> None:
+    cells = ["x = 1\nflag = False", "if flag:\n    x = 2", "print(x)"]
+    project.cells(*cells)
+    assert project.run().text(3) == "1\n"
+    assert project.run().ran == []
+    project.cells("x = 1\nflag = True", *cells[1:])
+    assert project.run().text(3) == "2\n"
+    project.cells("x = 5\nflag = False", *cells[1:])
+    assert project.run().text(3) == "5\n"

@@ -324,7 +324,7 @@ type GivenGroup = (Vec<String>, Vec<String>, bool, Vec<String>, Option<[u8; 32]>
 
 /// The bytes of a cell's record.
 #[pyfunction]
-#[pyo3(signature = (names, deleted, groups, random, variables, process, has_effects, stopped))]
+#[pyo3(signature = (names, deleted, groups, random, variables, process, has_effects, only_by_running, stopped))]
 #[expect(clippy::too_many_arguments, reason = "what a record holds, and one caller gives it")]
 pub(crate) fn cell_record<'py>(
     py: Python<'py>,
@@ -335,6 +335,7 @@ pub(crate) fn cell_record<'py>(
     variables: Vec<String>,
     process: Vec<(String, [u8; 32])>,
     has_effects: bool,
+    only_by_running: bool,
     stopped: bool,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let mut names = names.into_iter().map(name_record).collect::<PyResult<Vec<_>>>()?;
@@ -362,6 +363,7 @@ pub(crate) fn cell_record<'py>(
         process: digested(process),
         variables: variables.into_iter().map(variable).collect(),
         has_effects,
+        only_by_running,
         stopped,
     };
     Ok(PyBytes::new(py, &record.encode()))

@@ -451,6 +451,11 @@ impl Keyed {
     }
 
     /// Names and objects of values that go by the statements that made them.
+    fn undigested(&self) -> Vec<String> {
+        self.undigested.iter().map(|(label, _)| label.clone()).collect()
+    }
+
+    /// Objects that are read on from where they are, by their labels.
     fn handles<'py>(&self, py: Python<'py>) -> Vec<(String, Bound<'py, PyAny>)> {
         let handles = self.reached.handles.iter().chain(&self.undigested);
         handles.map(|(label, object)| (label.clone(), object.bind(py).clone())).collect()
