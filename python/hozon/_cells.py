@@ -375,12 +375,11 @@ class Course:
                 return (name, digest, "module", value.__name__, [], f"module {value.__name__}")
             return (name, None, "live", "it is a module that cannot be imported", [], "module")
         in_clear = self.notebook.options.explain_values
-        digest: bytes | None
-        why: str | None
         try:
-            digest, deferred, shown, why = self.reach.value(value, in_clear)
+            looked = self.reach.value(value, in_clear)
         except Exception as error:
-            digest, deferred, shown, why = None, [], type(value).__name__, said(error)
+            looked = (None, [], type(value).__name__, said(error))
+        digest, deferred, shown, why = looked
         is_definition = name in self.cell["definitions"] and digest is not None
         return (name, digest, "definition" if is_definition else "value", why or "", deferred, shown)
 
