@@ -2,8 +2,8 @@
 # make test    sets everything up and runs every test, Rust and Python
 # make lint    formats, lints and types, checked
 # make bench   measures, beside joblib and diskcache (an optimized build)
-# make oracle  random edits of random programs, with the cache and without: EDITS=5000 SEED=1
-# make rules   switches each rule of a key off, and names any that no test guards (half an hour)
+# make oracle  random edits of programs, generated and real, with the cache and without: EDITS=5000 SEED=1
+# make rules   switches each rule of a key off, and names any that no test guards (quarter of an hour)
 # make bench-watching   what a first run costs beside one without hozon
 # make setup   the virtual environment in .venv, with hozon built and installed in it
 #
