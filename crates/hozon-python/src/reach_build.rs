@@ -385,7 +385,7 @@ impl<'walk, 'py> Builder<'walk, 'py> {
         Ok(())
     }
 
-    fn follow(
+    pub(crate) fn follow(
         &mut self,
         start: &Bound<'py, PyAny>,
         path: &[String],

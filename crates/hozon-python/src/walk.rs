@@ -99,6 +99,8 @@ pub(crate) struct Walker<'py> {
     pub(crate) touched: BTreeSet<String>,
     /// What was found in values that runs code which cannot be followed.
     pub(crate) unseen: BTreeSet<String>,
+    /// How many modules were imported to see what they hold.
+    pub(crate) modules_loaded: usize,
     code_digests: HashMap<usize, (Bound<'py, PyAny>, Digest)>,
 }
 
@@ -116,8 +118,16 @@ impl<'py> Walker<'py> {
             met_unfinished: false,
             touched: BTreeSet::new(),
             unseen: BTreeSet::new(),
+            modules_loaded: 0,
             code_digests: HashMap::new(),
         }
+    }
+
+    /// Notes that a module was imported: its code may have changed what was looked at before.
+    pub(crate) fn module_was_loaded(&mut self) {
+        self.modules_loaded += 1;
+        self.shared.clear();
+        self.code_digests.clear();
     }
 
     pub(crate) fn python(&self) -> Python<'py> {

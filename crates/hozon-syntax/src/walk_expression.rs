@@ -112,7 +112,8 @@ impl<'a> Walker<'a, '_> {
             self.read(&path, false);
         }
         // `__import__("a.b")` gives `a`; all of both counts.
-        self.import(&Import { module: module.to_owned(), level: 0, name: None, bound_as: module.to_owned() });
+        let (module, bound_as) = (module.to_owned(), module.to_owned());
+        self.import(&Import { module, level: 0, name: None, bound_as, uses: None });
     }
 
     /// The names in an annotation that is a text, or has texts in it.
