@@ -50,7 +50,7 @@ class Rule:
 
     @property
     def is_native(self) -> bool:
-        """Whether the extension has to be built to switch it off."""
+        """Whether it stands in the extension, where it has a switch."""
         return self.file.endswith(".rs")
 
 

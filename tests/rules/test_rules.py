@@ -1,6 +1,6 @@
 """A short look at the mutation run over the rules: each rule's text and its tests are where the run looks for them.
 
-`make rules` switches them off, one after the other, and takes about ten seconds each.
+`make rules` switches them off, one after the other, which takes some minutes.
 """
 
 from __future__ import annotations
