@@ -127,6 +127,9 @@ def _noticed(copy: Path, rule: Rule) -> tuple[str, str]:
     chosen = ["-k", rule.chosen] if rule.chosen else []
     done = run_tests(copy, "-x", rule.tests, *chosen)
     failed = [line for line in done.stdout.splitlines() if line.startswith("FAILED ")]
+    if "TimeoutExpired" in done.stdout or "Failed: Timeout" in done.stdout:
+        # Says more about the machine than about the rule.
+        return "TOO SLOW", failed[0] if failed else ""
     if done.returncode == 1 and failed:
         return "guarded", failed[0].removeprefix("FAILED ").split(" - ")[0]
     return "UNGUARDED", done.stdout.strip().splitlines()[-1] if done.stdout.strip() else done.stderr[-500:]

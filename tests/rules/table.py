@@ -159,9 +159,9 @@ VALUES = [
     Rule("the order of a set does not count", WALK, "        digests.sort_unstable();",
          "        if OFF { digests.reverse(); } else { digests.sort_unstable(); }", HITS, "set"),
     Rule("the dtype of an array counts", ARRAYS, "    return (_dtype_part(array.dtype), list(array.shape), elements_part(array))",
-         "    return (list(array.shape), elements_part(array))", STALE, "numpy"),
+         "    return (list(array.shape), elements_part(array))", STALE, "numpy and dtype"),
     Rule("the shape of an array counts", ARRAYS, "    return (_dtype_part(array.dtype), list(array.shape), elements_part(array))",
-         "    return (_dtype_part(array.dtype), elements_part(array))", STALE, "numpy"),
+         "    return (_dtype_part(array.dtype), elements_part(array))", STALE, "numpy and shape"),
 ]  # fmt: skip
 
 # What a run looks at while it runs.
