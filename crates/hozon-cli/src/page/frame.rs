@@ -89,14 +89,18 @@ fn push_attribute(out: &mut String, name: &str, value: &str) {
 /// `html` without frames of its own. A policy forbids what they would show, but Chromium connects to its server
 /// before it looks at the policy. A tag begins with these very characters or is none, so nothing needs parsing.
 fn without_frames(html: &str) -> String {
-    let mut out = html.to_owned();
-    for tag in ["<iframe", "<frame"] {
-        let mut on = 0;
-        while let Some(place) = find(&out, on, tag) {
-            out.replace_range(place..place + tag.len(), "<span");
-            on = place;
-        }
+    ["<iframe", "<frame"].into_iter().fold(html.to_owned(), |html, tag| without_tag(&html, tag))
+}
+
+fn without_tag(html: &str, tag: &str) -> String {
+    let mut out = String::with_capacity(html.len());
+    let mut on = 0;
+    while let Some(place) = find(html, on, tag) {
+        out.push_str(&html[on..place]);
+        out.push_str("<span");
+        on = place + tag.len();
     }
+    out.push_str(&html[on..]);
     out
 }
 
