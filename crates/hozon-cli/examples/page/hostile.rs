@@ -73,7 +73,7 @@ fn programs(address: &str) -> Vec<Value> {
         () => document.head.append(Object.assign(document.createElement('link'), { rel: 'prefetch', href: at + '/made' })),\n\
         () => { const frame = document.body.appendChild(document.createElement('iframe')); frame.src = at + '/child' },\n\
         () => { const form = document.body.appendChild(document.createElement('form')); form.action = at + '/made-form'; form.submit() },\n\
-        () => new Function(`return import(\"${at}/import.js\")`)(), () => new WebTransport(at.replace('http:', 'https:'))]) { try { Promise.resolve(act()).catch(() => {}) } catch {} }\n\
+        () => new Function(`return impo${'rt'}(\"${at}/import.js\")`)(), () => new WebTransport(at.replace('http:', 'https:'))]) { try { Promise.resolve(act()).catch(() => {}) } catch {} }\n\
         document.body.append('tried everything')";
     let loading = loading.replace("ADDRESS", &json!(address).to_string());
     vec![
