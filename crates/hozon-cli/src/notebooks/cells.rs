@@ -131,7 +131,10 @@ mod tests {
         let file = file("# %% Load\nx = 1\n\n# %%\n# a comment\ny = 2\n\n# %%\n# only this\n");
         let titles: Vec<String> = file.notebook.cells.iter().map(title).collect();
         assert_eq!(titles, ["Load", "y = 2", "# only this"]);
-        assert_eq!(select(&file.notebook, &["Load".into(), "2".into()]).unwrap(), Some(BTreeSet::from([0, 1])));
+        assert_eq!(
+            select(&file.notebook, &["Load".into(), "2".into()]).unwrap(),
+            Some(BTreeSet::from([0, 1]))
+        );
         assert_eq!(select(&file.notebook, &[]).unwrap(), None);
         assert!(select(&file.notebook, &["0".into()]).is_err());
     }

@@ -85,6 +85,7 @@ impl<'a> Teller<'a> {
             NotebookEvent::Started { cell } => self.started(*cell),
             NotebookEvent::Ended(outcome) => {
                 self.ended += 1;
+                self.is_over |= matches!(outcome.status, CellStatus::Interrupted { .. });
                 self.show(outcome);
                 self.tell(outcome);
             }

@@ -59,7 +59,8 @@ impl Change {
         // hunk is.
         let lines: Vec<&str> =
             difference.lines().skip(3).map(|line| if line.starts_with("@@ ") { "…" } else { line }).collect();
-        let title = format!("{}:", visible(&self.label));
+        let title = if self.label.is_empty() { self.subject() } else { visible(&self.label).into_owned() };
+        let title = format!("{title}:");
         let shown = lines.iter().take(MOST_CODE_LINES).map(|line| format!("  {}", visible(line)));
         let more = lines.len().saturating_sub(MOST_CODE_LINES);
         let rest = (more > 0).then(|| format!("  … and {more} more lines (--json gives all)"));
