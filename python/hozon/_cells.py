@@ -480,7 +480,7 @@ class Course:
             entry = store.put(
                 key, recipe, trace, name, "cell", place, run.seconds, [*own, *outputs], run.notes
             )
-            store.record_run(key, name, run.seconds, "")
+            store.record_run(entry, name, run.seconds, "")
         except Exception as error:
             return {"unstored": f"it could not be stored: {said(error)}"}
         run.warn()
