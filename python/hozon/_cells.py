@@ -371,10 +371,11 @@ class Course:
         """What is known of a name that the cell gave a value: the kind is completed with the groups."""
         if isinstance(value, types.ModuleType):
             if sys.modules.get(value.__name__) is value:
-                digest = value_digest(("a module of a notebook", value.__name__))
-                return (name, digest, "module", value.__name__, [], f"module {value.__name__}")
+                by_name = value_digest(("a module of a notebook", value.__name__))
+                return (name, by_name, "module", value.__name__, [], f"module {value.__name__}")
             return (name, None, "live", "it is a module that cannot be imported", [], "module")
         in_clear = self.notebook.options.explain_values
+        looked: tuple[bytes | None, list[str], str, str | None]
         try:
             looked = self.reach.value(value, in_clear)
         except Exception as error:
