@@ -5,9 +5,9 @@
 //! see how tall it is; where nothing runs, that gives nothing away. A link opens in a new tab.
 //!
 //! An output that draws itself by its own scripts can be run, when its reader asks for it: in a frame that has
-//! an origin of its own, and by hashes that the page's policy names. No policy keeps a script from leading its
-//! own frame elsewhere or from opening a WebRTC connection, and so from telling a server that it runs; that
-//! is why none runs unasked.
+//! an origin of its own, and by hashes that the page's policy names. No policy keeps a script from leading a
+//! frame elsewhere (Chromium connects before it asks the policy) or from opening a WebRTC connection, and so
+//! from telling a server that it runs; that is why none runs unasked.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
