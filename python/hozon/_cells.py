@@ -209,6 +209,9 @@ class Course:
         self.file = notebook.file_of(cell["cell"], cell["tag"])
         # Why nothing is stored: a sentence, or None.
         self.unstored: str | None = None
+        # Variables of local modules that it has changed.
+        self.in_modules: dict[str, Any] = {}
+        self._plain_names: set[str] | None = None
         self.displays: list[dict[str, Any]] = []
 
     def answer(self) -> dict[str, Any]:
@@ -265,6 +268,8 @@ class Course:
             label: _pickled(values[label], self.namespace) for label in undigested if label in values
         }
         self.before = Before(values.items(), snapshots=False)
+        namespaces, _ = keyed.bindable(None)
+        self.modules = [(module, dict(module)) for module in namespaces if module is not self.namespace]
         return Run(keyed, self.notebook.options, name, lambda: self.before)
 
     @contextlib.contextmanager
@@ -348,9 +353,10 @@ class Course:
     def _changed_in_place(self, given: dict[str, Any]) -> set[str]:
         """The names whose objects hold something else now. What else has changed cannot be told later."""
         changed = set()
+        held = dict(self.keyed.inputs())
         for label in self.keyed.changed_inputs():
             if label not in self.present:
-                self.unstored = f"it changes `{label}` in place, which is no variable of the notebook"
+                self.in_modules[label] = held.get(label)
             elif label in self.namespace and label not in given:
                 changed.add(label)
         there = [name for name in self.opaque if name in self.namespace and name not in given]
@@ -381,8 +387,27 @@ class Course:
         except Exception as error:
             looked = (None, [], type(value).__name__, said(error))
         digest, deferred, shown, why = looked
-        is_definition = name in self.cell["definitions"] and digest is not None
+        is_definition = digest is not None and name in self.cell["definitions"] and name in self._plain()
         return (name, digest, "definition" if is_definition else "value", why or "", deferred, shown)
+
+    def _plain(self) -> set[str]:
+        """The functions and classes whose statements do nothing else: no function of the notebook decorates
+        them, which may register them somewhere."""
+        if self._plain_names is None:
+            kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+            parts = [part for part in ast.parse(self.cell["source"]).body if isinstance(part, kinds)]
+            self._plain_names = {part.name for part in parts if not self._is_decorated_here(part)}
+        return self._plain_names
+
+    def _is_decorated_here(self, definition: Any) -> bool:
+        reads = [
+            part.id
+            for decorator in definition.decorator_list
+            for part in ast.walk(decorator)
+            if isinstance(part, ast.Name)
+        ]
+        found = [self.namespace.get(name) for name in reads]
+        return any(getattr(value, "__module__", None) == "__main__" for value in found)
 
     def _groups(
         self, sharing: Sharing, records: list[tuple[Any, ...]]
@@ -424,11 +449,29 @@ class Course:
             )
         except Exception as error:
             return None, [], said(error)
-        needs = sorted({name.partition(".")[0] for name in named} - set(group.names))
+        referred = {name.partition(".")[0] for name in named}
+        if not referred.isdisjoint(group.names):
+            return None, [], "it is a function or class that only its cell makes"
+        needs = sorted(referred)
         return (f"group {number}", "pickle", payload, with_access(buffers)), needs, ""
 
+    def _set_in_modules(self) -> list[tuple[str, bytes]]:
+        """What it has set of local modules, with digests: later cells may notice any of it."""
+        for module, before in self.modules:
+            for name, value in module.items():
+                if before.get(name, _MISSING) is not value and not _is_no_change(module, name, value):
+                    self.in_modules[f"{module.get('__name__')}.{name}"] = value
+        found = []
+        for label, value in sorted(self.in_modules.items()):
+            digest, *_ = self.reach.value(value, False)
+            # What has no digest is another thing each time.
+            found.append((label, digest or os.urandom(32)))
+        return found
+
     def _has_to_run(self) -> bool:
-        """Whether it may have set something of a library that nobody knows to look at."""
+        """Whether it has set something that only running it sets again."""
+        if self.in_modules:
+            return True
         shows_value = any(output["output_type"] == "execute_result" for output in self.displays)
         return _settings.sets_something(self.cell["source"], self.namespace, shows_value=shows_value)
 
@@ -461,6 +504,7 @@ class Course:
             if run._states.after is not None:
                 random = self.notebook.note_random(run._states.after)
             process = [(name, value_digest(state)) for name, state in set_now.items()]
+            process += self._set_in_modules()
             effects = run.effects()
             if set_now:
                 effects.append(packed(PROCESS, "effect", set_now))
@@ -486,6 +530,12 @@ class Course:
             return {"unstored": f"it could not be stored: {said(error)}"}
         run.warn()
         return {"entry": entry.hex()}
+
+
+def _is_no_change(module: dict[str, Any], name: str, value: Any) -> bool:
+    """Whether a name of a module is Python's own, or a submodule that was imported."""
+    own = (name.startswith("__") and name.endswith("__")) or callable(value)
+    return own or isinstance(value, types.ModuleType)
 
 
 def _is_code(value: Any) -> bool:

@@ -526,3 +526,41 @@ def test_a_name_that_a_cell_may_give(project: Project) -> None:
     assert project.run().text(3) == "2\n"
     project.cells("x = 5\nflag = False", *cells[1:])
     assert project.run().text(3) == "5\n"
+
+
+def test_what_a_cell_sets_in_a_local_module(project: Project) -> None:
+    project.write(
+        "utils.py",
+        "_mode = 'a'\nSEEN = []\n\n\ndef configure(mode):\n    global _mode\n    _mode = mode\n\n\n"
+        "def compute():\n    return _mode + str(len(SEEN))\n",
+    )
+    cells = ["import utils", "utils.configure('b')", "utils.SEEN.append(1)", "print(utils.compute())"]
+    project.cells(*cells)
+    assert project.run().text(4) == "b1\n"
+    assert project.run().ran == []
+    project.cells(*cells[:3], "print(utils.compute(), 2)")
+    assert project.run().text(4) == "b1 2\n"
+    project.cells(cells[0], "utils.configure('c')", *cells[2:])
+    assert project.run().text(4) == "c1\n"
+
+
+def test_a_function_that_registers_itself(project: Project) -> None:
+    cells = [
+        "handlers = []\n\n\ndef register(f):\n    handlers.append(f)\n    return f",
+        "@register\ndef first():\n    return 1",
+        "print([f() for f in handlers])",
+    ]
+    project.cells(*cells)
+    assert project.run().text(3) == "[1]\n"
+    project.cells(*cells[:2], "print([f() for f in handlers], first())")
+    assert project.run().text(3) == "[1] 1\n"
+
+
+def test_magics_that_change_nothing_are_no_reason_to_run(project: Project) -> None:
+    def cell(source: str) -> dict[str, object]:
+        return {"cell_type": "code", "metadata": {}, "source": source, "outputs": [], "execution_count": None}
+
+    cells = [cell("%matplotlib inline\nx = 3"), cell("x * 2")]
+    project.write("n.ipynb", json.dumps({"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": cells}))
+    assert project.run(name="n.ipynb").text(2) == "6"
+    assert project.run(name="n.ipynb").ran == []
