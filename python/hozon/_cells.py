@@ -105,8 +105,8 @@ class Notebook:
             try:
                 self._take(step)
             except Exception as error:
-                return {"failed": (index, said(error))}
-        return {"failed": None}
+                return {"failed": index, "why": said(error)}
+        return {"failed": None, "why": ""}
 
     def _take(self, step: dict[str, Any]) -> None:
         what = step["step"]

@@ -73,7 +73,7 @@ impl CellReach {
         self.note(&mut walker);
         let (keyed, undigested) =
             keyed.map_err(|refusal| errors::undigestible(py, refusal, errors::Input::Variable, "the cell"))?;
-        Ok(keyed.of_cell(recipe, undigested))
+        Ok(keyed.of_cell(recipe, undigested, self.namespace.clone_ref(py)))
     }
 
     /// Looks at a value that the cell has given a name.

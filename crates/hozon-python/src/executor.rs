@@ -146,8 +146,9 @@ impl Executor for Process {
             request.set_item("steps", list)
         };
         let failed = self.ask("restore", fill, |reply| {
-            let failed: Option<(usize, String)> = reply.get_item("failed")?.extract()?;
-            Ok(failed)
+            let failed: Option<usize> = reply.get_item("failed")?.extract()?;
+            let why: String = reply.get_item("why")?.extract()?;
+            Ok(failed.map(|index| (index, why)))
         })?;
         match failed {
             Some((index, why)) => Err(ExecutorError::Step { index, why }),
