@@ -380,6 +380,18 @@ HITS = [
                 pathlib.Path(folder, "scratch").write_text("x")
                 return pathlib.Path(folder, "scratch").read_text()
         """),
+    Case("scratch in a folder of its own, listed", """
+        import os
+        @hozon.persistent_cache
+        def f(x):
+            print("RAN")
+            os.mkdir("own")
+            open("own/scratch", "w").close()
+            found = os.listdir("own")
+            os.remove("own/scratch")
+            os.rmdir("own")
+            return found
+        """),
     Case("the project moves with its data", """
         from pathlib import Path
         @hozon.persistent_cache
