@@ -380,16 +380,19 @@ HITS = [
                 pathlib.Path(folder, "scratch").write_text("x")
                 return pathlib.Path(folder, "scratch").read_text()
         """),
-    Case("scratch in a folder of its own, listed", """
+    Case("scratch in a folder of its own, renamed", """
         import os
         @hozon.persistent_cache
         def f(x):
             print("RAN")
             os.mkdir("own")
-            open("own/scratch", "w").close()
-            found = os.listdir("own")
-            os.remove("own/scratch")
-            os.rmdir("own")
+            with open("own/scratch", "w") as file:
+                file.write("x")
+            os.rename("own", "other")
+            with open("other/scratch") as file:
+                found = file.read(), os.listdir("other")
+            os.remove("other/scratch")
+            os.rmdir("other")
             return found
         """),
     Case("the project moves with its data", """
