@@ -380,6 +380,21 @@ HITS = [
                 pathlib.Path(folder, "scratch").write_text("x")
                 return pathlib.Path(folder, "scratch").read_text()
         """),
+    Case("scratch in a folder of its own, renamed", """
+        import os
+        @hozon.persistent_cache
+        def f(x):
+            print("RAN")
+            os.mkdir("own")
+            with open("own/scratch", "w") as file:
+                file.write("x")
+            os.rename("own", "other")
+            with open("other/scratch") as file:
+                found = file.read(), os.listdir("other")
+            os.remove("other/scratch")
+            os.rmdir("other")
+            return found
+        """),
     Case("the project moves with its data", """
         from pathlib import Path
         @hozon.persistent_cache
