@@ -18,7 +18,7 @@ PROFILE := fast
 export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
 export CARGO_TERM_PROGRESS_WHEN := never
 
-.PHONY: setup demo test test-rust test-python test-page lint bench bench-watching oracle rules clean
+.PHONY: setup demo test test-rust test-python test-page lint bench bench-watching bench-notebooks oracle rules clean
 .DEFAULT_GOAL := help
 
 help:
@@ -71,6 +71,10 @@ bench: $(VENV)/installed
 bench-watching: $(VENV)/installed
 	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --quiet --locked --release
 	$(BIN)/python benches/watching.py
+
+bench-notebooks: $(VENV)/installed
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --quiet --locked --release
+	$(BIN)/python benches/notebooks.py
 
 EDITS := 5000
 SEED := 1

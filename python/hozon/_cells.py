@@ -69,7 +69,7 @@ class Notebook:
         self.random: dict[str, bytes] = {}
         self.folder = os.getcwd()
         self._first = dict(self.namespace)
-        _process_state.note_start()
+        _process_state.note_start(self.host)
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """Does what is asked: "run", "restore", "observe", "reset"."""

@@ -328,6 +328,34 @@ def test_what_is_set_for_the_whole_process_counts_for_later_cells(project: Proje
     assert third.text(4) == "[1.235]\n"
 
 
+def test_the_first_figure_sets_nothing_for_later_cells(project: Project) -> None:
+    pytest.importorskip("matplotlib")
+    draw = "figure, axes = plt.subplots(figsize=(1, 1))\nplt.show()"
+    cells = ["import matplotlib.pyplot as plt", draw, "print('later')", draw + "\nprint('drawn')"]
+    project.cells(*cells)
+    project.run()
+    project.cells(cells[0], "print('none')", *cells[2:])
+    assert project.run().ran == [2]
+
+
+def test_interactive_stays_off_where_a_restored_cell_turned_it_off(project: Project) -> None:
+    pytest.importorskip("matplotlib")
+    draw = "figure, axes = plt.subplots(figsize=(1, 1))"
+    off = f"{draw}\nplt.close()\nplt.ioff()\nNone"
+    cells = [
+        "import matplotlib.pyplot as plt\nimport matplotlib",
+        off,
+        f"{draw}\nprint(matplotlib.is_interactive())",
+    ]
+    project.cells(*cells)
+    first = project.run()
+    assert first.text(3) == "False\n"
+    project.cells(*cells[:2], cells[2] + "\nprint('again')")
+    second = project.run()
+    assert second.ran == [3]
+    assert second.text(3) == "False\nagain\n"
+
+
 def test_a_folder_that_a_cell_goes_to(project: Project) -> None:
     project.write("inner/data.txt", "inner")
     project.write("data.txt", "outer")
