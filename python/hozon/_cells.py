@@ -236,10 +236,10 @@ class Course:
             if name not in self.namespace:
                 self.namespace[name] = self.found[name] = value
         self.displays = [] if self.cell["is_captured"] else displays.outputs
-        with self._warnings_told():
+        notes: list[str] = []
+        with _warnings_noted(notes):
             answer = self._end(run, executed)
-        answer["displays"] = json.dumps(self.displays)
-        return answer
+        return {**answer, "displays": json.dumps(self.displays), "notes": notes}
 
     def _take_bound_names_away(self) -> dict[str, Any]:
         """Names that the cell gives a value without reading them: what is there afterwards is its own."""
@@ -271,17 +271,6 @@ class Course:
         namespaces, _ = keyed.bindable(None)
         self.modules = [(module, dict(module)) for module in namespaces if module is not self.namespace]
         return Run(keyed, self.notebook.options, name, lambda: self.before)
-
-    @contextlib.contextmanager
-    def _warnings_told(self) -> Iterator[None]:
-        """What hozon warns of is told with what this run shows, and not kept."""
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always", HozonWarning)
-            yield
-        for warning in caught:
-            if issubclass(warning.category, HozonWarning):
-                text = f"hozon: {warning.message}\n"
-                self.displays.append({"output_type": "stream", "name": "stderr", "text": text})
 
     # The end ------------------------------------------------------------------------------------------
 
@@ -530,6 +519,15 @@ class Course:
             return {"unstored": f"it could not be stored: {said(error)}"}
         run.warn()
         return {"entry": entry.hex()}
+
+
+@contextlib.contextmanager
+def _warnings_noted(notes: list[str]) -> Iterator[None]:
+    """What hozon warns of is for the person who runs the notebook, and not of what its cells show."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", HozonWarning)
+        yield
+    notes.extend(str(warning.message) for warning in caught if issubclass(warning.category, HozonWarning))
 
 
 def _is_no_change(module: dict[str, Any], name: str, value: Any) -> bool:

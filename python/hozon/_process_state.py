@@ -1,4 +1,4 @@
-"""What code sets for its whole process, and later code notices: options of libraries, `sys.path`, and more.
+"""What code sets for its whole process, and later code notices: options of libraries, `sys.path`.
 
 States are what differs from how Python and the libraries start, so that a process that has loaded a
 library and one that has not yet agree where nobody has set anything. All are told and set without

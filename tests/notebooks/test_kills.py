@@ -69,6 +69,7 @@ def written(folder: Path) -> Project:
     folder.mkdir()
     (folder / "log").mkdir()
     project = Project(folder)
+    project.write("pyproject.toml", "[tool.hozon]\nallow = ['append']\n")
     project.write("helpers.py", HELPERS.format(log=str(folder / "log")))
     parts = []
     for name, source in CELLS.items():

@@ -260,5 +260,6 @@ fn read_run(reply: &Bound<'_, PyAny>) -> PyResult<CellRun> {
         unstored: reply.get_item("unstored")?.extract()?,
         record,
         displays: reply.get_item("displays")?.extract()?,
+        notes: reply.get_item("notes")?.extract()?,
     })
 }

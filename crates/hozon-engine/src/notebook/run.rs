@@ -313,9 +313,10 @@ impl Runner<'_, '_> {
         cell: usize,
         run: CellRun,
         unstorable: Option<String>,
-        why: Vec<String>,
+        mut why: Vec<String>,
     ) -> CellOutcome {
         let seconds = run.seconds;
+        why.extend(run.notes);
         let unstored = unstorable.or(run.unstored);
         self.presence.effects.insert(cell);
         self.note_names(cell, run.record.names.iter().map(|name| name.name.as_str()));
