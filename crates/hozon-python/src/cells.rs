@@ -71,13 +71,18 @@ impl CellReach {
         let mut walker = self.walker(py);
         let keyed = self.make_key(&mut walker, source, only_imports, inputs);
         self.note(&mut walker);
-        let (keyed, undigested) =
-            keyed.map_err(|refusal| errors::undigestible(py, refusal, errors::Input::Variable, "the cell"))?;
+        let (keyed, undigested) = keyed
+            .map_err(|refusal| errors::undigestible(py, refusal, errors::Input::Variable, "the cell"))?;
         Ok(keyed.of_cell(recipe, undigested, self.namespace.clone_ref(py)))
     }
 
     /// Looks at a value that the cell has given a name.
-    fn value<'py>(&self, py: Python<'py>, value: &Bound<'py, PyAny>, in_clear: bool) -> PyResult<Looked<'py>> {
+    fn value<'py>(
+        &self,
+        py: Python<'py>,
+        value: &Bound<'py, PyAny>,
+        in_clear: bool,
+    ) -> PyResult<Looked<'py>> {
         let _own_work = Suspended::new();
         let mut walker = self.walker(py);
         let digested = walker.digest(value);
@@ -200,7 +205,8 @@ fn from_folder(subject: &mut Subject, folder: &Path, project: &Path) {
     if let Some(place) = subject.place_mut()
         && place.base == Base::WorkingDirectory
     {
-        let relative = hozon_engine::path_of(&FilePlace { base: Base::Root, path: place.path.clone() }, project);
+        let relative =
+            hozon_engine::path_of(&FilePlace { base: Base::Root, path: place.path.clone() }, project);
         *place = place_of(&folder.join(relative), project);
     }
 }
@@ -310,7 +316,11 @@ fn loaded_digest(py: Python<'_>, module: &str, name: &str) -> PyResult<Digest> {
 
 /// The digest of a variable of a module, for a notebook that asks: 32 bytes.
 #[pyfunction]
-pub(crate) fn loaded_variable<'py>(py: Python<'py>, module: &str, name: &str) -> PyResult<Bound<'py, PyBytes>> {
+pub(crate) fn loaded_variable<'py>(
+    py: Python<'py>,
+    module: &str,
+    name: &str,
+) -> PyResult<Bound<'py, PyBytes>> {
     let _own_work = Suspended::new();
     Ok(PyBytes::new(py, loaded_digest(py, module, name)?.as_bytes()))
 }

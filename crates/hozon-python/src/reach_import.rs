@@ -19,6 +19,9 @@ enum Home {
     Nowhere,
 }
 
+/// What an import takes, and the namespace that it is looked up in.
+type Taken<'py> = (Option<Bound<'py, PyAny>>, Option<Bound<'py, PyDict>>);
+
 impl<'py> Builder<'_, 'py> {
     /// An import inside a function. A local module is imported now, as the function would, so that the
     /// key is the same before and after; a foreign one is only named. Of either, what the function reads
@@ -116,7 +119,7 @@ impl<'py> Builder<'_, 'py> {
         module: &Bound<'py, PyAny>,
         module_name: &str,
         name: &str,
-    ) -> PyResult<(Option<Bound<'py, PyAny>>, Option<Bound<'py, PyDict>>)> {
+    ) -> PyResult<Taken<'py>> {
         let found = match module.getattr_opt(name)? {
             Some(found) => Some(found),
             None => self.imported(&format!("{module_name}.{name}"))?,

@@ -462,8 +462,10 @@ impl Runner<'_, '_> {
         let before = self.ranks[cell];
         let has_effects = |(index, (_, record)): (&usize, &(_, CellRecord))| {
             let rank = self.ranks[*index];
-            ((record.has_effects || record.only_by_running) && rank < before && !self.presence.effects.contains(index))
-                .then_some((rank, *index))
+            ((record.has_effects || record.only_by_running)
+                && rank < before
+                && !self.presence.effects.contains(index))
+            .then_some((rank, *index))
         };
         self.walk.records.iter().filter_map(has_effects).collect()
     }
