@@ -3,8 +3,8 @@
 # make test-page   opens the page of a notebook in the system's Chromium (needs Node.js too)
 # make lint    formats, lints and types, checked
 # make bench   measures, beside joblib and diskcache (an optimized build)
-# make oracle  random edits of random programs, with the cache and without: EDITS=5000 SEED=1
-# make rules   switches each rule of a key off, and names any that no test guards (half an hour)
+# make oracle  random edits of programs, generated and real, with the cache and without: EDITS=5000 SEED=1
+# make rules   switches each rule of keys, traces and effects off, and names any that no test guards
 # make bench-watching   what a first run costs beside one without hozon
 # make setup   the virtual environment in .venv, with hozon built and installed in it
 #
@@ -18,7 +18,7 @@ PROFILE := fast
 export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
 export CARGO_TERM_PROGRESS_WHEN := never
 
-.PHONY: setup demo test test-rust test-python test-page lint bench bench-watching oracle rules clean
+.PHONY: setup demo test test-rust test-python test-page lint bench bench-watching bench-notebooks oracle rules clean
 .DEFAULT_GOAL := help
 
 help:
@@ -71,6 +71,10 @@ bench: $(VENV)/installed
 bench-watching: $(VENV)/installed
 	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --quiet --locked --release
 	$(BIN)/python benches/watching.py
+
+bench-notebooks: $(VENV)/installed
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --quiet --locked --release
+	$(BIN)/python benches/notebooks.py
 
 EDITS := 5000
 SEED := 1

@@ -11,6 +11,8 @@ export default defineConfig({
   outputDir: "results",
   fullyParallel: true,
   forbidOnly: true,
+  // Slow machines have much to do.
+  timeout: 60_000,
   workers: 2,
   reporter: "list",
   use: { launchOptions: { executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium" } },

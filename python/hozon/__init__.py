@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from hozon._blocks import cached_context
-from hozon._digests import register_digest
-from hozon._errors import (
-    BlockError,
-    HozonError,
-    HozonWarning,
-    NotSavedError,
-    StoreError,
-    UndigestibleError,
-)
 from hozon._hozon import __version__
-from hozon._memory import cache, lru_cache
-from hozon._persistent import persistent_cache
-from hozon._saved import load, save
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from hozon._blocks import cached_context
+    from hozon._digests import register_digest
+    from hozon._errors import (
+        BlockError,
+        HozonError,
+        HozonWarning,
+        NotSavedError,
+        StoreError,
+        UndigestibleError,
+    )
+    from hozon._memory import cache, lru_cache
+    from hozon._persistent import persistent_cache
+    from hozon._saved import load, save
 
 __all__ = [
     "BlockError",
@@ -33,3 +36,35 @@ __all__ = [
     "register_digest",
     "save",
 ]
+
+# Where each name is. They are loaded when one is used: the command, which uses none, starts in half the time.
+_MODULES = {
+    "BlockError": "_errors",
+    "HozonError": "_errors",
+    "HozonWarning": "_errors",
+    "NotSavedError": "_errors",
+    "StoreError": "_errors",
+    "UndigestibleError": "_errors",
+    "cache": "_memory",
+    "cached_context": "_blocks",
+    "load": "_saved",
+    "lru_cache": "_memory",
+    "persistent_cache": "_persistent",
+    "register_digest": "_digests",
+    "save": "_saved",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    # All of them are set: what hozon is must not depend on which name was used first.
+    for each, module in _MODULES.items():
+        globals()[each] = getattr(import_module(f"{__name__}.{module}"), each)
+    return globals()[name]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

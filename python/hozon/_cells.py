@@ -17,7 +17,7 @@ import types
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from hozon import _process_state
+from hozon import _process_state, _settings
 from hozon._changes import Before
 from hozon._config import resolve
 from hozon._displaying import Displays
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from hozon._executing import Executed
     from hozon._hozon import Hit, Trace
     from hozon._pickling import Output
+    from hozon._sharing import Group
 
 # The name of the output that holds what a cell set for its process.
 PROCESS = "process"
@@ -68,7 +69,7 @@ class Notebook:
         self.random: dict[str, bytes] = {}
         self.folder = os.getcwd()
         self._first = dict(self.namespace)
-        _process_state.note_start()
+        _process_state.note_start(self.host)
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """Does what is asked: "run", "restore", "observe", "reset"."""
@@ -104,8 +105,8 @@ class Notebook:
             try:
                 self._take(step)
             except Exception as error:
-                return {"failed": (index, said(error))}
-        return {"failed": None}
+                return {"failed": index, "why": said(error)}
+        return {"failed": None, "why": ""}
 
     def _take(self, step: dict[str, Any]) -> None:
         what = step["step"]
@@ -153,11 +154,10 @@ class Notebook:
     def _load(self, step: dict[str, Any]) -> None:
         """Binds the names of a group of values."""
         wanted = f"group {step['group']}"
-        for name, _, payload, buffers in self._entry(step["entry"]).outputs():
-            if name == wanted:
-                break
-        else:
+        found = [output for output in self._entry(step["entry"]).outputs() if output[0] == wanted]
+        if not found:
             raise ValueError(f"the entry holds no {wanted}")
+        _, _, payload, buffers = found[0]
         if not step["inputs"]:
             pattern, values = loads(payload, buffers, namespace=self.namespace)
         else:
@@ -209,6 +209,9 @@ class Course:
         self.file = notebook.file_of(cell["cell"], cell["tag"])
         # Why nothing is stored: a sentence, or None.
         self.unstored: str | None = None
+        # Variables of local modules that it has changed.
+        self.in_modules: dict[str, Any] = {}
+        self._plain_names: set[str] | None = None
         self.displays: list[dict[str, Any]] = []
 
     def answer(self) -> dict[str, Any]:
@@ -229,12 +232,14 @@ class Course:
                 displays=displays,
             )
         for name, value in taken_away.items():
-            self.namespace.setdefault(name, value)
+            # What the cell has not given a value is what it was.
+            if name not in self.namespace:
+                self.namespace[name] = self.found[name] = value
         self.displays = [] if self.cell["is_captured"] else displays.outputs
-        with self._warnings_told():
+        notes: list[str] = []
+        with _warnings_noted(notes):
             answer = self._end(run, executed)
-        answer["displays"] = json.dumps(self.displays)
-        return answer
+        return {**answer, "displays": json.dumps(self.displays), "notes": notes}
 
     def _take_bound_names_away(self) -> dict[str, Any]:
         """Names that the cell gives a value without reading them: what is there afterwards is its own."""
@@ -256,19 +261,16 @@ class Course:
             self.unstored = f"what it depends on cannot be told ({said(error)})"
             keyed = self.reach.keyed("", False, [], known)
         self.keyed = keyed
-        self.before = Before(self.notebook.values(self.present).items(), snapshots=False)
+        values = self.notebook.values(self.present)
+        # Values without a digest: what they are pickled to, or None where that cannot be told.
+        undigested = keyed.undigested() if self.unstored is None else list(values)
+        self.opaque = {
+            label: _pickled(values[label], self.namespace) for label in undigested if label in values
+        }
+        self.before = Before(values.items(), snapshots=False)
+        namespaces, _ = keyed.bindable(None)
+        self.modules = [(module, dict(module)) for module in namespaces if module is not self.namespace]
         return Run(keyed, self.notebook.options, name, lambda: self.before)
-
-    @contextlib.contextmanager
-    def _warnings_told(self) -> Iterator[None]:
-        """What hozon warns of is told with what this run shows, and not kept."""
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always", HozonWarning)
-            yield
-        for warning in caught:
-            if issubclass(warning.category, HozonWarning):
-                text = f"hozon: {warning.message}\n"
-                self.displays.append({"output_type": "stream", "name": "stderr", "text": text})
 
     # The end ------------------------------------------------------------------------------------------
 
@@ -278,11 +280,27 @@ class Course:
             "seconds": run.seconds,
             "entry": None,
             "unstored": None,
-            "record": cell_record([], [], [], [], [], [], False, False).hex(),
+            "record": cell_record([], [], [], [], [], [], False, False, False).hex(),
         }
         if executed.end in ("done", "stopped"):
-            answer.update(self._kept(run, is_stopped=executed.end == "stopped"))
+            is_stopped = executed.end == "stopped"
+            try:
+                answer.update(self._kept(run, is_stopped=is_stopped))
+            except Exception as error:
+                # A fault of the cache is no fault of the cell's: what it gave is there, and nothing is kept.
+                answer.update(self._unkept(f"hozon cannot tell what it gave ({said(error)})", is_stopped))
         return answer
+
+    def _unkept(self, why: str, is_stopped: bool) -> dict[str, Any]:
+        """The record of a cell all of whose names can only be had by running it."""
+        given, deleted = self._given()
+        for name in self.notebook.values(self.present):
+            given.setdefault(name, self.namespace[name])
+        names: list[tuple[Any, ...]] = [
+            (name, None, "live", why, [], type(value).__name__) for name, value in sorted(given.items())
+        ]
+        record = cell_record(names, deleted, [], [], [], [], False, False, is_stopped)
+        return {"record": record.hex(), "unstored": why}
 
     def _kept(self, run: Run, *, is_stopped: bool) -> dict[str, Any]:
         """Makes the record, and stores all that the cell gave, where that can be had again."""
@@ -296,7 +314,15 @@ class Course:
         trace = self._trace(run, is_changing=bool(changed))
         effects, random, process = self._effects(run)
         record = cell_record(
-            records, deleted, groups, random, run._variables, process, bool(effects), is_stopped
+            records,
+            deleted,
+            groups,
+            random,
+            run._variables,
+            process,
+            bool(effects),
+            self._has_to_run(),
+            is_stopped,
         )
         answer: dict[str, Any] = {"record": record.hex(), "unstored": self.unstored}
         if self.unstored is None and self.cell["key"] is not None and trace is not None:
@@ -316,32 +342,61 @@ class Course:
     def _changed_in_place(self, given: dict[str, Any]) -> set[str]:
         """The names whose objects hold something else now. What else has changed cannot be told later."""
         changed = set()
+        held = dict(self.keyed.inputs())
         for label in self.keyed.changed_inputs():
             if label not in self.present:
-                self.unstored = f"it changes `{label}` in place, which is no variable of the notebook"
+                self.in_modules[label] = held.get(label)
             elif label in self.namespace and label not in given:
                 changed.add(label)
-        code = self.keyed.changed_code(None)
+        there = [name for name in self.opaque if name in self.namespace and name not in given]
+        changed |= {name for name in there if self._may_have_changed(name)}
+        code = {*self.keyed.changed_code(None), *(name for name in changed if _is_code(self.namespace[name]))}
         if code:
-            self.unstored = f"it changes `{next(iter(code))}`, a function or class, in place"
+            self.unstored = f"it changes `{min(code)}`, a function or class, in place"
         for name in changed:
             given[name] = self.namespace[name]
         return changed
+
+    def _may_have_changed(self, name: str) -> bool:
+        """Whether a value without a digest may hold something else than before the run."""
+        before = self.opaque[name]
+        return before is None or before != _pickled(self.namespace[name], self.namespace)
 
     def _name(self, name: str, value: Any) -> tuple[Any, ...]:
         """What is known of a name that the cell gave a value: the kind is completed with the groups."""
         if isinstance(value, types.ModuleType):
             if sys.modules.get(value.__name__) is value:
-                digest = value_digest(("a module of a notebook", value.__name__))
-                return (name, digest, "module", value.__name__, [], f"module {value.__name__}")
+                by_name = value_digest(("a module of a notebook", value.__name__))
+                return (name, by_name, "module", value.__name__, [], f"module {value.__name__}")
             return (name, None, "live", "it is a module that cannot be imported", [], "module")
         in_clear = self.notebook.options.explain_values
+        looked: tuple[bytes | None, list[str], str, str | None]
         try:
-            digest, deferred, shown, why = self.reach.value(value, in_clear)
+            looked = self.reach.value(value, in_clear)
         except Exception as error:
-            digest, deferred, shown, why = None, [], type(value).__name__, said(error)
-        is_definition = name in self.cell["definitions"] and digest is not None
+            looked = (None, [], type(value).__name__, said(error))
+        digest, deferred, shown, why = looked
+        is_definition = digest is not None and name in self.cell["definitions"] and name in self._plain()
         return (name, digest, "definition" if is_definition else "value", why or "", deferred, shown)
+
+    def _plain(self) -> set[str]:
+        """The functions and classes whose statements do nothing else: no function of the notebook decorates
+        them, which may register them somewhere."""
+        if self._plain_names is None:
+            kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+            parts = [part for part in ast.parse(self.cell["source"]).body if isinstance(part, kinds)]
+            self._plain_names = {part.name for part in parts if not self._is_decorated_here(part)}
+        return self._plain_names
+
+    def _is_decorated_here(self, definition: Any) -> bool:
+        reads = [
+            part.id
+            for decorator in definition.decorator_list
+            for part in ast.walk(decorator)
+            if isinstance(part, ast.Name)
+        ]
+        found = [self.namespace.get(name) for name in reads]
+        return any(getattr(value, "__module__", None) == "__main__" for value in found)
 
     def _groups(
         self, sharing: Sharing, records: list[tuple[Any, ...]]
@@ -352,7 +407,7 @@ class Course:
         groups: list[tuple[Any, ...]] = []
         outputs: list[Output] = []
         for group in sharing.groups(values):
-            packed, needs, why = self._packed(len(groups), group)
+            packed, needs, why = self._packed(len(groups), group, sharing)
             uses_inputs = bool(group.shares) and packed is not None
             groups.append((group.names, needs, uses_inputs, group.shares, group.pattern))
             for name in group.names:
@@ -363,27 +418,51 @@ class Course:
                 outputs.append(packed)
         return groups, outputs
 
-    def _packed(self, number: int, group: Any) -> tuple[Output | None, list[str], str]:
+    def _packed(self, number: int, group: Group, sharing: Sharing) -> tuple[Output | None, list[str], str]:
         """A group as an output, and the functions and classes that it needs; or why there is none."""
         from hozon._pickling import dumps, with_access
 
         values = {name: self.namespace[name] for name in group.names}
         named: set[str] = set()
+        before = self.before if group.shares else None
+        number_of = (lambda value: None) if before is None else before._numbering.number_of
         try:
-            if group.shares:
-                content: Any = (self.before.pattern(), values)
-                number_of = self.before._numbering.number_of
-                if self.before.why_not is not None:
-                    raise NotStored(self.before.why_not)
-                payload, buffers = dumps(
-                    content, namespace=self.namespace, persistent_id=number_of, named=named
-                )
-            else:
-                payload, buffers = dumps((None, values), namespace=self.namespace, named=named)
+            if before is not None and before.why_not is not None:
+                raise NotStored(before.why_not)
+            payload, buffers = dumps(
+                (None if before is None else before.pattern(), values),
+                namespace=self.namespace,
+                persistent_id=None if before is None else number_of,
+                named=named,
+                reduce_first=sharing.reduce_views(group, number_of) if group.pattern is not None else None,
+            )
         except Exception as error:
             return None, [], said(error)
-        needs = sorted({name.partition(".")[0] for name in named} - set(group.names))
+        referred = {name.partition(".")[0] for name in named}
+        if not referred.isdisjoint(group.names):
+            return None, [], "it is a function or class that only its cell makes"
+        needs = sorted(referred)
         return (f"group {number}", "pickle", payload, with_access(buffers)), needs, ""
+
+    def _set_in_modules(self) -> list[tuple[str, bytes]]:
+        """What it has set of local modules, with digests: later cells may notice any of it."""
+        for module, before in self.modules:
+            for name, value in module.items():
+                if before.get(name, _MISSING) is not value and not _is_no_change(module, name, value):
+                    self.in_modules[f"{module.get('__name__')}.{name}"] = value
+        found = []
+        for label, value in sorted(self.in_modules.items()):
+            digest, *_ = self.reach.value(value, False)
+            # What has no digest is another thing each time.
+            found.append((label, digest or os.urandom(32)))
+        return found
+
+    def _has_to_run(self) -> bool:
+        """Whether it has set something that only running it sets again."""
+        if self.in_modules:
+            return True
+        shows_value = any(output["output_type"] == "execute_result" for output in self.displays)
+        return _settings.sets_something(self.cell["source"], self.namespace, shows_value=shows_value)
 
     def _trace(self, run: Run, *, is_changing: bool) -> Trace | None:
         sharing = bytes.fromhex(self.cell["sharing"]) if is_changing else None
@@ -414,6 +493,7 @@ class Course:
             if run._states.after is not None:
                 random = self.notebook.note_random(run._states.after)
             process = [(name, value_digest(state)) for name, state in set_now.items()]
+            process += self._set_in_modules()
             effects = run.effects()
             if set_now:
                 effects.append(packed(PROCESS, "effect", set_now))
@@ -434,11 +514,47 @@ class Course:
             entry = store.put(
                 key, recipe, trace, name, "cell", place, run.seconds, [*own, *outputs], run.notes
             )
-            store.record_run(key, name, run.seconds, "")
+            store.record_run(entry, name, run.seconds, "")
         except Exception as error:
             return {"unstored": f"it could not be stored: {said(error)}"}
         run.warn()
         return {"entry": entry.hex()}
+
+
+@contextlib.contextmanager
+def _warnings_noted(notes: list[str]) -> Iterator[None]:
+    """What hozon warns of is for the person who runs the notebook, and not of what its cells show."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", HozonWarning)
+        yield
+    notes.extend(str(warning.message) for warning in caught if issubclass(warning.category, HozonWarning))
+
+
+def _is_no_change(module: dict[str, Any], name: str, value: Any) -> bool:
+    """Whether a name of a module is Python's own, or a submodule that was imported."""
+    own = (name.startswith("__") and name.endswith("__")) or callable(value)
+    return own or isinstance(value, types.ModuleType)
+
+
+def _is_code(value: Any) -> bool:
+    return isinstance(value, type | types.FunctionType)
+
+
+def _pickled(value: Any, namespace: dict[str, Any]) -> bytes | None:
+    """Bytes that are others once a value holds something else; None where there are none."""
+    from hashlib import blake2b
+
+    from hozon._pickling import dumps
+
+    try:
+        payload, buffers = dumps(value, namespace=namespace)
+        hasher = blake2b(payload)
+        for buffer in buffers:
+            with buffer.raw() as view:
+                hasher.update(view)
+    except Exception:
+        return None
+    return hasher.digest()
 
 
 __all__ = ["PROCESS", "STATES", "VARIABLES", "Course", "Notebook"]

@@ -47,12 +47,18 @@ class _LazyHost:
 
 
 def _user() -> str:
-    """Who uses the command, as the system knows them: for the records of what a person accepts."""
-    import getpass
+    """Who uses the command, as the system knows them: for the records of what a person accepts.
 
+    As `getpass.getuser`; loading that module takes longer.
+    """
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        if os.environ.get(name):
+            return os.environ[name]
     try:
-        return getpass.getuser()
-    except (OSError, KeyError, ImportError):
+        import pwd
+
+        return pwd.getpwuid(os.getuid())[0]
+    except (AttributeError, KeyError, ImportError):
         return "unknown user"
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hozon._hozon import resume_watching, suspend_watching
+from hozon._records import Record
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from typing import Any
 
 PIN_WORDS = ("patch", "minor", "major", None)
 
@@ -33,7 +35,7 @@ class _Unset:
 UNSET: Any = _Unset()
 
 
-class Options(NamedTuple):
+class Options(Record):
     """What a cache was asked to do, all sources taken together."""
 
     name: str | None

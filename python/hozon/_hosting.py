@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hozon._config import resolve
 from hozon._hozon import value_digest
+from hozon._records import Record
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from hozon._notebooks import KernelProcess
 
-_NAME = re.compile(r"[^\W\d]\w*\Z")
 
-
-class Settings(NamedTuple):
+class Settings(Record):
     """What the cells of a notebook are keyed and run with, beside its text.
 
     Attributes:
@@ -97,6 +97,8 @@ def site_folders() -> list[str]:
 
 def manners_of(file: str) -> str:
     """Whose manners count when its cells show something: "jupyter", "marimo" or "script"."""
+    import re
+
     if file.endswith(".ipynb"):
         return "jupyter"
     try:
@@ -114,7 +116,7 @@ def _parameter(name: str, text: str) -> tuple[str, str, bytes]:
     import ast
     import keyword
 
-    if not _NAME.match(name) or keyword.iskeyword(name):
+    if not name.isidentifier() or keyword.iskeyword(name):
         raise ValueError(f"{name!r} is no name of a variable: -p NAME=VALUE")
     value: Any
     try:

@@ -39,6 +39,7 @@ def dumps(
     namespace: Namespace | None = None,
     persistent_id: Callable[[Any], Any] | None = None,
     named: set[str] | None = None,
+    reduce_first: Callable[[Any], Any] | None = None,
 ) -> tuple[bytes, list[pickle.PickleBuffer]]:
     """Returns a value's payload and the buffers that go with it, in order.
 
@@ -46,7 +47,8 @@ def dumps(
     of ``namespace`` (the globals of the cached function) and of ``__main__`` are stored by their name
     in it, so that the same code can load them however it was started. ``persistent_id`` names objects
     that are not stored: for them it returns anything but None, which :func:`loads` hands on. The names
-    that were stored for classes and functions are added to ``named``.
+    that were stored for classes and functions are added to ``named``. ``reduce_first`` may give another
+    way to reduce an object than its own; NotImplemented says no.
 
     Raises what pickle raises for a value that it refuses: ``pickle.PicklingError``, ``TypeError``,
     ``AttributeError``, or ``RecursionError``.
@@ -58,6 +60,7 @@ def dumps(
     pickler.namespace = namespace
     pickler.name_of = persistent_id
     pickler.named = named
+    pickler.reduce_first = reduce_first
     pickler.dump(value)
     return file.getvalue(), buffers
 
@@ -106,8 +109,11 @@ class _Pickler(pickle.Pickler):
     namespace: Namespace | None
     name_of: Callable[[Any], Any] | None
     named: set[str] | None
+    reduce_first: Callable[[Any], Any] | None
 
     def reducer_override(self, value: Any) -> Any:
+        if self.reduce_first is not None and (reduced := self.reduce_first(value)) is not NotImplemented:
+            return reduced
         cls = type(value)
         try:
             reducer = _reducers[cls]

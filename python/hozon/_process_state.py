@@ -1,4 +1,4 @@
-"""What code sets for its whole process, and later code notices: options of libraries, `sys.path` and the like.
+"""What code sets for its whole process, and later code notices: options of libraries, `sys.path`.
 
 States are what differs from how Python and the libraries start, so that a process that has loaded a
 library and one that has not yet agree where nobody has set anything. All are told and set without
@@ -64,8 +64,9 @@ def _set_path(state: Any) -> None:
     sys.path[:] = state.get("path", _FIRST_PATH)
 
 
-def note_start() -> None:
+def note_start(host: str = "script") -> None:
     """What is set so far, and the working folder, is how the process starts."""
+    _START["host"] = host
     _FIRST_PATH[:] = sys.path
     _START["folder"] = os.getcwd()
     _START["filters"] = _filters()
@@ -87,7 +88,7 @@ def _filters() -> list[Any]:
     """The filters for warnings that say something of all of Python: libraries add ones of their own."""
     found = []
     for action, message, category, module, line in warnings.filters:
-        if category.__module__ == "builtins":
+        if isinstance(category, type) and category.__module__ == "builtins":
             texts = [
                 part if part is None or isinstance(part, str) else part.pattern for part in (message, module)
             ]
@@ -170,25 +171,45 @@ def _set_numpy(state: Any) -> None:
     np.seterr(**errors)
 
 
+def _matplotlib_first() -> dict[str, Any]:
+    """How Matplotlib starts. In Jupyter, the backend turns `interactive` on when the first figure is drawn:
+    that is nothing that a cell has set."""
+    import matplotlib
+
+    is_drawing = any(name in sys.modules for name in _JUPYTER_BACKENDS)
+    is_on = is_drawing and _START.get("host") == "jupyter"
+    return {**dict(dict.items(matplotlib.rcParamsOrig)), **({"interactive": True} if is_on else {})}
+
+
+_JUPYTER_BACKENDS = ("matplotlib_inline.backend_inline", "hozon.hosts._matplotlib")
+
+
 def _matplotlib() -> Any:
     import matplotlib
 
-    first = matplotlib.rcParamsOrig
+    # Found out by looking at files when it is first asked for: not by whichever cell draws first.
+    _ = matplotlib.__version__
+    first = _matplotlib_first()
     now = matplotlib.rcParams
     return {
         key: dict.__getitem__(now, key)
         for key in now
-        if not key.startswith("backend") and dict.__getitem__(now, key) != dict.get(first, key)
+        if not key.startswith("backend") and dict.__getitem__(now, key) != first.get(key)
     }
 
 
 def _set_matplotlib(state: Any) -> None:
     import matplotlib
 
+    if "interactive" in state and _START.get("host") == "jupyter":
+        import matplotlib.pyplot as plt
+
+        # Loads the backend, which would turn it on later.
+        plt.switch_backend(matplotlib.get_backend())
+    first = _matplotlib_first()
     for key in matplotlib.rcParams:
         if not key.startswith("backend"):
-            value = state[key] if key in state else dict.get(matplotlib.rcParamsOrig, key)
-            dict.__setitem__(matplotlib.rcParams, key, value)
+            dict.__setitem__(matplotlib.rcParams, key, state[key] if key in state else first.get(key))
 
 
 def _logging() -> Any:

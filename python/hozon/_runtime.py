@@ -5,13 +5,12 @@ from __future__ import annotations
 import atexit
 import os
 import sys
-import warnings
-from typing import TYPE_CHECKING
 
 from hozon._config import data_folder
 from hozon._errors import HozonWarning, StoreError
 from hozon._hozon import Store
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
@@ -69,6 +68,8 @@ def warn_once(kind: str, about: str, message: str) -> None:
     """Warns of a fault of the cache, once for each thing that it is about."""
     if (kind, about) in _warned:
         return
+    import warnings
+
     _warned.add((kind, about))
     warnings.warn(message, HozonWarning, stacklevel=_level_outside())
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 import types
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hozon._hozon import Numbering, value_digest
+from hozon._mutable import Unsupported
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
 # More objects than these are not followed.
 MOST_OBJECTS = 5_000_000
@@ -41,52 +43,61 @@ class Sharing:
     def __init__(self, found: dict[str, Any], given: dict[str, Any], changed: Collection[str]) -> None:
         values = {**found, **given}
         self._names = [name for name, value in values.items() if not isinstance(value, types.ModuleType)]
-        self._met = self._objects_of([values[name] for name in self._names])
+        # By what owns memory, the names whose arrays lie in it.
+        self._in_memory: dict[int, set[str]] = {}
+        # For each name, what it holds of what can be shared: numbers of objects, and places in memory.
+        self._met = self._parts_of([values[name] for name in self._names])
         self._holders = self._holders_of()
-        own = set(given)
         # Names that are given because they share something with what was changed.
-        self.drawn_in = self._reached(changed) - own
-        self._own = own | self.drawn_in
+        self.drawn_in = self._reached(changed) - set(given)
+        self._own = set(given) | self.drawn_in
 
-    def _objects_of(self, values: list[Any]) -> dict[str, list[int]]:
-        """For each name, the numbers of the objects that it leads to, those that can be shared."""
+    def _parts_of(self, values: list[Any]) -> dict[str, list[Any]]:
         numbering = Numbering(values, False, MOST_OBJECTS)
         if numbering.too_many is not None:
             # Nobody knows: as if all shared something.
             return {name: [0] for name in self._names}
-        objects, kinds = numbering.objects(), numbering.kind_names()
-        counts = [
-            kind != "Fixed" and not isinstance(value, _BY_NAME)
-            for value, kind in zip(objects, kinds, strict=True)
+        parts = [
+            _parts(number, value, kind)
+            for number, (value, kind) in enumerate(
+                zip(numbering.objects(), numbering.kind_names(), strict=True)
+            )
         ]
-        found: dict[str, list[int]] = {}
+        found: dict[str, list[Any]] = {}
         names = iter(self._names)
-        current: list[int] = []
+        name = ""
+        # What an earlier name leads to as well is listed by its topmost objects only: that name lists the
+        # rest.
         for number in numbering.met():
             if number < 0:
-                current = found[next(names)] = []
-            elif counts[number]:
-                current.append(number)
-        # What an earlier name leads to as well is listed by its topmost objects only; that name lists the rest.
+                name = next(names)
+                found[name] = []
+            else:
+                found[name] += parts[number]
+        for name, of_name in found.items():
+            for part in of_name:
+                if type(part) is tuple:
+                    self._in_memory.setdefault(part[0], set()).add(name)
         return found
 
-    def _holders_of(self) -> dict[int, list[str]]:
-        holders: dict[int, list[str]] = {}
-        for name, numbers in self._met.items():
-            for number in set(numbers):
-                holders.setdefault(number, []).append(name)
-        return {number: names for number, names in holders.items() if len(names) > 1}
+    def _holders_of(self) -> list[set[str]]:
+        """For each object, and each memory, that several names lead to: those names."""
+        holders: dict[int, set[str]] = {}
+        for name, parts in self._met.items():
+            for part in parts:
+                if type(part) is int:
+                    holders.setdefault(part, set()).add(name)
+        return [names for names in (*holders.values(), *self._in_memory.values()) if len(names) > 1]
 
     def _partners(self, name: str) -> set[str]:
-        found = {other for names in self._holders.values() if name in names for other in names}
-        return found - {name}
+        return {other for names in self._holders if name in names for other in names} - {name}
 
-    def _reached(self, names: Iterable[str]) -> set[str]:
+    def _reached(self, names: Iterable[str], within: Collection[str] | None = None) -> set[str]:
         reached: set[str] = set()
         waiting = list(names)
         while waiting:
             name = waiting.pop()
-            if name not in reached:
+            if name not in reached and (within is None or name in within):
                 reached.add(name)
                 waiting.extend(self._partners(name))
         return reached
@@ -97,30 +108,72 @@ class Sharing:
         done: set[str] = set()
         found = []
         for name in sorted(wanted):
-            if name in done:
-                continue
-            group = self._connected(name, wanted)
-            done |= group
-            shares = {other for member in group for other in self._partners(member)} - group - self._own
-            together = sorted(group), sorted(shares)
-            found.append(Group(*together, self._pattern(*together)))
+            if name not in done:
+                group = self._reached([name], wanted)
+                done |= group
+                shares = {other for member in group for other in self._partners(member)} - group - self._own
+                together = sorted(group), sorted(shares)
+                found.append(Group(*together, self._pattern(*together)))
         return found
-
-    def _connected(self, name: str, wanted: set[str]) -> set[str]:
-        group: set[str] = set()
-        waiting = [name]
-        while waiting:
-            member = waiting.pop()
-            if member not in group:
-                group.add(member)
-                waiting.extend(self._partners(member) & wanted)
-        return group
 
     def _pattern(self, names: list[str], shares: list[str]) -> bytes | None:
         if len(names) + len(shares) < 2:
             return None
-        order: dict[int, int] = {}
-        pattern = [
-            [order.setdefault(number, len(order)) for number in self._met[name]] for name in (*names, *shares)
-        ]
-        return value_digest(pattern)
+        order: dict[Any, int] = {}
+
+        def place(part: Any) -> Any:
+            if type(part) is tuple:
+                return order.setdefault(("memory", part[0]), len(order)), part[1]
+            return order.setdefault(part, len(order))
+
+        return value_digest([[place(part) for part in self._met[name]] for name in (*names, *shares)])
+
+    def reduce_views(self, group: Group, number_of: Callable[[Any], int | None]) -> Callable[[Any], Any]:
+        """How arrays of a group are reduced that lie in memory which others lie in, too."""
+        shared = {owner for owner, names in self._in_memory.items() if len(names) > 1}
+        outside = {owner for owner in shared if not self._in_memory[owner].isdisjoint(group.shares)}
+
+        def reduce(value: Any) -> Any:
+            np: Any = sys.modules.get("numpy")
+            if np is None or type(value) is not np.ndarray:
+                return NotImplemented
+            owner, offset = memory_of(value)
+            if id(owner) not in shared:
+                return NotImplemented
+            if id(owner) in outside and number_of(owner) is None:
+                raise Unsupported(f"it lies in the memory of {', '.join(group.shares)}")
+            if owner is value:
+                return NotImplemented
+            if type(owner) is not np.ndarray or not value.flags.writeable:
+                raise Unsupported("it lies in memory that other variables lie in")
+            return _view, (owner, value.dtype, value.shape, value.strides, offset)
+
+        return reduce
+
+
+def _parts(number: int, value: Any, kind: str) -> list[Any]:
+    """What of an object can be shared: its number, and for an array what owns its memory and where it is."""
+    if kind == "Fixed" or isinstance(value, _BY_NAME):
+        return []
+    np: Any = sys.modules.get("numpy")
+    if np is None or not isinstance(value, np.ndarray):
+        return [number]
+    owner, offset = memory_of(value)
+    return [number, (id(owner), (offset, value.shape, value.strides))]
+
+
+def memory_of(array: Any) -> tuple[Any, int]:
+    """What owns the memory of an array, and where in it the array begins, in bytes."""
+    owner = array
+    while getattr(owner, "base", None) is not None:
+        owner = owner.base
+    if not hasattr(owner, "__array_interface__"):
+        return owner, 0
+    return owner, array.__array_interface__["data"][0] - owner.__array_interface__["data"][0]
+
+
+def _view(owner: Any, dtype: Any, shape: Any, strides: Any, offset: int) -> Any:
+    """The part of an array's memory that another array lies in."""
+    import numpy as np
+
+    return np.ndarray(shape, dtype, owner, offset, strides)

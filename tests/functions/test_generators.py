@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from typing import Any
 
 import pytest
@@ -150,6 +151,21 @@ def test_items_changed_by_the_consumer_are_not_stored(runs: Any) -> None:
         for item in lists():
             item.append("mine")
     assert list(lists()) == [[1], [2]]
+    assert len(runs) == 2
+
+
+def test_a_consumer_that_draws_from_the_same_random_numbers_is_no_hit(runs: Any) -> None:
+    @hozon.persistent_cache
+    def numbers() -> Any:
+        runs.add()
+        yield random.random()
+        yield random.random()
+
+    state = random.getstate()
+    with pytest.warns(hozon.HozonWarning, match="draws from the same random generators"):
+        first = [(number, random.random()) for number in numbers()]
+    random.setstate(state)
+    assert [(number, random.random()) for number in numbers()] == first
     assert len(runs) == 2
 
 

@@ -256,6 +256,26 @@ def test_a_reloaded_helper_is_a_miss(module: Any) -> None:
     assert total(1) == 101
 
 
+def test_another_module_under_the_name_that_a_body_imports_is_a_miss(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    file = tmp_path / "imported_in_a_body.py"
+
+    @hozon.cache
+    def total(x: int) -> int:
+        import imported_in_a_body  # type: ignore[import-not-found]
+
+        return int(imported_in_a_body.helper(x))
+
+    for text, expected in [("x + 1", 2), ("x + 100", 101)]:
+        file.write_text(f"def helper(x):\n    return {text}\n")
+        monkeypatch.delitem(sys.modules, file.stem, raising=False)
+        assert [total(1), total(1)] == [expected] * 2
+    assert total.cache_info().hits == 2
+
+
 def test_a_function_that_changes_its_inputs_is_not_kept() -> None:
     @hozon.cache
     def grow(items: list[int]) -> int:

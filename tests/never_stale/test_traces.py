@@ -380,6 +380,21 @@ HITS = [
                 pathlib.Path(folder, "scratch").write_text("x")
                 return pathlib.Path(folder, "scratch").read_text()
         """),
+    Case("scratch in a folder of its own, renamed", """
+        import os
+        @hozon.persistent_cache
+        def f(x):
+            print("RAN")
+            os.mkdir("own")
+            with open("own/scratch", "w") as file:
+                file.write("x")
+            os.rename("own", "other")
+            with open("other/scratch") as file:
+                found = file.read(), os.listdir("other")
+            os.remove("other/scratch")
+            os.rmdir("other")
+            return found
+        """),
     Case("the project moves with its data", """
         from pathlib import Path
         @hozon.persistent_cache
@@ -458,3 +473,58 @@ def test_a_file_that_changes_back_is_a_hit_again(tmp_path: Path) -> None:
     project.edit(writes("data.txt", "one"))
     again = project.run(case.launch)
     assert (again.marks, again.result) == ([], first.result)
+
+
+def test_a_helper_that_hits_what_another_process_stored_has_read(tmp_path: Path) -> None:
+    from never_stale.harness import project_of
+
+    local = """
+        import hozon
+        @hozon.persistent_cache
+        def g():
+            return open("data.txt").read()
+        """
+    main = """
+        import local
+        @hozon.persistent_cache
+        def f(x):
+            print("RAN")
+            return local.g()
+        """
+    first = {"first.py": "import local\nlocal.g()\n", "local.py": local, **DATA}
+    project = project_of(Case("", main, modules=first), tmp_path)
+    project.run(Launch(("first.py",)))
+    assert project.run().marks == ["RAN"]
+    assert project.run().marks == []
+    project.edit(writes("data.txt", "two"))
+    after = project.run()
+    assert (after.marks, after.result) == (["RAN"], ["two"])
+
+
+# How the file changes while the body runs, after it was read.
+CHANGES = [
+    ("by itself", "open('data.txt', 'w').write('two!')"),
+    ("by another program", "subprocess.run([sys.executable, '-c', \"open('data.txt', 'w').write('two!')\"])"),
+]
+
+
+@pytest.mark.parametrize(("name", "change"), CHANGES, ids=[row[0] for row in CHANGES])
+def test_a_file_that_changes_while_it_is_used_is_not_taken_for_what_was_read(
+    name: str, change: str, tmp_path: Path
+) -> None:
+    from never_stale.harness import project_of
+
+    main = f"""
+        import subprocess, sys
+        @hozon.persistent_cache(allow=["subprocess"])
+        def f(x):
+            print("RAN")
+            text = open("data.txt").read()
+            {change}
+            return text
+        """
+    project = project_of(Case("", main, modules=DATA), tmp_path)
+    first = project.run(says="data.txt changed while it ran")
+    assert (first.marks, first.result) == (["RAN"], ["one"])
+    second = project.run(says=None)
+    assert (second.marks, second.result) == (["RAN"], ["two!"]), "what it gave was of another file"

@@ -328,6 +328,34 @@ def test_what_is_set_for_the_whole_process_counts_for_later_cells(project: Proje
     assert third.text(4) == "[1.235]\n"
 
 
+def test_the_first_figure_sets_nothing_for_later_cells(project: Project) -> None:
+    pytest.importorskip("matplotlib")
+    draw = "figure, axes = plt.subplots(figsize=(1, 1))\nplt.show()"
+    cells = ["import matplotlib.pyplot as plt", draw, "print('later')", draw + "\nprint('drawn')"]
+    project.cells(*cells)
+    project.run()
+    project.cells(cells[0], "print('none')", *cells[2:])
+    assert project.run().ran == [2]
+
+
+def test_interactive_stays_off_where_a_restored_cell_turned_it_off(project: Project) -> None:
+    pytest.importorskip("matplotlib")
+    draw = "figure, axes = plt.subplots(figsize=(1, 1))"
+    off = f"{draw}\nplt.close()\nplt.ioff()\nNone"
+    cells = [
+        "import matplotlib.pyplot as plt\nimport matplotlib",
+        off,
+        f"{draw}\nprint(matplotlib.is_interactive())",
+    ]
+    project.cells(*cells)
+    first = project.run()
+    assert first.text(3) == "False\n"
+    project.cells(*cells[:2], cells[2] + "\nprint('again')")
+    second = project.run()
+    assert second.ran == [3]
+    assert second.text(3) == "False\nagain\n"
+
+
 def test_a_folder_that_a_cell_goes_to(project: Project) -> None:
     project.write("inner/data.txt", "inner")
     project.write("data.txt", "outer")
@@ -450,3 +478,117 @@ def test_outputs_of_the_same_cell_are_the_same_in_the_page(project: Project, tmp
     project.run("--html", "page.html")
     page = (project.folder / "page.html").read_text()
     assert "shown &lt;b&gt;text&lt;/b&gt;" in page
+
+
+# More of what cells share -------------------------------------------------------------------------
+
+
+def test_a_class_that_another_cell_changes(project: Project) -> None:
+    cells = ["class P:\n    n = 1", "P.n = 5", "print(P.n)"]
+    project.cells(*cells)
+    assert project.run().text(3) == "5\n"
+    project.cells(*cells[:2], "print(P.n, P().n)")
+    second = project.run()
+    assert second.text(3) == "5 5\n"
+
+
+def test_views_of_one_array_stay_views(project: Project) -> None:
+    cells = ["import numpy as np", "a = np.zeros(6)\nhead = a[:2]", "tail = a[4:]", "print(1)"]
+    project.cells(*cells)
+    project.run()
+    project.cells(*cells[:3], "a[:] = 7\nprint(head, tail)", "print(head + tail)")
+    second = project.run()
+    assert second.ran == [4, 5]
+    assert second.text(4) == "[7. 7.] [7. 7.]\n"
+    assert second.text(5) == "[14. 14.]\n"
+    project.cells(*cells[:3], "a[:] = 7\nprint(head, tail)", "print(head - tail)")
+    third = project.run()
+    assert third.ran == [5]
+    assert third.text(5) == "[0. 0.]\n"
+
+
+def test_a_figure_that_later_cells_draw_on(project: Project) -> None:
+    cells = [
+        "import matplotlib.pyplot as plt",
+        "fig, ax = plt.subplots()",
+        "line = ax.plot([1, 2])",
+        "title = ax.set_title('drawn')",
+        "print(len(ax.lines), ax.get_title())",
+    ]
+    project.cells(*cells)
+    assert project.run().text(5) == "1 drawn\n"
+    assert project.run().ran == []
+    project.cells(*cells[:4], "print(ax.get_title(), len(ax.lines))")
+    assert project.run().text(5) == "drawn 1\n"
+
+
+def test_a_connection_is_brought_to_where_it_was(project: Project) -> None:
+    cells = [
+        "import sqlite3",
+        "con = sqlite3.connect(':memory:')",
+        "made = con.execute('create table t (n integer)') and 1",
+        "done = con.execute('insert into t values (4)') and 1",
+        "print(con.execute('select n from t').fetchall())",
+    ]
+    project.cells(*cells)
+    assert project.run().text(5) == "[(4,)]\n"
+    project.cells(*cells[:4], "print(con.execute('select n + 1 from t').fetchall())")
+    assert project.run().text(5) == "[(5,)]\n"
+
+
+def test_a_deleted_name_is_gone(project: Project) -> None:
+    cells = ["x = 1", "del x", "print('x' in globals())"]
+    project.cells(*cells)
+    assert project.run().text(3) == "False\n"
+    assert project.run().ran == []
+    project.cells(*cells[:2], "print('x' in globals(), 2)")
+    assert project.run().text(3) == "False 2\n"
+
+
+def test_a_name_that_a_cell_may_give(project: Project) -> None:
+    cells = ["x = 1\nflag = False", "if flag:\n    x = 2", "print(x)"]
+    project.cells(*cells)
+    assert project.run().text(3) == "1\n"
+    assert project.run().ran == []
+    project.cells("x = 1\nflag = True", *cells[1:])
+    assert project.run().text(3) == "2\n"
+    project.cells("x = 5\nflag = False", *cells[1:])
+    assert project.run().text(3) == "5\n"
+
+
+def test_what_a_cell_sets_in_a_local_module(project: Project) -> None:
+    project.write(
+        "utils.py",
+        "_mode = 'a'\nSEEN = []\n\n\ndef configure(mode):\n    global _mode\n    _mode = mode\n\n\n"
+        "def compute():\n    return _mode + str(len(SEEN))\n",
+    )
+    cells = ["import utils", "utils.configure('b')", "utils.SEEN.append(1)", "print(utils.compute())"]
+    project.cells(*cells)
+    assert project.run().text(4) == "b1\n"
+    assert project.run().ran == []
+    project.cells(*cells[:3], "print(utils.compute(), 2)")
+    assert project.run().text(4) == "b1 2\n"
+    project.cells(cells[0], "utils.configure('c')", *cells[2:])
+    assert project.run().text(4) == "c1\n"
+
+
+def test_a_function_that_registers_itself(project: Project) -> None:
+    cells = [
+        "handlers = []\n\n\ndef register(f):\n    handlers.append(f)\n    return f",
+        "@register\ndef first():\n    return 1",
+        "print([f() for f in handlers])",
+    ]
+    project.cells(*cells)
+    assert project.run().text(3) == "[1]\n"
+    project.cells(*cells[:2], "print([f() for f in handlers], first())")
+    assert project.run().text(3) == "[1] 1\n"
+
+
+def test_magics_that_change_nothing_are_no_reason_to_run(project: Project) -> None:
+    def cell(source: str) -> dict[str, object]:
+        return {"cell_type": "code", "metadata": {}, "source": source, "outputs": [], "execution_count": None}
+
+    cells = [cell("%matplotlib inline\nx = 3"), cell("x * 2")]
+    project.write("n.ipynb", json.dumps({"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": cells}))
+    assert project.run(name="n.ipynb").text(2) == "6"
+    assert project.run(name="n.ipynb").ran == []

@@ -1,17 +1,27 @@
 """Small random programs of several modules, and random edits of them.
 
 A program is a list of parts. A part knows its text, what it offers to the others, and its own edits: each
-gives it another text. Whether an edit matters is not known here but found out by running the program.
+gives it another text. Whether another edit matters is found out by running the program; these are harmless:
+a comment, white space between the words of the code, a function that nobody calls, added or moved. Two
+exceptions, neither of which hozon promises to give from the cache:
+
+- a function that is added to a module in which names are computed (`globals()[...]`, `eval`) by code that
+  the cached function reaches, or to a module that this one imports, or is moved in one of them: they count as
+  a whole, since the name may be the one that is computed;
+- any edit, where several calls write the same file: each finds another's file in its place.
 """
 
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 FEATURES = ("dynamic", "files", "env", "random", "text", "mutation", "blocks")
 MODULES = ("alpha", "beta", "pack/gamma")
+# Parts that make the whole module around count.
+COMPUTED = ("getattr", "eval")
 
 
 @dataclass
@@ -33,7 +43,9 @@ class Part:
             text = text.replace(f"N{index}", str(number))
         text = text.replace("DOC", repr(self.docstring))
         if self.spaces:
-            text = text.replace(" + ", " " * self.spaces + "+ ")
+            wider = " " * self.spaces + "+ "
+            # What stands between quotes is a value.
+            text = re.sub(r"('[^']*')| \+ ", lambda found: found[1] or wider, text)
         return f"{'# ' + self.comment if self.comment else ''}\n{text}\n"
 
 
@@ -46,6 +58,9 @@ class Program:
     calls: list[int]
     data: dict[str, str] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
+    # Files to write or to remove (None) once, before the next run.
+    once: dict[str, str | None] = field(default_factory=dict)
+    failed: bool = False
 
     def files(self) -> dict[str, str]:
         files = {"pack/__init__.py": "", "pyproject.toml": "", **self.data}
@@ -59,6 +74,47 @@ class Program:
         body = "".join(part.text() for part in self.main)
         files["main.py"] = f"import sys, os, random, hozon\n{imports}{body}\n{calls}"
         return files
+
+    def by_module(self) -> list[tuple[str, list[Part]]]:
+        """Every module with its parts; each imports those before it."""
+        return [*self.modules.items(), ("main", self.main)]
+
+    def parts(self) -> list[Part]:
+        return [part for _, parts in self.by_module() for part in parts]
+
+    def _whole_modules(self) -> set[str]:
+        """The modules that count as a whole: those of computed names that `f` reaches, and what they import."""
+        parts = {part.name: part for part in self.parts()}
+        order = [module for module, _ in self.by_module()]
+        home = {part.name: module for module, inside in self.by_module() for part in inside}
+        whole: set[str] = set()
+        reached, waiting = set(), ["f"]
+        while waiting:
+            name = waiting.pop()
+            if name in reached or name not in parts:
+                continue
+            reached.add(name)
+            waiting += re.findall(r"\b(?:own|m\d)_\d+\b", parts[name].text())
+            if parts[name].kind in COMPUTED:
+                whole |= set(order[: order.index(home[name]) + 1])
+                waiting += [part.name for part in parts.values() if home[part.name] in whole]
+        return whole
+
+    def edit(self, rng: random.Random) -> tuple[str, bool]:
+        """Changes the program in one place. Returns what was done, in words, and whether it is harmless."""
+        what = rng.choice(EDITS)(self, rng) or _number(self, rng)
+        return what, self._is_harmless(what)
+
+    def _is_harmless(self, what: str) -> bool:
+        name, _, kind = what.rpartition(": ")
+        if len(self.calls) > 1 and any(part.kind == "written by all" for part in self.parts()):
+            return False
+        if kind in ("added", "moved"):
+            around = next(
+                module for module, parts in self.by_module() if any(part.name == name for part in parts)
+            )
+            return around not in self._whole_modules()
+        return kind in ("comment", "spaces")
 
 
 def dotted(module: str) -> str:
@@ -109,7 +165,8 @@ OF_FEATURE: dict[str, dict[str, str]] = {
     },
     "files": {
         "file": "def {name}(x):\n    with open('data_{name}.txt') as file:\n        return int(file.read()) + {callee} + N0",
-        "written": "def {name}(x):\n    with open('out_{name}.txt', 'w') as file:\n        file.write(str(x + N0))\n    return {callee}",
+        "written": "def {name}(x):\n    with open(f'out_{name}_{{x}}.txt', 'w') as file:\n        file.write(str(x + N0))\n    return {callee}",
+        "written by all": "def {name}(x):\n    with open('out_{name}.txt', 'w') as file:\n        file.write(str(x + N0))\n    return {callee}",
         "exists": "def {name}(x):\n    return int(os.path.exists('data_{name}.txt')) * N0 + {callee}",
     },
     "env": {"variable": "def {name}(x):\n    return int(os.environ.get('VARIABLE_{name}', 'N0')) + {callee}"},
@@ -186,20 +243,8 @@ def _cached(rng: random.Random, offered: list[tuple[str, str]], blocks: bool) ->
     return Part("f", text, "cached", numbers=[rng.randrange(1, 100)], docstring="One.")
 
 
-def edit(made: Program, rng: random.Random) -> str:
-    """Changes the program in one place. Returns what was done, in words."""
-    chosen = rng.choice(
-        [_number, _number, _number, _comment, _spaces, _added, _moved, _docstring, _data, _variable]
-    )
-    return chosen(made, rng) or _number(made, rng)
-
-
 def _any(made: Program, rng: random.Random, fits: Callable[[Part], bool] = lambda part: True) -> Part | None:
-    parts = [
-        part
-        for part in (*made.main, *(p for all_parts in made.modules.values() for p in all_parts))
-        if fits(part)
-    ]
+    parts = [part for part in made.parts() if fits(part)]
     return rng.choice(parts) if parts else None
 
 
@@ -271,3 +316,19 @@ def _variable(made: Program, rng: random.Random) -> str:
         return ""
     made.environment[f"VARIABLE_{part.name}"] = str(rng.randrange(100))
     return f"VARIABLE_{part.name}: value"
+
+
+def _left_behind(made: Program, rng: random.Random) -> str:
+    """Somebody removes or changes a file that the program has written."""
+    part = _any(made, rng, lambda part: part.kind.startswith("written"))
+    if part is None:
+        return ""
+    name = f"out_{part.name}.txt" if part.kind == "written by all" else f"out_{part.name}_{made.calls[0]}.txt"
+    made.once[name] = rng.choice((None, "0"))
+    return f"{name}: {made.once[name]}"
+
+
+EDITS = (
+    *(_number, _number, _number, _comment, _spaces, _added, _moved),
+    *(_docstring, _data, _variable, _left_behind),
+)

@@ -20,7 +20,7 @@ test("the listener hears what a page does that may load", async ({ page, listene
   };
   expect(await heard(`<img src="${listener.address}/image.png">`)).toBeGreaterThan(0);
   expect(await heard(`<img src="http://elsewhere.example/image.png">`)).toBeGreaterThan(0);
-  expect(await heard(`<link rel="preconnect" href="http://other.example">`)).toBeGreaterThan(0);
+  expect(await heard(`<iframe src="http://other.example/frame">`)).toBeGreaterThan(0);
 });
 
 test("nothing reaches the network", async ({ page, open, listener }) => {
@@ -32,7 +32,7 @@ test("nothing reaches the network", async ({ page, open, listener }) => {
 test("a script that is run loads nothing either", async ({ page, open, listener }) => {
   await open("hostile", listener.address);
   await runAll(page);
-  await expect(page.frameLocator("iframe.live").getByText("tried everything")).toBeVisible();
+  await expect(page.frameLocator("iframe.live[title='Output of cell 14']").getByText("tried everything")).toBeVisible();
   await page.waitForTimeout(LONG);
   expect(listener.heard).toEqual([]);
 });
@@ -52,7 +52,7 @@ test("nothing reaches the page, be it run or not", async ({ page, open, context 
   await page.waitForTimeout(500);
   expect(await page.evaluate(() => self.messages)).toEqual([]);
   await runAll(page);
-  await expect(page.frameLocator("iframe.live").getByText("ran in its frame")).toBeVisible();
+  await expect(page.frameLocator("iframe.live[title='Output of cell 13']").getByText("ran in its frame")).toBeVisible();
   await page.waitForTimeout(LONG);
 
   expect(await page.title()).not.toBe("reached");
@@ -109,5 +109,11 @@ test("a frame covers nothing but its own place", async ({ page, open }) => {
 test("what deceives a reader is shown as it is", async ({ page, open }) => {
   await open("hostile", "http://hostile.example");
   expect(await page.locator("h1").first().innerText()).toContain("\\u{202e}");
-  expect(await page.evaluate(() => document.body.innerText.includes("\u202e"))).toBe(false);
+  // Prose may turn its direction, as languages do; code and what programs print may not.
+  const turning = await page.evaluate(() =>
+    [...document.querySelectorAll("header, .contents, .bar, .why, pre, .json, img")]
+      .filter((one) => one.outerHTML.includes("\u202e"))
+      .map((one) => one.outerHTML.slice(0, 80)),
+  );
+  expect(turning).toEqual([]);
 });

@@ -17,7 +17,10 @@ class Listener {
   async start() {
     this.server = net.createServer((socket) => {
       const place = this.heard.push("a connection") - 1;
-      socket.on("data", (data) => (this.heard[place] = data.toString("latin1").split("\r\n")[0]));
+      socket.on("data", (data) => {
+        this.heard[place] = data.toString("latin1").split("\r\n")[0];
+        socket.end("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+      });
       socket.on("error", () => {});
     });
     await once(this.server.listen(0, "127.0.0.1"), "listening");
@@ -45,11 +48,12 @@ export const test = base.extend({
     { scope: "worker" },
   ],
 
-  // Every name leads to the listener, so that it hears what goes to any host.
+  // The names that the pages have lead to the listener. Not every name does: Chromium has errands of its own.
   browser: [
     async ({ playwright, launchOptions, listener }, use) => {
       const { host } = new URL(listener.address);
-      const args = [`--host-resolver-rules=MAP * ${host}, EXCLUDE 127.0.0.1`];
+      const names = ["*.example", "cdn.plot.ly", "cdn.jsdelivr.net", "unpkg.com"];
+      const args = [`--host-resolver-rules=${names.map((name) => `MAP ${name} ${host}`).join(", ")}`];
       const browser = await playwright.chromium.launch({ ...launchOptions, args });
       await use(browser);
       await browser.close();

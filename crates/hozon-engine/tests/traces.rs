@@ -220,7 +220,7 @@ fn an_old_file_is_read_once_and_a_fresh_one_at_every_look() {
     let (digest, stamp) = known.content(&path, None);
     assert_eq!(stamp, None, "a file written just now could change within a tick of the clock");
     // A stamp that was seen with this digest is believed.
-    let stamp = known.look_at_all(&[path.clone()])[0].stamp;
+    let stamp = known.look_at_all(std::slice::from_ref(&path))[0].stamp;
     let other = Digest::of(b"what a look at the bytes would not give");
     let last = Seen { subject: file("data"), digest: other, stamp };
     assert_eq!(known.content(&path, Some(&last)), (other, stamp));

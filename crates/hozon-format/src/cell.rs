@@ -19,6 +19,9 @@ pub struct CellRecord {
     pub process: Vec<(String, Digest)>,
     /// It did something to the process that later cells may notice, and that is had again from the store.
     pub has_effects: bool,
+    /// It did something to the process that only running it does again: whatever runs later in a process
+    /// needs it to have run there.
+    pub only_by_running: bool,
     /// Where the cell ended early: it and the cells that depend on it show nothing more.
     pub stopped: bool,
 }
@@ -99,7 +102,7 @@ impl CellRecord {
         write_digests(&mut to, &self.random);
         write_digests(&mut to, &self.variables);
         write_digests(&mut to, &self.process);
-        to.u8(self.has_effects.into()).u8(self.stopped.into());
+        to.u8(self.has_effects.into()).u8(self.only_by_running.into()).u8(self.stopped.into());
         to.finish()
     }
 
@@ -117,6 +120,7 @@ impl CellRecord {
             variables: read_digests(&mut from)?,
             process: read_digests(&mut from)?,
             has_effects: from.flag()?,
+            only_by_running: from.flag()?,
             stopped: from.flag()?,
         };
         from.end()?;
@@ -235,6 +239,7 @@ mod tests {
             variables: vec![("HOME".into(), Digest::of(b"value"))],
             process: vec![("options of pandas".into(), Digest::of(b"options"))],
             has_effects: true,
+            only_by_running: true,
             stopped: false,
         }
     }

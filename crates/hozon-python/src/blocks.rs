@@ -11,7 +11,7 @@ use pyo3::types::PyDict;
 use crate::code;
 use crate::computation::{Keyed, Pins};
 use crate::errors;
-use crate::reach;
+use crate::reach::{self, Reached};
 use crate::reach_build::{Builder, Scope};
 use crate::walk::{Walked, Walker};
 use crate::watch::Suspended;
@@ -144,6 +144,25 @@ fn items<'py>(mapping: &Bound<'py, PyAny>) -> PyResult<BTreeMap<String, Bound<'p
 }
 
 impl BlockSite {
+    fn analyse<'py>(
+        &self,
+        mut builder: Builder<'_, 'py>,
+        scope: &Scope<'py>,
+        may_stay: &[String],
+    ) -> Walked<Reached> {
+        let number = builder.add_definition(NodeKind::Computation, "body".to_owned());
+        builder.reached.definitions[number].own = self.block.body.digest;
+        builder.reached.definitions[number].place = Some(self.place.clone());
+        let mut edges = Vec::new();
+        builder.fragment_edges(&self.block.body, scope, &mut edges)?;
+        for name in may_stay {
+            builder.earlier_edge(scope, name, &mut edges)?;
+        }
+        builder.reached.definitions[number].edges = edges;
+        builder.run_pending()?;
+        Ok(builder.reached)
+    }
+
     fn make_key<'py>(
         &self,
         py: Python<'py>,
@@ -159,18 +178,9 @@ impl BlockSite {
             .unwrap_or_default();
         let mut walker = Walker::new(py, pins.local, &home);
         let root = py.None().into_bound(py);
-        let mut builder = Builder::new(&mut walker, &root);
-        let number = builder.add_definition(NodeKind::Computation, "body".to_owned());
-        builder.reached.definitions[number].own = self.block.body.digest;
-        builder.reached.definitions[number].place = Some(self.place.clone());
-        let mut edges = Vec::new();
-        builder.fragment_edges(&self.block.body, scope, &mut edges)?;
-        for name in may_stay {
-            builder.earlier_edge(scope, name, &mut edges)?;
-        }
-        builder.reached.definitions[number].edges = edges;
-        builder.run_pending()?;
-        let mut reached = builder.reached;
+        let mut reached = reach::once_all_is_loaded(&mut walker, |walker| {
+            self.analyse(Builder::new(walker, &root), scope, may_stay)
+        })?;
         reached.packages = walker.touched.clone();
         reach::seal_code(&mut reached);
         Keyed::new(py, walker, Arc::new(reached), Vec::new(), Some(name), pins)

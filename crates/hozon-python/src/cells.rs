@@ -71,13 +71,18 @@ impl CellReach {
         let mut walker = self.walker(py);
         let keyed = self.make_key(&mut walker, source, only_imports, inputs);
         self.note(&mut walker);
-        let (keyed, undigested) =
-            keyed.map_err(|refusal| errors::undigestible(py, refusal, errors::Input::Variable, "the cell"))?;
-        Ok(keyed.of_cell(recipe, undigested))
+        let (keyed, undigested) = keyed
+            .map_err(|refusal| errors::undigestible(py, refusal, errors::Input::Variable, "the cell"))?;
+        Ok(keyed.of_cell(recipe, undigested, self.namespace.clone_ref(py)))
     }
 
     /// Looks at a value that the cell has given a name.
-    fn value<'py>(&self, py: Python<'py>, value: &Bound<'py, PyAny>, in_clear: bool) -> PyResult<Looked<'py>> {
+    fn value<'py>(
+        &self,
+        py: Python<'py>,
+        value: &Bound<'py, PyAny>,
+        in_clear: bool,
+    ) -> PyResult<Looked<'py>> {
         let _own_work = Suspended::new();
         let mut walker = self.walker(py);
         let digested = walker.digest(value);
@@ -200,7 +205,8 @@ fn from_folder(subject: &mut Subject, folder: &Path, project: &Path) {
     if let Some(place) = subject.place_mut()
         && place.base == Base::WorkingDirectory
     {
-        let relative = hozon_engine::path_of(&FilePlace { base: Base::Root, path: place.path.clone() }, project);
+        let relative =
+            hozon_engine::path_of(&FilePlace { base: Base::Root, path: place.path.clone() }, project);
         *place = place_of(&folder.join(relative), project);
     }
 }
@@ -310,7 +316,11 @@ fn loaded_digest(py: Python<'_>, module: &str, name: &str) -> PyResult<Digest> {
 
 /// The digest of a variable of a module, for a notebook that asks: 32 bytes.
 #[pyfunction]
-pub(crate) fn loaded_variable<'py>(py: Python<'py>, module: &str, name: &str) -> PyResult<Bound<'py, PyBytes>> {
+pub(crate) fn loaded_variable<'py>(
+    py: Python<'py>,
+    module: &str,
+    name: &str,
+) -> PyResult<Bound<'py, PyBytes>> {
     let _own_work = Suspended::new();
     Ok(PyBytes::new(py, loaded_digest(py, module, name)?.as_bytes()))
 }
@@ -324,7 +334,7 @@ type GivenGroup = (Vec<String>, Vec<String>, bool, Vec<String>, Option<[u8; 32]>
 
 /// The bytes of a cell's record.
 #[pyfunction]
-#[pyo3(signature = (names, deleted, groups, random, variables, process, has_effects, stopped))]
+#[pyo3(signature = (names, deleted, groups, random, variables, process, has_effects, only_by_running, stopped))]
 #[expect(clippy::too_many_arguments, reason = "what a record holds, and one caller gives it")]
 pub(crate) fn cell_record<'py>(
     py: Python<'py>,
@@ -335,6 +345,7 @@ pub(crate) fn cell_record<'py>(
     variables: Vec<String>,
     process: Vec<(String, [u8; 32])>,
     has_effects: bool,
+    only_by_running: bool,
     stopped: bool,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let mut names = names.into_iter().map(name_record).collect::<PyResult<Vec<_>>>()?;
@@ -362,6 +373,7 @@ pub(crate) fn cell_record<'py>(
         process: digested(process),
         variables: variables.into_iter().map(variable).collect(),
         has_effects,
+        only_by_running,
         stopped,
     };
     Ok(PyBytes::new(py, &record.encode()))

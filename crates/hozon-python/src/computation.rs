@@ -298,6 +298,8 @@ pub(crate) struct Keyed {
     given: Option<Node>,
     /// Inputs without a digest.
     undigested: Vec<(String, Py<PyAny>)>,
+    /// The namespace of the notebook, of a cell.
+    notebook: Option<Py<PyDict>>,
 }
 
 impl Keyed {
@@ -321,6 +323,7 @@ impl Keyed {
             pins,
             given: None,
             undigested: Vec::new(),
+            notebook: None,
         };
         keyed.key = keyed.computed_key(py)?;
         Ok(keyed)
@@ -380,8 +383,14 @@ impl Keyed {
     }
 
     /// Makes it the key of a cell, whose recipe its notebook knows.
-    pub(crate) fn of_cell(self, recipe: Node, undigested: Vec<(String, Py<PyAny>)>) -> Self {
-        Self { key: hozon_key::key(&recipe), given: Some(recipe), undigested, ..self }
+    pub(crate) fn of_cell(
+        self,
+        recipe: Node,
+        undigested: Vec<(String, Py<PyAny>)>,
+        notebook: Py<PyDict>,
+    ) -> Self {
+        let key = hozon_key::key(&recipe);
+        Self { key, given: Some(recipe), undigested, notebook: Some(notebook), ..self }
     }
 
     fn reached_tree(&self, py: Python<'_>, in_clear: bool) -> PyResult<Node> {
@@ -451,6 +460,11 @@ impl Keyed {
     }
 
     /// Names and objects of values that go by the statements that made them.
+    fn undigested(&self) -> Vec<String> {
+        self.undigested.iter().map(|(label, _)| label.clone()).collect()
+    }
+
+    /// Objects that are read on from where they are, by their labels.
     fn handles<'py>(&self, py: Python<'py>) -> Vec<(String, Bound<'py, PyAny>)> {
         let handles = self.reached.handles.iter().chain(&self.undigested);
         handles.map(|(label, object)| (label.clone(), object.bind(py).clone())).collect()
@@ -503,6 +517,7 @@ impl Keyed {
     fn changed_inputs(&self, py: Python<'_>) -> PyResult<Vec<String>> {
         let _own_work = Suspended::new();
         let mut walker = Walker::new(py, self.pins.local, &self.home);
+        walker.notebook = self.notebook.as_ref().map(|notebook| notebook.bind(py).clone());
         let mut changed = Vec::new();
         for input in &self.arguments {
             if input.has_changed(&mut walker)? {

@@ -5,9 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use hozon_cli::{HostSettings, NotebookHost};
-use hozon_engine::{
-    CellRun, CellToRun, Executor, ExecutorError, NotebookSettings, Parameter, RunEnd, Step,
-};
+use hozon_engine::{CellRun, CellToRun, Executor, ExecutorError, NotebookSettings, Parameter, RunEnd, Step};
 use hozon_format::{CellRecord, Digest, Key};
 use hozon_key::{Seen, Subject};
 use pyo3::prelude::*;
@@ -55,7 +53,8 @@ impl NotebookHost for PyHost {
                 &settings.notebook.working_directory,
                 &settings.notebook.site_folders,
             );
-            let process = self.host.bind(py).call_method1("start", given).map_err(|error| sentence(py, &error))?;
+            let process =
+                self.host.bind(py).call_method1("start", given).map_err(|error| sentence(py, &error))?;
             let process = Process { process: process.unbind(), interrupted: self.interrupted.clone() };
             Ok(Box::new(process) as Box<dyn Executor>)
         })
@@ -146,8 +145,9 @@ impl Executor for Process {
             request.set_item("steps", list)
         };
         let failed = self.ask("restore", fill, |reply| {
-            let failed: Option<(usize, String)> = reply.get_item("failed")?.extract()?;
-            Ok(failed)
+            let failed: Option<usize> = reply.get_item("failed")?.extract()?;
+            let why: String = reply.get_item("why")?.extract()?;
+            Ok(failed.map(|index| (index, why)))
         })?;
         match failed {
             Some((index, why)) => Err(ExecutorError::Step { index, why }),
@@ -248,8 +248,7 @@ fn read_run(reply: &Bound<'_, PyAny>) -> PyResult<CellRun> {
     };
     let entry: Option<String> = reply.get_item("entry")?.extract()?;
     let record: String = reply.get_item("record")?.extract()?;
-    let record: Vec<u8> =
-        reply.py().get_type::<PyBytes>().call_method1("fromhex", (record,))?.extract()?;
+    let record: Vec<u8> = reply.py().get_type::<PyBytes>().call_method1("fromhex", (record,))?.extract()?;
     let record = CellRecord::decode(&record)
         .map_err(|error| pyo3::exceptions::PyValueError::new_err(error.to_string()))?;
     Ok(CellRun {
@@ -259,5 +258,6 @@ fn read_run(reply: &Bound<'_, PyAny>) -> PyResult<CellRun> {
         unstored: reply.get_item("unstored")?.extract()?,
         record,
         displays: reply.get_item("displays")?.extract()?,
+        notes: reply.get_item("notes")?.extract()?,
     })
 }

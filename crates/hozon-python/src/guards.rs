@@ -182,9 +182,12 @@ impl<'py> Bindable<'py> {
         Ok(())
     }
 
-    /// What libraries bind in their own modules is their own matter.
+    /// What libraries bind in their own modules is their own matter; which modules are loaded binds no name.
     fn add_namespace(&mut self, namespace: &Bound<'py, PyAny>) -> PyResult<()> {
         let py = namespace.py();
+        if namespace.is(&loaded_modules(py)?) {
+            return Ok(());
+        }
         let name = namespace.cast::<PyDict>()?.get_item(intern!(py, "__name__"))?;
         let name = name.and_then(|name| name.extract::<String>().ok()).unwrap_or_default();
         if matches!(places::of_module(py, &name)?, places::Place::Local) {
@@ -192,6 +195,11 @@ impl<'py> Bindable<'py> {
         }
         Ok(())
     }
+}
+
+/// Returns `sys.modules`.
+pub(crate) fn loaded_modules(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    Ok(py.import(intern!(py, "sys"))?.getattr(intern!(py, "modules"))?.cast_into()?)
 }
 
 fn add_once<'py>(list: &mut Vec<Bound<'py, PyAny>>, object: &Bound<'py, PyAny>) {

@@ -31,6 +31,7 @@ mod reach_build;
 mod reach_cache;
 mod reach_class;
 mod reach_expand;
+mod reach_import;
 mod reach_path;
 mod reach_unseen;
 mod shown;

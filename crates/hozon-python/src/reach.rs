@@ -225,20 +225,43 @@ pub(crate) fn of_callable<'py>(walker: &mut Walker<'py>, callable: &Bound<'py, P
 pub(crate) fn analyse<'py>(walker: &mut Walker<'py>, root: &Bound<'py, PyAny>) -> Walked<Reached> {
     let outer_touched = std::mem::take(&mut walker.touched);
     let outer_unseen = std::mem::take(&mut walker.unseen);
-    let mut builder = reach_build::Builder::new(walker, root);
-    let result = builder.run();
-    let mut reached = builder.reached;
-    reached.packages.append(&mut walker.touched);
-    walker.touched = outer_touched;
-    walker.touched.extend(reached.packages.iter().cloned());
-    reached.unseen.append(&mut walker.unseen);
-    walker.unseen = outer_unseen;
-    walker.unseen.extend(reached.unseen.iter().cloned());
-    result?;
+    let result = once_all_is_loaded(walker, |walker| {
+        let mut builder = reach_build::Builder::new(walker, root);
+        builder.run()?;
+        Ok(builder.reached)
+    });
+    let packages = std::mem::replace(&mut walker.touched, outer_touched);
+    let unseen = std::mem::replace(&mut walker.unseen, outer_unseen);
+    walker.touched.extend(packages.iter().cloned());
+    walker.unseen.extend(unseen.iter().cloned());
+    let mut reached = result?;
+    reached.packages.extend(packages);
+    reached.unseen.extend(unseen);
     walker.deferred.extend(reached.deferred.iter().cloned());
     walker.origins.extend(reached.origins.iter().cloned());
     seal_code(&mut reached);
     Ok(reached)
+}
+
+/// How often an analysis is made again because it has loaded modules.
+const MOST_ROUNDS: usize = 8;
+
+/// Makes an analysis again where it has imported modules that functions import inside their bodies: loading
+/// them may have filled a registry, or replaced an attribute, that had been looked at before.
+pub(crate) fn once_all_is_loaded<'py>(
+    walker: &mut Walker<'py>,
+    mut make: impl FnMut(&mut Walker<'py>) -> Walked<Reached>,
+) -> Walked<Reached> {
+    for _ in 1..MOST_ROUNDS {
+        let loaded = walker.modules_loaded;
+        let made = make(walker);
+        if made.is_err() || walker.modules_loaded == loaded {
+            return made;
+        }
+        walker.touched.clear();
+        walker.unseen.clear();
+    }
+    make(walker)
 }
 
 /// Takes the Merkle digest of a graph that is complete.

@@ -196,7 +196,12 @@ impl<'walk, 'py> Builder<'walk, 'py> {
     }
 
     /// Notes where a function or class is written, if that is a file.
-    pub(crate) fn note_origin(&mut self, number: usize, object: &Bound<'py, PyAny>, facts: Option<&CodeFacts>) {
+    pub(crate) fn note_origin(
+        &mut self,
+        number: usize,
+        object: &Bound<'py, PyAny>,
+        facts: Option<&CodeFacts>,
+    ) {
         let module = names::text_attribute(object, "__module__");
         let name = self.reached.definitions[number].label.clone();
         let file = facts.and_then(|facts| facts.lines.as_ref()).map(|(file, ..)| file.clone());

@@ -1,17 +1,16 @@
-//! What classes and modules reach, and what imports inside functions do.
+//! What classes and modules reach.
 
-use hozon_syntax::Import;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
 
 use crate::code::{self, CodeFacts};
 use crate::guards::{self, Guard};
+use crate::names;
 use crate::reach::{self, Edge, Origin};
-use crate::reach_build::{Builder, Scope, named, named_digest};
+use crate::reach_build::{Builder, Scope, named_digest};
 use crate::reach_class;
 use crate::walk::Walked;
-use crate::{names, places};
 
 impl<'py> Builder<'_, 'py> {
     pub(crate) fn expand_class(&mut self, number: usize, class: &Bound<'py, PyType>) -> Walked<Vec<Edge>> {
@@ -111,102 +110,6 @@ impl<'py> Builder<'_, 'py> {
         }
         Ok(edges)
     }
-
-    /// An import inside a function. A local module is imported now, as the function would, so that the
-    /// key is the same before and after; a foreign one is only named.
-    pub(crate) fn import_edge(
-        &mut self,
-        scope: &Scope<'py>,
-        import: &Import,
-        edges: &mut Vec<Edge>,
-    ) -> Walked<()> {
-        let Some(module_name) = absolute_name(scope, import)? else { return Ok(()) };
-        let label = format!("import {module_name}");
-        let sources = self.py.import("hozon._sources")?;
-        let origin: Option<String> = sources.call_method1("origin_of", (module_name.as_str(),))?.extract()?;
-        let Some(origin) = origin else {
-            edges.push(named(label, "no such module"));
-            return Ok(());
-        };
-        let place =
-            if origin.is_empty() || origin == "built-in" { None } else { places::of_file(self.py, &origin)? };
-        match place {
-            Some(places::Place::Local) => {}
-            Some(places::Place::Foreign(package)) => {
-                return self.foreign_import(package, &module_name, label, edges);
-            }
-            None => return self.foreign_import(places::PYTHON.to_owned(), &module_name, label, edges),
-        }
-        let module = sources.call_method1("imported", (module_name.as_str(),))?;
-        let wanted = match import.name.as_deref() {
-            None | Some("*") => module,
-            Some(name) => match module.getattr_opt(name)? {
-                Some(found) => found,
-                None => sources.call_method1("imported", (format!("{module_name}.{name}"),))?,
-            },
-        };
-        if wanted.is_none() {
-            edges.push(named(label, "no such module"));
-            return Ok(());
-        }
-        let label = import.name.clone().unwrap_or(module_name);
-        self.lenient_edge(&wanted, &label, wanted.as_ptr() as usize, edges)
-    }
-
-    /// An import of a cell itself: the name that it binds stands for itself where it is used. In a cell of
-    /// nothing but imports, nothing else can be used of a module.
-    pub(crate) fn cell_import_edge(
-        &mut self,
-        scope: &Scope<'py>,
-        import: &Import,
-        only_imports: bool,
-        edges: &mut Vec<Edge>,
-    ) -> Walked<()> {
-        let Some(name) = import.name.as_deref().filter(|name| *name != "*" && import.level == 0) else {
-            return if only_imports && import.name.is_none() {
-                Ok(())
-            } else {
-                self.import_edge(scope, import, edges)
-            };
-        };
-        if places::of_module(self.py, &import.module)? != places::Place::Local {
-            return self.import_edge(scope, import, edges);
-        }
-        let module = self.py.import("hozon._sources")?.call_method1("imported", (&import.module,))?;
-        if module.is_none() || module.getattr_opt(name)?.is_none() {
-            return self.import_edge(scope, import, edges);
-        }
-        self.follow(&module, &[import.module.clone(), name.to_owned()], None, edges)
-    }
-
-    fn foreign_import(
-        &mut self,
-        package: String,
-        module_name: &str,
-        label: String,
-        edges: &mut Vec<Edge>,
-    ) -> Walked<()> {
-        if package != places::HOZON {
-            self.walker.touched.insert(package);
-            edges.push(named(label, module_name));
-        }
-        Ok(())
-    }
-}
-
-/// The whole name of an imported module, from where the import stands.
-fn absolute_name(scope: &Scope<'_>, import: &Import) -> PyResult<Option<String>> {
-    if import.level == 0 {
-        return Ok(Some(import.module.clone()));
-    }
-    let Some(package) = scope.globals.get_item("__package__")? else { return Ok(None) };
-    let Ok(package) = package.extract::<String>() else { return Ok(None) };
-    let mut parts: Vec<&str> = package.split('.').collect();
-    parts.truncate(parts.len().saturating_sub(import.level as usize - 1));
-    if !import.module.is_empty() {
-        parts.push(&import.module);
-    }
-    Ok(Some(parts.join(".")).filter(|name| !name.is_empty()))
 }
 
 fn class_scope<'py>(

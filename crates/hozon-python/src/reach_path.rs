@@ -59,5 +59,5 @@ pub(crate) fn path_definition<'py>(
 
 /// A value without a digest that is imported was made by the module that it comes from: all of it counts.
 fn whole_modules(imports: &[Import]) -> Vec<Import> {
-    imports.iter().map(|import| Import { name: None, ..import.clone() }).collect()
+    imports.iter().map(|import| Import { name: None, uses: None, ..import.clone() }).collect()
 }

@@ -106,6 +106,8 @@ pub(crate) struct Walker<'py> {
     pub(crate) deferred: BTreeSet<String>,
     /// Where the local code and values stand that were reached.
     pub(crate) origins: BTreeSet<Origin>,
+    /// How many modules were imported to see what they hold.
+    pub(crate) modules_loaded: usize,
     code_digests: HashMap<usize, (Bound<'py, PyAny>, Digest)>,
 }
 
@@ -126,8 +128,16 @@ impl<'py> Walker<'py> {
             notebook: None,
             deferred: BTreeSet::new(),
             origins: BTreeSet::new(),
+            modules_loaded: 0,
             code_digests: HashMap::new(),
         }
+    }
+
+    /// Notes that a module was imported: its code may have changed what was looked at before.
+    pub(crate) fn module_was_loaded(&mut self) {
+        self.modules_loaded += 1;
+        self.shared.clear();
+        self.code_digests.clear();
     }
 
     pub(crate) fn python(&self) -> Python<'py> {

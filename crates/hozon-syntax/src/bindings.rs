@@ -23,6 +23,8 @@ pub(crate) struct Bindings<'a> {
     pub(crate) assigned: BTreeSet<&'a str>,
     pub(crate) globals: BTreeSet<&'a str>,
     pub(crate) nonlocals: BTreeSet<&'a str>,
+    /// Bound by an import statement.
+    pub(crate) imported: BTreeSet<&'a str>,
 }
 
 impl<'a> Bindings<'a> {
@@ -51,6 +53,11 @@ impl<'a> Bindings<'a> {
     fn give_value(&mut self, name: &'a str) {
         self.bound.insert(name);
         self.given_values.insert(name);
+    }
+
+    fn bind_imported(&mut self, name: &'a str) {
+        self.bind(name);
+        self.imported.insert(name);
     }
 
     pub(crate) fn bind_parameters(&mut self, parameters: &'a Parameters) {
@@ -108,14 +115,14 @@ impl<'a> Visitor<'a> for Bindings<'a> {
                     .names
                     .iter()
                     .filter_map(|alias| imported_name(alias, false))
-                    .for_each(|name| self.bind(name));
+                    .for_each(|name| self.bind_imported(name));
             }
             Stmt::ImportFrom(import) => {
                 import
                     .names
                     .iter()
                     .filter_map(|alias| imported_name(alias, true))
-                    .for_each(|name| self.bind(name));
+                    .for_each(|name| self.bind_imported(name));
             }
             Stmt::Global(global) => self.globals.extend(global.names.iter().map(|name| name.as_str())),
             Stmt::Nonlocal(nonlocal) => {

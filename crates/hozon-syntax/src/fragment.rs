@@ -41,6 +41,21 @@ pub struct Import {
     pub name: Option<String>,
     /// The name that it gets here; `*` where that is unknown.
     pub bound_as: String,
+    /// What is read of it, as paths that begin with `bound_as`; none where all of it may be used, or where
+    /// nothing is read: it is imported for what it does then.
+    pub uses: Option<Vec<Vec<String>>>,
+}
+
+impl Import {
+    /// Tells whether this is the machinery that imports by computed names.
+    pub(crate) fn is_of_importlib(&self) -> bool {
+        self.level == 0 && self.module.split('.').next() == Some("importlib")
+    }
+
+    /// Tells whether this import gives its module a name of its own: `import a.b` gives one to `a`.
+    pub fn names_its_module(&self) -> bool {
+        !self.module.contains('.') || self.module.split('.').next() != Some(self.bound_as.as_str())
+    }
 }
 
 /// Gathers what a fragment takes from outside.
@@ -60,8 +75,13 @@ impl Collector {
     }
 
     pub(crate) fn import(&mut self, import: &Import) {
-        self.dynamic |= import.level == 0 && import.module.split('.').next() == Some("importlib");
+        self.dynamic |= import.is_of_importlib();
         self.imports.insert(import.clone());
+    }
+
+    /// Tells whether the code may read names that its text does not show.
+    pub(crate) fn is_dynamic(&self) -> bool {
+        self.dynamic
     }
 
     pub(crate) fn mark_dynamic(&mut self) {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::bindings::Bindings;
 use crate::flow::Flow;
+use crate::fragment::Import;
 
 /// What makes a scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +27,10 @@ pub(crate) struct Scope<'a> {
     pub(crate) bindings: Bindings<'a>,
     /// The names that have a value by now, in scopes where order decides what a name means.
     pub(crate) flow: Option<Flow<'a>>,
+    /// The imports of a function, until all that is read of them is known.
+    pub(crate) imports: Vec<Import>,
+    /// What is read of names that it imports.
+    pub(crate) import_reads: BTreeSet<Vec<&'a str>>,
 }
 
 /// The scopes from the module inwards.
@@ -148,11 +153,24 @@ impl<'a> Scope<'a> {
             Kind::Class => Some(Flow::with(["__module__", "__qualname__"])),
             _ => None,
         };
-        let mut scope = Self { kind, label, bindings, flow };
+        let (imports, import_reads) = (Vec::new(), BTreeSet::new());
+        let mut scope = Self { kind, label, bindings, flow, imports, import_reads };
         if kind == Kind::Class {
             scope.bindings.bound.extend(["__module__", "__qualname__"]);
         }
         scope
+    }
+
+    /// Gives each import what is read of it, and returns them.
+    pub(crate) fn take_imports(&mut self) -> Vec<Import> {
+        let mut imports = std::mem::take(&mut self.imports);
+        for import in &mut imports {
+            let reads = self.import_reads.iter().filter(|path| path[0] == import.bound_as);
+            let uses: Vec<Vec<String>> =
+                reads.map(|path| path.iter().map(|&part| part.to_owned()).collect()).collect();
+            import.uses = Some(uses).filter(|uses| !uses.is_empty());
+        }
+        imports
     }
 
     pub(crate) fn of_names(kind: Kind, label: Option<&'a str>, names: BTreeSet<&'a str>) -> Self {

@@ -174,6 +174,7 @@ impl<'a, 'n> Walker<'a, 'n> {
             }
         }
         let at_once = self.cell.is_some() && !self.scopes.in_function();
+        self.read_of_import(resolved, path);
         let Some(region) = &mut self.region else { return };
         match (resolved, self.deferring) {
             (Some(scope), _) if scope > region.scope => {}
@@ -211,6 +212,13 @@ impl<'a, 'n> Walker<'a, 'n> {
 
     fn note_place(&mut self, occurrence: Occurrence<'a>) {
         self.cell.iter_mut().for_each(|notes| notes.private.push(occurrence));
+    }
+
+    fn read_of_import(&mut self, resolved: Option<usize>, path: &[&'a str]) {
+        let Some(scope) = resolved.and_then(|index| self.scopes.get_mut(index)) else { return };
+        if scope.kind == Kind::Function && scope.bindings.imported.contains(path[0]) {
+            scope.import_reads.insert(path.to_vec());
+        }
     }
 
     fn read_in_region(&mut self, path: &[&'a str], bare: bool) {
@@ -265,8 +273,37 @@ impl<'a, 'n> Walker<'a, 'n> {
         self.collectors().for_each(Collector::mark_dynamic);
     }
 
+    /// Notes an import of which all may be used.
     pub(crate) fn import(&mut self, import: &Import) {
         self.collectors().for_each(|collector| collector.import(import));
+    }
+
+    /// Notes an import of which only what is read through its name is used, where that can be known: in a
+    /// function, by a name of its own.
+    pub(crate) fn import_by_name(&mut self, import: Import) {
+        let inside = self.scopes.len() - 1;
+        let is_local = self.scopes.binding_scope(&import.bound_as) == Some(inside);
+        match self.scopes.top() {
+            Some(scope) if is_local && scope.kind == Kind::Function => {
+                if let Some(region) = &mut self.region {
+                    region.collector.import(&import);
+                }
+                scope.imports.push(import);
+            }
+            _ => self.import(&import),
+        }
+    }
+
+    /// Hands the imports of a function that ends to the fragments around it.
+    fn finish_imports(&mut self) {
+        let mut imports = self.scopes.top().map(Scope::take_imports).unwrap_or_default();
+        let own = self.open.last().map(|open| &open.collector);
+        if own.is_some_and(Collector::is_dynamic) || imports.iter().any(Import::is_of_importlib) {
+            imports.iter_mut().for_each(|import| import.uses = None);
+        }
+        for open in &mut self.open {
+            imports.iter().for_each(|import| open.collector.import(import));
+        }
     }
 
     fn collectors(&mut self) -> impl Iterator<Item = &mut Collector> {
@@ -325,6 +362,7 @@ impl<'a, 'n> Walker<'a, 'n> {
         bindings.bind_parameters(&function.parameters);
         self.scopes.push(Scope::new(Kind::Function, Some(&function.name), bindings));
         self.deferred(deferring, |walker| walker.visit_body(&function.body));
+        self.finish_imports();
         self.scopes.pop();
         self.scopes.pop();
         let body = self.close(|normalizer| normalizer.function(function));

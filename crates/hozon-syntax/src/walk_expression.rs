@@ -147,7 +147,8 @@ impl<'a> Walker<'a, '_> {
             root_of(&call.func).into_iter().for_each(|root| self.note_read_place(&root.id, root.range));
         }
         // `__import__("a.b")` gives `a`; all of both counts.
-        self.import(&Import { module: module.to_owned(), level: 0, name: None, bound_as: module.to_owned() });
+        let (module, bound_as) = (module.to_owned(), module.to_owned());
+        self.import(&Import { module, level: 0, name: None, bound_as, uses: None });
     }
 
     /// The names in an annotation that is a text, or has texts in it.

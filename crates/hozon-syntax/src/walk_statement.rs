@@ -183,7 +183,13 @@ impl<'a> Walker<'a, '_> {
         for alias in &import.names {
             let bound_as = imported_name(alias, false).unwrap_or_default();
             let module = alias.name.as_str().to_owned();
-            self.import(&Import { module, level: 0, name: None, bound_as: bound_as.to_owned() });
+            let import = Import { module, level: 0, name: None, bound_as: bound_as.to_owned(), uses: None };
+            // `import a.b as a` looks like `import a.b` from here on.
+            if alias.asname.is_some() && !import.names_its_module() {
+                self.import(&import);
+            } else {
+                self.import_by_name(import);
+            }
             self.bind(bound_as);
             self.note_import(alias, bound_as);
         }
@@ -192,11 +198,12 @@ impl<'a> Walker<'a, '_> {
     fn imports_from(&mut self, import: &'a StmtImportFrom) {
         for alias in &import.names {
             let bound_as = imported_name(alias, true);
-            self.import(&Import {
+            self.import_by_name(Import {
                 module: import.module.as_deref().unwrap_or_default().to_owned(),
                 level: import.level,
                 name: Some(alias.name.as_str().to_owned()),
                 bound_as: bound_as.unwrap_or("*").to_owned(),
+                uses: None,
             });
             if let Some(name) = bound_as {
                 self.bind(name);

@@ -76,7 +76,7 @@ fn format_3_is_refused_and_the_way_out_is_said() {
 
 #[test]
 fn what_is_no_notebook_is_refused_with_its_place() {
-    assert!(matches!(error("{\"cells\": [\n  1,,\n"), NotebookError::NotJson { line: 2, column: 5, .. }));
+    assert!(matches!(error("{\"cells\": [\n  ,,\n"), NotebookError::NotJson { line: 2, column: 3, .. }));
     assert!(matches!(error(""), NotebookError::NotJson { .. }));
     assert!(matches!(error("[1]"), NotebookError::NotNotebook { .. }));
     assert!(matches!(error("{\"nbformat\": 4}"), NotebookError::NotNotebook { .. }));

@@ -86,7 +86,7 @@ fn every_kind_of_cell_is_read() {
         ]
     );
     let lines: Vec<u32> = notebook.cells.iter().map(|cell| cell.first_line).collect();
-    assert_eq!(lines, [11, 16, 23, 32, 40, 48]);
+    assert_eq!(lines, [11, 16, 23, 32, 41, 49]);
 }
 
 #[test]
@@ -259,7 +259,7 @@ fn the_last_expression_is_shown_unless_a_semicolon_follows() {
     };
     assert_eq!(last("x = 1\nx"), Some((2, false)));
     assert_eq!(last("x;"), Some((1, true)));
-    assert_eq!(last("(\n  x\n) ; # quiet"), Some((2, true)));
+    assert_eq!(last("(\n  x\n) ; # quiet"), Some((1, true)));
     assert_eq!(last("x # not ;"), Some((1, false)));
     assert_eq!(last("x = 1"), None);
     assert_eq!(last("x\npass"), None);

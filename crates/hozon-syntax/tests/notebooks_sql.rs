@@ -145,7 +145,7 @@ fn a_table_has_one_cell_in_marimo_and_its_readers_run_after_it() {
     assert_eq!(notebook.cells[5].live, None);
     let twice = marimo(&["mo.sql('create table t (x int)')", "mo.sql('create table T (x int)')"]);
     let expected = GraphFault::DefinedTwice { name: "t".to_owned(), cells: vec![0, 1] };
-    assert_eq!(twice.graph().faults, [expected.clone()]);
+    assert_eq!(twice.graph().faults, std::slice::from_ref(&expected));
     assert_eq!(marimo(&["t = 1", "mo.sql('create table t (x int)')"]).graph().faults, [expected]);
     assert!(
         marimo(&["mo.sql('create table a.t (x int)')", "mo.sql('create table b.t (x int)')"])

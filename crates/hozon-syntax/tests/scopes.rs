@@ -140,6 +140,36 @@ fn imports_inside_are_listed() {
 }
 
 #[test]
+fn what_is_read_of_an_import_inside_is_told() {
+    let uses = |source: &str, expected: &str| {
+        let module = module(source);
+        let imports = &named(&module, "f").body.imports;
+        let shown: Vec<String> = imports
+            .iter()
+            .map(|import| match &import.uses {
+                Some(paths) => paths.iter().map(|path| path.join(".")).collect::<Vec<_>>().join(" "),
+                None => "all".to_owned(),
+            })
+            .collect();
+        assert_eq!(shown.join(", "), expected, "{source}");
+    };
+    uses("def f():\n import m\n return m.g(1), m.h.i", "m.g m.h.i");
+    uses("def f():\n import m\n return m, m.g", "m m.g");
+    uses("def f():\n import a.b, a.c\n a.b.g, a.c.h", "a.b.g a.c.h, a.b.g a.c.h");
+    uses("def f():\n import a.b as c\n c.g", "c.g");
+    uses("def f():\n import a.b as a\n a.g", "all");
+    uses("def f():\n from m import g as h\n h.i()", "h.i");
+    uses("def f():\n def g(): return m.h\n import m\n return lambda: m.i", "m.h m.i");
+    uses("def f():\n import m\n return [m.g for m in ()]", "all");
+    uses("def f():\n import m", "all");
+    uses("def f():\n import m\n m.g, eval(s)", "all");
+    uses("def f():\n import importlib, m\n m.g", "all, all");
+    uses("def f():\n global m\n import m\n m.g", "all");
+    uses("class f:\n import m\n m.g", "all");
+    uses("class f:\n def g(self):\n  import m\n  m.g", "m.g");
+}
+
+#[test]
 fn what_finds_names_while_it_runs_is_told() {
     for dynamic in [
         "eval('x')",

@@ -61,7 +61,7 @@ fn documents(address: &str) -> Vec<Value> {
 }
 
 /// Scripts that can be run, as they load nothing that can be told from their text. What no policy can hinder
-/// is not tried: to lead the own frame elsewhere, and WebRTC.
+/// is not tried: to lead a frame elsewhere (Chromium connects before it asks the policy), and WebRTC.
 fn programs(address: &str) -> Vec<Value> {
     let reaching = "for (const act of [() => { parent.document.title = 'reached' }, () => { top.location = 'about:blank' }, () => { parent.reached = 1 },\n\
         () => { localStorage.x = 1 }, () => { document.cookie = 'x=1' }, () => { parent.frames[0].document.body.remove() }, () => { open('about:blank') },\n\
@@ -71,9 +71,8 @@ fn programs(address: &str) -> Vec<Value> {
         () => new EventSource(at + '/events'), () => { new Image().src = at + '/made.png' }, () => open(at + '/open'),\n\
         () => new Worker(URL.createObjectURL(new Blob([`fetch('${at}/worker')`]))), () => document.head.append(Object.assign(document.createElement('link'), { rel: 'preconnect', href: at })),\n\
         () => document.head.append(Object.assign(document.createElement('link'), { rel: 'prefetch', href: at + '/made' })),\n\
-        () => { const frame = document.body.appendChild(document.createElement('iframe')); frame.src = at + '/child' },\n\
         () => { const form = document.body.appendChild(document.createElement('form')); form.action = at + '/made-form'; form.submit() },\n\
-        () => new Function(`return import(\"${at}/import.js\")`)(), () => new WebTransport(at.replace('http:', 'https:'))]) { try { Promise.resolve(act()).catch(() => {}) } catch {} }\n\
+        () => new Function(`return impo${'rt'}(\"${at}/import.js\")`)(), () => new WebTransport(at.replace('http:', 'https:'))]) { try { Promise.resolve(act()).catch(() => {}) } catch {} }\n\
         document.body.append('tried everything')";
     let loading = loading.replace("ADDRESS", &json!(address).to_string());
     vec![

@@ -242,7 +242,7 @@ fn troubles() -> Vec<ReportCell> {
             "east",
             &["first run"],
         ),
-        code(Status::Skipped { why: "it needs east, and cell 19 raised".to_owned() }, "east.plot()", vec![]),
+        code(Status::Skipped { why: "it needs east, and cell 20 raised".to_owned() }, "east.plot()", vec![]),
         code(Status::Disabled, "send_report()", vec![]),
         code(
             Status::Stale { why: "THRESHOLD: 0.5 → 0.6".to_owned() },

@@ -5,15 +5,15 @@
 //! see how tall it is; where nothing runs, that gives nothing away. A link opens in a new tab.
 //!
 //! An output that draws itself by its own scripts can be run, when its reader asks for it: in a frame that has
-//! an origin of its own, and by hashes that the page's policy names. No policy keeps a script from leading its
-//! own frame elsewhere or from opening a WebRTC connection, and so from telling a server that it runs; that
-//! is why none runs unasked.
+//! an origin of its own, and by hashes that the page's policy names. No policy keeps a script from leading a
+//! frame elsewhere (Chromium connects before it asks the policy) or from opening a WebRTC connection, and so
+//! from telling a server that it runs; that is why none runs unasked.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
-use super::scripts::Scripts;
+use super::scripts::{Scripts, find};
 use super::text;
 
 /// Tells the page how tall the content of a frame is that it may not look into.
@@ -51,6 +51,11 @@ impl Frames {
         let html = html.replace("\r\n", "\n").replace('\r', "\n");
         let scripts = Scripts::of(&html);
         let can_run = scripts.are_whole();
+        let still_html = scripts.left_out(&html);
+        let bare = without_frames(&still_html);
+        if bare != still_html {
+            out.push_str("<p class=\"note\">It embeds another page, which this page does not load.</p>");
+        }
         if can_run {
             out.push_str(&format!(
                 "<button type=\"button\" class=\"run\" title=\"{RISK}\" hidden>{OFFER}</button>"
@@ -60,7 +65,7 @@ impl Frames {
             "<iframe class=\"frame\" sandbox=\"{SANDBOX}\" referrerpolicy=\"no-referrer\" title=\"{}\"",
             text::escaped(title)
         ));
-        push_attribute(out, "srcdoc", &still(&scripts.left_out(&html)));
+        push_attribute(out, "srcdoc", &still(&bare));
         if can_run {
             self.scripts.push(source(MEASURE));
             self.scripts.extend(scripts.texts.iter().map(|script| source(script)));
@@ -79,6 +84,24 @@ fn push_attribute(out: &mut String, name: &str, value: &str) {
     out.push_str(&format!(" {name}=\""));
     text::push_verbatim(out, value);
     out.push('"');
+}
+
+/// `html` without frames of its own. A policy forbids what they would show, but Chromium connects to its server
+/// before it looks at the policy. A tag begins with these very characters or is none, so nothing needs parsing.
+fn without_frames(html: &str) -> String {
+    ["<iframe", "<frame"].into_iter().fold(html.to_owned(), |html, tag| without_tag(&html, tag))
+}
+
+fn without_tag(html: &str, tag: &str) -> String {
+    let mut out = String::with_capacity(html.len());
+    let mut on = 0;
+    while let Some(place) = find(html, on, tag) {
+        out.push_str(&html[on..place]);
+        out.push_str("<span");
+        on = place + tag.len();
+    }
+    out.push_str(&html[on..]);
+    out
 }
 
 fn still(html: &str) -> String {
@@ -133,6 +156,17 @@ mod tests {
         assert!(sources.contains(&source("draw()\n")) && sources.contains("'unsafe-eval'"));
         let (shown, live) = frame.split_once(" data-live=").unwrap();
         assert!(!shown.contains("draw()") && live.contains("draw()\n") && frame.contains(OFFER));
+    }
+
+    #[test]
+    fn frames_in_a_frame_are_left_out() {
+        let (frame, _) =
+            framed("<style>a</style><IFrame src=\"https://example.org\"></iframe><frameset><frame src=x>");
+        let shown = frame.split(" srcdoc=").nth(1).unwrap().to_lowercase();
+        assert!(
+            !shown.contains("<iframe src") && !shown.contains("<frame") && shown.contains("<style>a</style>")
+        );
+        assert!(frame.contains("It embeds another page"));
     }
 
     #[test]

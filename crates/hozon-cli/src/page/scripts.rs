@@ -62,7 +62,7 @@ impl<'a> Scripts<'a> {
 }
 
 /// The place of `tag` from `on`, in any case of letters.
-fn find(html: &str, on: usize, tag: &str) -> Option<usize> {
+pub(super) fn find(html: &str, on: usize, tag: &str) -> Option<usize> {
     let is_there = |place: &usize| {
         html.as_bytes()[*place..]
             .get(..tag.len())

@@ -149,6 +149,8 @@ pub struct CellRun {
     pub record: CellRecord,
     /// What it shows: a JSON list of outputs.
     pub displays: String,
+    /// What a person should know of this run: sentences.
+    pub notes: Vec<String>,
 }
 
 /// Why an executor could not do what was asked.

@@ -313,9 +313,10 @@ impl Runner<'_, '_> {
         cell: usize,
         run: CellRun,
         unstorable: Option<String>,
-        why: Vec<String>,
+        mut why: Vec<String>,
     ) -> CellOutcome {
         let seconds = run.seconds;
+        why.extend(run.notes);
         let unstored = unstorable.or(run.unstored);
         self.presence.effects.insert(cell);
         self.note_names(cell, run.record.names.iter().map(|name| name.name.as_str()));
@@ -461,14 +462,19 @@ impl Runner<'_, '_> {
         let before = self.ranks[cell];
         let has_effects = |(index, (_, record)): (&usize, &(_, CellRecord))| {
             let rank = self.ranks[*index];
-            (record.has_effects && rank < before && !self.presence.effects.contains(index))
-                .then_some((rank, *index))
+            ((record.has_effects || record.only_by_running)
+                && rank < before
+                && !self.presence.effects.contains(index))
+            .then_some((rank, *index))
         };
         self.walk.records.iter().filter_map(has_effects).collect()
     }
 
     /// Brings values of one cell. False if it had to be run again, and gave something else.
     fn bring_from(&mut self, cell: usize, names: &BTreeSet<String>) -> Result<bool, Trouble> {
+        if self.has_to_run_again(cell) {
+            return self.run_again(cell);
+        }
         let missing: BTreeSet<&str> =
             names.iter().map(String::as_str).filter(|name| !self.presence.has(name, cell)).collect();
         let mut steps = Vec::new();
@@ -519,6 +525,12 @@ impl Runner<'_, '_> {
                 self.presence.names.insert(name.to_owned(), cell);
             }
         }
+    }
+
+    /// Tells whether a cell did something to the process that only running it does.
+    fn has_to_run_again(&self, cell: usize) -> bool {
+        let did = self.walk.records.get(&cell).is_some_and(|(_, record)| record.only_by_running);
+        did && !self.presence.effects.contains(&cell)
     }
 
     fn versions_of(&self, cell: usize, names: &BTreeSet<&str>) -> Vec<Version> {

@@ -26,6 +26,7 @@ pub(crate) struct Versions {
 
 /// What a name is.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "nearly all are values that are known")]
 pub(crate) enum State {
     /// It has a value that is known.
     Known(Version),
