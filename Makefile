@@ -6,6 +6,7 @@
 # make oracle  random edits of programs, generated and real, with the cache and without: EDITS=5000 SEED=1
 # make rules   switches each rule of keys, traces and effects off, and names any that no test guards
 # make bench-watching   what a first run costs beside one without hozon
+# make bench-notebooks  what a notebook takes of which nothing is stale (an optimized build)
 # make setup   the virtual environment in .venv, with hozon built and installed in it
 #
 # Needs Rust, Python 3.11 or later with pip, and make. PYTHON names the Python to use.

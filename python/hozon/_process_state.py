@@ -92,7 +92,7 @@ def _filters() -> list[Any]:
             texts = [
                 part if part is None or isinstance(part, str) else part.pattern for part in (message, module)
             ]
-            found.append((action, texts[0], category.__name__, texts[1], line))
+            found.append((action, texts[0], getattr(category, "__name__", ""), texts[1], line))
     return found
 
 

@@ -177,7 +177,8 @@ def _stored(
     outputs += run.effects()
     recipe = run.keyed.recipe(run.options.explain_values)
     key = store.put(run.keyed.key, recipe, trace, run.name, kind, place, run.seconds, outputs, run.notes)
-    note_run(store, run.keyed, run.name, run.seconds)
+    # By the key of its entry, which is another one where the computation looked at something while it ran.
+    store.record_run(key, run.name, run.seconds, "")
     return Kept(key, outputs, trace if len(trace) else None)
 
 

@@ -256,3 +256,13 @@ def test_cache_explain_and_block_explain_use_the_same_words(ran: Any) -> None:
         "helper clean() changed (utils.py:1)\n\nclean:\n   def clean(x):\n  -    return x + 1\n  +    return 1 + x"
         in said
     )
+
+
+def test_what_read_a_file_is_explained_with_its_session(project: Any) -> None:
+    project.write("numbers.txt", "1")
+    body = "    with open('numbers.txt') as file:\n        return int(file.read())\n"
+    project.write("main.py", f"import hozon\n\n\n@hozon.persistent_cache\ndef total():\n{body}\n\ntotal()\n")
+    project.run()
+    project.write("numbers.txt", "22")
+    project.run()
+    assert "1 ran because of 1 change: numbers.txt changed\n  in total\n" in why(project)
