@@ -18,7 +18,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from hozon import _process_state, _settings
-from hozon._changes import Before
+from hozon._changes import Before, names_stored_by
 from hozon._config import resolve
 from hozon._displaying import Displays
 from hozon._errors import HozonWarning, said
@@ -218,6 +218,7 @@ class Course:
         """Runs the cell, and stores what it gave."""
         taken_away = self._take_bound_names_away()
         self.found = dict(self.namespace)
+        self.code = _attributes_of_code(self.namespace)
         self.folder = os.getcwd()
         self.process = _process_state.snapshot()
         run = self._run()
@@ -242,9 +243,10 @@ class Course:
         return {**answer, "displays": json.dumps(self.displays), "notes": notes}
 
     def _take_bound_names_away(self) -> dict[str, Any]:
-        """Names that the cell gives a value without reading them: what is there afterwards is its own."""
-        read = set(self.present)
-        names = [name for name in self.cell["binds"] if name not in read and name in self.namespace]
+        """Names that the cell gives a value without reading them, itself or by a function that declares them
+        `global`: what is there afterwards is its own."""
+        bound = {*self.cell["binds"], *names_stored_by(self.namespace)} - set(self.present)
+        names = [name for name in bound if name in self.namespace and self.notebook.is_own(name)]
         return {name: self.namespace.pop(name) for name in names}
 
     def _run(self) -> Run:
@@ -350,6 +352,10 @@ class Course:
                 changed.add(label)
         there = [name for name in self.opaque if name in self.namespace and name not in given]
         changed |= {name for name in there if self._may_have_changed(name)}
+        now = _attributes_of_code(self.namespace)
+        changed |= {
+            name for name, held in now.items() if name not in given and _differ(self.code.get(name), held)
+        }
         code = {*self.keyed.changed_code(None), *(name for name in changed if _is_code(self.namespace[name]))}
         if code:
             self.unstored = f"it changes `{min(code)}`, a function or class, in place"
@@ -534,6 +540,26 @@ def _is_no_change(module: dict[str, Any], name: str, value: Any) -> bool:
     """Whether a name of a module is Python's own, or a submodule that was imported."""
     own = (name.startswith("__") and name.endswith("__")) or callable(value)
     return own or isinstance(value, types.ModuleType)
+
+
+def _attributes_of_code(namespace: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """What the functions and classes of the notebook hold, whatever way leads to them."""
+    own = {name: vars(value) for name, value in namespace.items() if _is_own_code(value)}
+    # Python fills in annotations when they are first asked for.
+    return {
+        name: {part: value for part, value in held.items() if not part.startswith("__anno")}
+        for name, held in own.items()
+    }
+
+
+def _is_own_code(value: Any) -> bool:
+    return _is_code(value) and value.__module__ == "__main__"
+
+
+def _differ(before: dict[str, Any] | None, now: dict[str, Any]) -> bool:
+    if before is None or before.keys() != now.keys():
+        return before is not None
+    return any(now[name] is not value for name, value in before.items())
 
 
 def _is_code(value: Any) -> bool:

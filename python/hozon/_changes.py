@@ -196,7 +196,7 @@ class Before:
                 if self._is_no_change(number, name, value):
                     continue
                 if stored is None:
-                    stored = _names_stored_by(namespace)
+                    stored = names_stored_by(namespace)
                 if name not in stored:
                     module = namespace.get("__name__")
                     raise Unsupported(f"`{module}.{name}` is bound from outside of its module")
@@ -303,7 +303,7 @@ def _from_bound(stored: Sequence[Any]) -> Any:
     return import_module(value)
 
 
-def _names_stored_by(namespace: dict[str, Any]) -> frozenset[str]:
+def names_stored_by(namespace: dict[str, Any]) -> frozenset[str]:
     """The names that functions of a module declare `global` and bind."""
     found: set[str] = set()
     for value in list(namespace.values()):

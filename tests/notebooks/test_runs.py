@@ -601,3 +601,35 @@ def test_magics_that_change_nothing_are_no_reason_to_run(project: Project) -> No
     project.write("n.ipynb", json.dumps({"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": cells}))
     assert project.run(name="n.ipynb").text(2) == "6"
     assert project.run(name="n.ipynb").ran == []
+
+
+def test_a_name_that_a_function_gives_the_value_it_had(project: Project) -> None:
+    cells = ["flag = True", "def f():\n    global flag\n    flag = True", "f()", "print(flag)"]
+    project.cells(*cells)
+    project.run()
+    project.cells("flag = False", *cells[1:])
+    assert project.run().text(4) == "True\n"
+
+
+def test_a_class_that_is_changed_through_its_instance(project: Project) -> None:
+    cells = ["class P: pass", "p = P()", "type(p).k = 3", "print(P.k)"]
+    project.cells(*cells)
+    assert project.run().text(4) == "3\n"
+    project.cells(*cells[:3], "print(P.k, 'again')")
+    assert project.run().text(4) == "3 again\n"
+
+
+@pytest.mark.xfail(
+    strict=True, reason="what functools.lru_cache holds is seen by nobody, nor what is done to it"
+)
+def test_a_result_kept_by_functools_that_is_changed(project: Project) -> None:
+    cells = [
+        "import functools",
+        "@functools.lru_cache\ndef f(x):\n    return [x]",
+        "f(1).append(5)",
+        "print(f(1))",
+    ]
+    project.cells(*cells)
+    project.run()
+    project.cells(*cells[:3], "print(f(1), 'again')")
+    assert project.run().text(4) == "[1, 5] again\n"
