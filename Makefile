@@ -19,6 +19,9 @@ PROFILE := fast
 export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
 export CARGO_TERM_PROGRESS_WHEN := never
 
+# maturin tells pyo3 about Python by a file; with another one, cargo would build all that stands on pyo3 again.
+AS_BUILT = export PYO3_CONFIG_FILE="$$(ls $(CURDIR)/target/maturin/pyo3-config-*.txt)"
+
 .PHONY: setup demo test test-rust test-python test-page lint bench bench-watching bench-notebooks oracle rules clean
 .DEFAULT_GOAL := help
 
@@ -40,8 +43,8 @@ demo: setup
 
 test: test-rust test-python
 
-test-rust: $(VENV)/installed
-	@if cargo nextest --version >/dev/null 2>&1; then \
+test-rust: setup
+	@$(AS_BUILT); if cargo nextest --version >/dev/null 2>&1; then \
 		set -x; cargo nextest run --locked --workspace --cargo-profile $(PROFILE); \
 	else \
 		set -x; cargo test --locked --workspace --profile $(PROFILE) --quiet; \
@@ -60,7 +63,7 @@ test-page:
 
 lint: setup
 	cargo fmt --all --check
-	cargo clippy --locked --workspace --all-targets --profile $(PROFILE) -- -D warnings
+	$(AS_BUILT); cargo clippy --locked --workspace --all-targets --profile $(PROFILE) -- -D warnings
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

@@ -81,6 +81,9 @@ class Sample:
                 path.write_bytes(content)
         for path in set(self.store_files()) - set(self.files):
             path.unlink()
+            # Hundreds of empty folders would make each look at the store a long one.
+            with contextlib.suppress(OSError):
+                path.parent.rmdir()
 
     def replace(self, path: Path, content: bytes) -> None:
         path.unlink(missing_ok=True)

@@ -14,6 +14,9 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
+
+import pytest
 
 # An edit: texts to replace, each of which stands exactly once in the project; or a function that
 # changes the project's folder and gives the place where it is afterwards.
@@ -186,3 +189,93 @@ def check_hits(case: Case, folder: Path) -> None:
     after = project.run(case.relaunch or case.launch, says=None if case.warned else "")
     assert after.result == before.result
     assert case.mark not in after.marks, "the body must not run again"
+
+
+class Row(NamedTuple):
+    """One row of a table of values.
+
+    Attributes:
+        name: The row in words: the test's id.
+        preparation: Statements before all values, such as imports.
+        before: An expression for the value.
+        after: The expression after the edit.
+    """
+
+    name: str
+    preparation: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
+class RowRuns:
+    """What a row's function did and gave in each process, and in one without the cache after the edit."""
+
+    ran: dict[str, bool]
+    results: dict[str, str]
+
+
+class Rows:
+    """A table of values, all edited in one program, in which each is read by a cached function of its own.
+
+    Most of a test's time is the start of processes: the rows of a table share four of them.
+    """
+
+    def __init__(self, where: str, rows: Sequence[Row], returned: str) -> None:
+        """`where` is what the values are to the functions, "global" or "argument"; `returned` is the
+        expression of the value `X` that each function returns."""
+        self.where = where
+        self.rows = rows
+        self.returned = returned
+        self._runs: dict[str, Output] = {}
+
+    def params(self) -> list[object]:
+        """The rows as parameters of a test, by their numbers."""
+        names = (f"{self.where}: {row.name}" for row in self.rows)
+        return [pytest.param((self, number), id=name) for number, name in enumerate(names)]
+
+    def _program(self) -> str:
+        preparations = dict.fromkeys(textwrap.dedent(row.preparation) for row in self.rows)
+        functions = (self._function(number, row) for number, row in enumerate(self.rows))
+        return "\n".join(["import hozon", *preparations, *functions])
+
+    def _function(self, number: int, row: Row) -> str:
+        name = f"X{number}"
+        parameter = name if self.where == "argument" else ""
+        returned = self.returned.replace("X", name)
+        return textwrap.dedent(f"""
+            {name} = {row.before}
+            @hozon.persistent_cache
+            def f{number}({parameter}):
+                print("RAN {number}")
+                return {returned}
+            print(({number}, f{number}({parameter})))
+            """)
+
+    def run(self, make_folder: pytest.TempPathFactory) -> dict[str, Output]:
+        """Runs the program cold, warm, after the edit of all values, and then without the cache: once for
+        all rows."""
+        if not self._runs:
+            project = Project(make_folder.mktemp("rows"), {"main.py": self._program()})
+            self._runs = {"cold": project.run(), "warm": project.run()}
+            numbered = enumerate(self.rows)
+            edits = [
+                (f"X{number} = {row.before}\n", f"X{number} = {row.after}\n") for number, row in numbered
+            ]
+            project.edit(edits)
+            self._runs |= {"after": project.run(), "plain": project.run(disabled=True)}
+        return self._runs
+
+    def row(self, number: int, make_folder: pytest.TempPathFactory) -> RowRuns:
+        """What became of one row: its function ran cold, and was served warm."""
+        runs = self.run(make_folder)
+        ran = {name: f"RAN {number}" in output.marks for name, output in runs.items()}
+        results = {name: self._result(number, output) for name, output in runs.items()}
+        assert ran["cold"], "the first run must compute"
+        assert not ran["warm"], "the row is not cached, so that it shows nothing"
+        assert results["warm"] == results["cold"]
+        return RowRuns(ran, results)
+
+    def _result(self, number: int, output: Output) -> str:
+        [result] = [line for line in output.result if line.startswith(f"({number}, ")]
+        return result

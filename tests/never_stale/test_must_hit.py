@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from never_stale.harness import Case, Launch, check_hits
+from never_stale.harness import Case, Launch, Row, Rows, check_hits
 
 # name, text before, text after: the function `f`, or a helper that it calls
 LAYOUTS = [
@@ -508,18 +508,6 @@ def _layout_case(name: str, before: str, after: str) -> Case:
     return Case(f"layout: {name}", LAYOUT_PROGRAM, (before, after), call="")
 
 
-def _equal_case(where: str, name: str, preparation: str, one: str, other: str) -> Case:
-    parameter, call = ("", "f()") if where == "global" else ("X", "f(X)")
-    main = f"""{preparation}
-X = {one}
-@hozon.persistent_cache
-def f({parameter}):
-    print("RAN")
-    return type(X).__name__
-"""
-    return Case(f"{where}: {name}", main, (f"X = {one}\n", f"X = {other}\n"), call)
-
-
 def _moved(folder: Path) -> Path:
     elsewhere = folder.parent / "deep" / "elsewhere \u00e9"
     elsewhere.parent.mkdir()
@@ -570,13 +558,25 @@ def _upgraded(folder: Path) -> Path:
 
 CASES = [
     *(_layout_case(*row) for row in LAYOUTS),
-    *(_equal_case("global", *row) for row in EQUALS),
-    *(_equal_case("argument", *row) for row in EQUALS),
-    *(_equal_case("argument", f"pandas {name}", PANDAS, *row) for name, *row in FRAMES),
     *PROGRAMS,
+]
+EQUAL_ROWS = [
+    *Rows("global", [Row(*row) for row in EQUALS], "type(X).__name__").params(),
+    *Rows("argument", [Row(*row) for row in EQUALS], "type(X).__name__").params(),
+    *Rows(
+        "argument", [Row(f"pandas {name}", PANDAS, *row) for name, *row in FRAMES], "type(X).__name__"
+    ).params(),
 ]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_no_edit_to_what_counts_hits(case: Case, tmp_path: Path) -> None:
     check_hits(case, tmp_path)
+
+
+@pytest.mark.parametrize("row", EQUAL_ROWS)
+def test_an_equal_value_hits(row: tuple[Rows, int], tmp_path_factory: pytest.TempPathFactory) -> None:
+    rows, number = row
+    runs = rows.row(number, tmp_path_factory)
+    assert runs.results["after"] == runs.results["cold"]
+    assert not runs.ran["after"], "the function must not run again"

@@ -12,7 +12,7 @@ from textwrap import indent
 
 import pytest
 
-from never_stale.harness import Case, Launch, Output, check_recomputes, project_of
+from never_stale.harness import Case, Launch, Output, Row, Rows, check_recomputes, project_of
 
 # name, body before, body after
 BODIES = [
@@ -2134,18 +2134,6 @@ def _body_case(name: str, before: str, after: str) -> Case:
     return Case(f"body: {name}", "\n".join([*lines, ""]), edit, same_result=None)
 
 
-def _value_case(where: str, name: str, preparation: str, before: str, after: str) -> Case:
-    parameter, call = ("", "f()") if where == "global" else ("X", "f(X)")
-    main = f"""{preparation}
-X = {before}
-@hozon.persistent_cache
-def f({parameter}):
-    print("RAN")
-    return type(X).__name__, repr(X)
-"""
-    return Case(f"{where}: {name}", main, (f"X = {before}\n", f"X = {after}\n"), call, same_result=None)
-
-
 def _shadow(folder: Path) -> Path:
     (folder / "local").mkdir()
     (folder / "local/__init__.py").write_text("def helper(x):\n    return x + 2\n", encoding="utf-8")
@@ -2173,16 +2161,27 @@ def _upgrade(folder: Path) -> Path:
 
 CASES = [
     *(_body_case(*row) for row in BODIES),
-    *(_value_case("global", *row) for row in VALUES),
-    *(_value_case("argument", *row) for row in VALUES),
-    *(_value_case("argument", f"pandas {name}", PANDAS, *row) for name, *row in FRAMES),
     *PROGRAMS,
+]
+SEEN = "(type(X).__name__, repr(X))"
+VALUE_ROWS = [
+    *Rows("global", [Row(*row) for row in VALUES], SEEN).params(),
+    *Rows("argument", [Row(*row) for row in VALUES], SEEN).params(),
+    *Rows("argument", [Row(f"pandas {name}", PANDAS, *row) for name, *row in FRAMES], SEEN).params(),
 ]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_an_edit_recomputes(case: Case, tmp_path: Path) -> None:
     check_recomputes(case, tmp_path)
+
+
+@pytest.mark.parametrize("row", VALUE_ROWS)
+def test_another_value_recomputes(row: tuple[Rows, int], tmp_path_factory: pytest.TempPathFactory) -> None:
+    rows, number = row
+    runs = rows.row(number, tmp_path_factory)
+    assert runs.results["after"] == runs.results["plain"], "a stale result was served"
+    assert runs.ran["after"], "the function must run again"
 
 
 @pytest.mark.parametrize(("name", "body", "named"), UNSEEN, ids=[row[0] for row in UNSEEN])
