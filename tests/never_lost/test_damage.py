@@ -21,6 +21,8 @@ from hozon import _runtime
 from hozon._hozon import Computation, Store
 from never_stale.harness import Project
 
+from ..conftest import Runs
+
 SEED = 20261122
 KILLS = 300
 
@@ -32,7 +34,11 @@ class Sample:
         monkeypatch.setenv("HOZON_HOME", str(folder / "home"))
         self.folder = folder / "store"
         self.expected = np.arange(1000)  # 8000 bytes: more than an entry holds itself
-        self.runs = 0
+        # A file to count in would be an input, and each try a miss for that reason alone.
+        self.counted = Runs()
+        # What it reads is noted in a file of its own.
+        self.data = folder / "data.txt"
+        self.data.write_text("7")
         assert self.value_is_right()
         assert self.runs == 1
         hozon.save(lambda: 1, "root", save_path=self.folder)
@@ -40,6 +46,16 @@ class Sample:
         self.list()  # makes the index
         assert self.runs == 1, "the sample must be cached"
         self.files = {path: path.read_bytes() for path in self.store_files()}
+
+    @property
+    def runs(self) -> int:
+        """How often the function ran."""
+        return len(self.counted)
+
+    def hits(self) -> bool:
+        """Whether the files as they are serve the function."""
+        runs = self.runs
+        return self.value_is_right() and self.runs == runs
 
     def list(self) -> None:
         done = subprocess.run(
@@ -60,16 +76,16 @@ class Sample:
         _runtime._stores[str(self.folder)] = Store(str(self.folder), _runtime.seal_key_file())
         _runtime._warned.clear()
 
-        def body(x: int) -> object:
-            with open(count, "a", encoding="utf-8") as runs:
-                runs.write("x")
-            return x, np.arange(1000)
+        counted, data = self.counted, str(self.data)
 
-        count = str(self.folder.parent / "runs")
+        def body(x: int) -> object:
+            counted.add()
+            with open(data, encoding="utf-8") as file:
+                return x * int(file.read()), np.arange(1000)
+
         value = hozon.persistent_cache(body, save_path=self.folder)(7)
-        self.runs = os.path.getsize(count)
-        seven, array = value
-        return bool(seven == 7 and array.dtype == self.expected.dtype and (array == self.expected).all())
+        product, array = value
+        return bool(product == 49 and array.dtype == self.expected.dtype and (array == self.expected).all())
 
     def restore(self) -> None:
         """Brings the files back as they were."""
@@ -102,7 +118,14 @@ def kind_of(path: Path) -> str:
 
 
 def test_the_sample_has_every_kind_of_file(sample: Sample) -> None:
-    assert {kind_of(path) for path in sample.files} >= {"entries", "blobs", "roots", "check", "index.db"}
+    assert {kind_of(path) for path in sample.files} >= {
+        "entries",
+        "traces",
+        "blobs",
+        "roots",
+        "check",
+        "index.db",
+    }
 
 
 def flipped(content: bytes, mask: int) -> Iterator[bytes]:
@@ -122,7 +145,7 @@ def resized(content: bytes, step: int) -> Iterator[bytes]:
 # Blobs and the index are long, and every byte of them is alike to the code: a share of them will do.
 @pytest.mark.filterwarnings("ignore::hozon.HozonWarning")
 @pytest.mark.parametrize("mask", [0x01, 0x80])
-@pytest.mark.parametrize("kind", ["entries", "roots", "check"])
+@pytest.mark.parametrize("kind", ["entries", "traces", "roots", "check"])
 def test_every_flipped_byte_is_noticed(sample: Sample, kind: str, mask: int) -> None:
     for path, content in sample.files.items():
         if kind_of(path) == kind:
@@ -130,6 +153,7 @@ def test_every_flipped_byte_is_noticed(sample: Sample, kind: str, mask: int) -> 
                 sample.replace(path, changed)
                 assert sample.value_is_right()
                 sample.restore()
+    assert sample.hits(), "else each would have been a miss, damaged or not"
 
 
 @pytest.mark.filterwarnings("ignore::hozon.HozonWarning")
@@ -148,7 +172,7 @@ def test_every_flipped_byte_of_a_blob_is_noticed(sample: Sample, mask: int) -> N
 
 
 @pytest.mark.filterwarnings("ignore::hozon.HozonWarning")
-@pytest.mark.parametrize("kind", ["entries", "blobs", "roots", "check", "index.db"])
+@pytest.mark.parametrize("kind", ["entries", "traces", "blobs", "roots", "check", "index.db"])
 def test_every_length_is_noticed(sample: Sample, kind: str) -> None:
     for path, content in sample.files.items():
         if kind_of(path) == kind:
@@ -156,6 +180,7 @@ def test_every_length_is_noticed(sample: Sample, kind: str) -> None:
                 sample.replace(path, changed)
                 assert sample.value_is_right()
                 sample.restore()
+    assert sample.hits(), "else each would have been a miss, damaged or not"
 
 
 @pytest.mark.filterwarnings("ignore::hozon.HozonWarning")
