@@ -117,7 +117,7 @@ KEYS = [
     Rule("unseen code under another name", UNSEEN, "        if own_name == path[0] ||",
          "        if OFF || own_name == path[0] ||", THEMES, "another and name or import_module"),
     Rule("what runs unseen code is told", "crates/hozon-syntax/src/fragment.rs", "        rest => rest.iter().find(|name| UNSEEN.contains(name)).copied(),",
-         "        rest => rest.iter().find(|name| !OFF && UNSEEN.contains(name)).copied(),", THEMES, "inspect"),
+         "        rest => rest.iter().find(|name| !OFF && UNSEEN.contains(name)).copied(),", STALE, "cannot_be_seen"),
     Rule("methods by single dispatch count", CLASS, "    if class_name == \"functools.singledispatchmethod\" {",
          "    if !OFF && class_name == \"functools.singledispatchmethod\" {", THEMES, "dispatch and methods"),
     Rule("names in quoted annotations count", "crates/hozon-syntax/src/walk_expression.rs", "            self.quoted_names(annotation);\n        }",
