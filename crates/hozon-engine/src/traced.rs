@@ -74,7 +74,8 @@ pub fn recipe_now(store: &Store, recipe: Node, observer: &mut dyn Observer) -> N
 }
 
 /// Stores an entry whose computation has looked at `seen`. Its key and recipe are those known before the
-/// run, and become those with the trace. Returns the key of the entry.
+/// run, and become those with the trace; `complete` may add to that recipe what is for people. Returns the
+/// key of the entry.
 ///
 /// # Errors
 ///
@@ -84,6 +85,7 @@ pub fn put_traced(
     mut entry: NewEntry<'_>,
     recipe: Node,
     seen: Vec<Seen>,
+    complete: impl FnOnce(&mut Node),
 ) -> Result<(Key, Stored), StoreError> {
     let base = entry.key;
     if seen.is_empty() {
@@ -95,7 +97,9 @@ pub fn put_traced(
     let name = entry.facts.name.clone();
     entry.key = traced_key(&base, &set.seen);
     entry.traces = encode_trace_sets(std::slice::from_ref(&set));
-    entry.recipe = hozon_key::encode(&traced_recipe(recipe, &set.seen));
+    let mut recipe = traced_recipe(recipe, &set.seen);
+    complete(&mut recipe);
+    entry.recipe = hozon_key::encode(&recipe);
     let key = entry.key;
     let stored = store.put(entry)?;
     add_set(store, &base, &name, set, durability)?;

@@ -47,7 +47,7 @@ pub(crate) fn trace_of(
         build.seen.extend(known);
         build.seen.extend(all.inherited.iter().map(|(seen, from)| rebased(seen, from, &project)));
         let (seen, changed) = (TraceSet::of(build.seen).seen, build.changed.into_iter().collect());
-        (Trace { seen, project: project.clone() }, deeds(all, changed))
+        (Trace::new(seen, project.clone()), deeds(all, changed))
     })
 }
 
