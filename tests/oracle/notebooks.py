@@ -269,6 +269,14 @@ TEMPLATES: dict[str, list[str]] = {
         "print(sorted(name for name in globals() if name.startswith('int_')))",
         "def {func}(x):\n    return eval('{INT}') + x",
     ],
+    "failures": [
+        "1 / ({INT} % 3)",
+        "assert {INT} > N, 'small'",
+        "del {INT}",
+        "del {LIST}",
+        "raise ValueError(N)",
+        "{LIST}.append(N)\n1 / ({INT} % 2)",
+    ],
     "shows": [
         "{LIST}",
         "{DICT}",
@@ -281,16 +289,11 @@ TEMPLATES: dict[str, list[str]] = {
         "{INT};",
         "print({LIST}, file=sys.stderr)",
         "display({INT})",
-        "1 / ({INT} % 3)",
-        "assert {INT} > N, 'small'",
-        "del {INT}",
-        "del {LIST}",
-        "raise ValueError(N)",
         "_ = N\nprint(_)",
     ],
 }
-# How often each kind comes, by its templates; not every notebook has all of them.
-SOMETIMES = ("files", "process", "helpers", "arrays", "dynamic", "iterators")
+# Not every notebook has these.
+SOMETIMES = ("failures", "files", "process", "helpers", "arrays", "dynamic", "iterators")
 
 IMPORTS = (
     "import collections, contextlib, copy, dataclasses, decimal, functools, heapq, itertools, logging, os, pathlib, "
@@ -387,7 +390,7 @@ class Notebook:
     """A notebook, and what it was before each edit."""
 
     state: State
-    kinds: list[str]
+    templates: list[str]
     is_marimo: bool
     shows_calls: bool
     # What names hold, as far as their cells' templates say.
@@ -400,6 +403,11 @@ class Notebook:
 
     def files(self) -> dict[str, str]:
         return {**dict(self.state.files), "notebook.py": self.text()}
+
+    def writes_a_file_twice(self) -> bool:
+        """Whether several cells write one file: each finds another's in its place, and runs again."""
+        written = [name for cell in self.state.cells if "write" in cell for name in re.findall(r"out_\d", cell)]
+        return len(set(written)) < len(written)
 
     def edit(self, rng: random.Random) -> tuple[str, bool]:
         """Changes something. Returns what, in words, and whether it is harmless."""
@@ -419,7 +427,8 @@ class Notebook:
     def new_cell(self, rng: random.Random) -> str:
         """A cell of a random template for which there are names."""
         while True:
-            text = self._filled(rng.choice(TEMPLATES[rng.choice(self.kinds)]), rng)
+            templates = self.templates if rng.random() < 0.85 else TEMPLATES["shows"]
+            text = self._filled(rng.choice(templates), rng)
             if text is not None:
                 return text
 
@@ -475,14 +484,18 @@ def notebook(seed: int) -> Notebook:
     rng = random.Random(seed)
     kinds = ["numbers", "lists", "dicts", "functions", "functions", "classes", "classes", "shows"]
     kinds += rng.sample(SOMETIMES, rng.randrange(0, 3))
+    templates = [template for kind in kinds for template in TEMPLATES[kind]]
+    if rng.random() < 0.75:
+        # Of few templates, so that cells have to do with each other.
+        templates = [*rng.sample(templates, 12), *rng.sample(TEMPLATES["lists"], 3)]
     files = {"pyproject.toml": "", "helpers.py": HELPERS, "data.txt": "4\n7\n", "texts/a.txt": "one"}
-    made = Notebook(State((), tuple(files.items())), kinds, rng.random() < 0.2, rng.random() < 0.5)
+    made = Notebook(State((), tuple(files.items())), templates, rng.random() < 0.2, rng.random() < 0.5)
     imports = IMPORTS + ("\nimport numpy as np" if "arrays" in kinds else "")
     cells = [imports, *(["random.seed(3)"] if "process" in kinds else [])]
     first = ["{int} = N", "{list} = [N, N]", TEMPLATES["classes"][0], "{dict} = {{'a': N}}", "def {func}(x):\n    return x + N"]  # fmt: skip
     cells += [text for text in (made._filled(template, rng) for template in rng.sample(first, rng.randrange(2, 6))) if text]  # fmt: skip
-    cells += [made.new_cell(rng) for _ in range(rng.randrange(4, 10))]
-    if rng.random() < 0.75:
+    cells += [made.new_cell(rng) for _ in range(rng.randrange(5, 12))]
+    if rng.random() < 0.85:
         cells.append(made.last_cell())
     made.state = made.state._replace(cells=tuple(cells))
     return made

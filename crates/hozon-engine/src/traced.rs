@@ -101,9 +101,10 @@ pub fn put_traced(
     complete(&mut recipe);
     entry.recipe = hozon_key::encode(&recipe);
     let key = entry.key;
-    let stored = store.put(entry)?;
+    // Before the entry: one that no list leads to is found by nobody, and whoever is killed between the two
+    // leaves nothing that counts as stored. A list that leads to no entry is a miss.
     add_set(store, &base, &name, set, durability)?;
-    Ok((key, stored))
+    store.put(entry).map(|stored| (key, stored))
 }
 
 /// Removes the entries of a key, whatever their traces. Returns whether there was one.

@@ -87,7 +87,13 @@ impl Build<'_> {
             self.look(Subject::Status(self.place(path), part), observer);
         }
         for written in all.written.iter().filter(|written| !written.read_before) {
-            self.look(Subject::Written(self.place(&written.path)), observer);
+            let place = self.place(&written.path);
+            let stamp = stamp_of_any(&written.path.absolute).filter(|_| written.appended);
+            let subject = match stamp {
+                Some(stamp) => Subject::Appended(place, stamp.size),
+                None => Subject::Written(place),
+            };
+            self.look(subject, observer);
         }
         for name in &all.environment {
             self.look(Subject::Environment(name.clone()), observer);
