@@ -471,7 +471,10 @@ class Course:
         return _settings.sets_something(self.cell["source"], self.namespace, shows_value=shows_value)
 
     def _trace(self, run: Run, *, is_changing: bool) -> Trace | None:
-        sharing = bytes.fromhex(self.cell["sharing"]) if is_changing else None
+        known = self.cell["sharing"]
+        sharing = bytes.fromhex(known) if is_changing and known is not None else None
+        if is_changing and known is None:
+            self.unstored = self.unstored or "it changes what shares objects with a value that has no digest"
         moved = self.folder if self.folder != self.notebook.folder else None
 
         def make(watch: Any, project: str, states: list[tuple[str, bytes]]) -> Any:

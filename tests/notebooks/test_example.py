@@ -193,9 +193,6 @@ def test_the_session_is_explained(example: Project) -> None:
     assert [len(group["computations"]) for group in by_helper] == [2]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="helpers that a cell reached have no line in its recipe, and are found by nothing"
-)
 @pytest.mark.parametrize("word", ["helpers.py", "error_of", "helpers.error_of"])
 def test_what_reaches_a_helper_is_explained(example: Project, word: str) -> None:
     told = example.command("why", word)

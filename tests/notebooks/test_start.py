@@ -6,8 +6,6 @@ import os
 import subprocess
 import sys
 
-import pytest
-
 from notebooks.notebook_project import Project
 
 # As an installed script starts: `-m` loads modules of its own.
@@ -45,6 +43,5 @@ def test_a_warm_run_loads_nothing_that_caches_functions(project: Project) -> Non
     assert not found & {"typing", "getpass", "inspect", "asyncio", "logging", "json", "subprocess", "pickle"}
 
 
-@pytest.mark.xfail(strict=True, reason="the native part hands paths over as objects of pathlib")
 def test_a_warm_run_loads_no_pathlib(project: Project) -> None:
     assert not loaded(project) & {"pathlib", "re", "urllib.parse", "ipaddress", "fnmatch", "enum"}

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use hozon_engine::Memory;
 use hozon_format::Digest;
-use hozon_key::{Node, NodeKind, known};
+use hozon_key::{Node, NodeKind, known, observed};
 use hozon_store::{Store, Summary};
 use hozon_syntax::{Definition, DefinitionKind, Dialect, NotebookFormat, analyse, read_notebook};
 use hozon_sys::System;
@@ -141,14 +141,15 @@ fn reaching<'a>(known: &[Known<'a>], matches: impl Fn(&Node) -> bool) -> Vec<Kno
     known.iter().filter(|(_, recipe)| definitions(recipe).any(&matches)).cloned().collect()
 }
 
-/// The definitions of a recipe: the root, its parts and those of its groups.
+/// The definitions of a recipe: the root, its parts, those of its groups, and what was reached in its run.
 pub(crate) fn definitions(recipe: &Node) -> impl Iterator<Item = &Node> {
     let root = known(recipe);
     let parts = root.children.iter().flat_map(|child| {
         let inside: &[Node] = if child.kind == NodeKind::Group { &child.children } else { &[] };
         [child].into_iter().chain(inside)
     });
-    [root].into_iter().chain(parts).filter(|node| node.place.is_some())
+    let reached = observed(recipe).into_iter().flat_map(|observed| &observed.children);
+    [root].into_iter().chain(parts).chain(reached).filter(|node| node.place.is_some())
 }
 
 fn is_definition(node: &Node) -> bool {
@@ -156,7 +157,8 @@ fn is_definition(node: &Node) -> bool {
 }
 
 fn file_of(node: &Node) -> Option<&str> {
-    node.place.as_deref()?.rsplit_once(':').map(|(file, _)| file)
+    let (path, _) = node.place.as_deref()?.rsplit_once(':')?;
+    path.rsplit(['/', '\\']).next()
 }
 
 fn line_of(node: &Node) -> Option<u32> {

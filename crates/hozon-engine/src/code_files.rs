@@ -12,7 +12,7 @@ use hozon_sys::UserFiles;
 use crate::observe::{KnownFiles, of_absence};
 
 /// Source files that were analysed. Nothing is imported and nothing runs.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct CodeFiles<'a> {
     files: &'a dyn UserFiles,
     known: &'a KnownFiles,
@@ -43,7 +43,7 @@ impl<'a> CodeFiles<'a> {
 
     /// Adds the lines that definitions stand on to the places in a recipe that holds a trace: the trace
     /// itself knows files only, since a line says nothing of what is there.
-    pub(crate) fn add_lines(&mut self, recipe: &mut Node, project: &Path) {
+    pub fn add_lines(&mut self, recipe: &mut Node, project: &Path) {
         let Some(observed) = recipe.children.last_mut() else { return };
         for node in observed.children.iter_mut().filter(|node| node.kind == NodeKind::Helper) {
             let Some(place) = &node.place else { continue };

@@ -71,6 +71,7 @@ impl Observer for FileObserver<'_> {
         let (digest, stamp) = match subject {
             Subject::Directory(_) => (self.files.directory(&path), None),
             Subject::Status(_, part) => (self.files.status(&path, *part), None),
+            Subject::Appended(_, length) => self.files.beginning(&path, *length, last),
             _ => self.files.content(&path, last),
         };
         Seen { subject: subject.clone(), digest, stamp }
@@ -132,6 +133,23 @@ impl KnownFiles {
         (looked.digest, looked.proof)
     }
 
+    /// Returns the digest of a file's first bytes or of its absence, and the stamp if that proves it next time.
+    pub fn beginning(
+        &self,
+        path: &Path,
+        length: u64,
+        last: Option<&Seen>,
+    ) -> (Digest, Option<FileStamp>) {
+        let stamp = self.stamp(path);
+        if let Some(last) = last.filter(|last| stamp.is_some() && last.stamp == stamp) {
+            return (last.digest, stamp);
+        }
+        match self.read_once(path, length) {
+            Ok((digest, stamp)) => (digest, stamp.filter(|stamp| self.proves(stamp))),
+            Err(error) => (of_failure(&error), None),
+        }
+    }
+
     /// Looks at many files, on several threads where that pays. The results are in the order of the paths.
     pub fn look_at_all(&self, paths: &[PathBuf]) -> Vec<Looked> {
         let threads = threads_for(paths.len());
@@ -184,12 +202,12 @@ impl KnownFiles {
     }
 
     fn read(&self, path: &Path) -> io::Result<Looked> {
-        let (mut digest, mut stamp) = self.read_once(path)?;
+        let (mut digest, mut stamp) = self.read_once(path, u64::MAX)?;
         for _ in 1..MOST_READS {
             if stamp.is_some() {
                 break;
             }
-            (digest, stamp) = self.read_once(path)?;
+            (digest, stamp) = self.read_once(path, u64::MAX)?;
         }
         let proof = stamp.filter(|stamp| self.proves(stamp));
         if let Some(proof) = proof {
@@ -198,11 +216,14 @@ impl KnownFiles {
         Ok(Looked { digest, proof, stamp })
     }
 
-    /// Reads a file; without a stamp if it changed while it was read.
-    fn read_once(&self, path: &Path) -> io::Result<(Digest, Option<FileStamp>)> {
+    /// Reads a file, of which so many bytes count; without a stamp if it changed while it was read.
+    fn read_once(&self, path: &Path, most_bytes: u64) -> io::Result<(Digest, Option<FileStamp>)> {
         let mut hasher = Hasher::plain();
+        let mut left = most_bytes;
         let (before, after) = self.files.read_pieces(path, &mut |piece| {
-            hasher.update_large(piece);
+            let counting = usize::try_from(left).unwrap_or(usize::MAX).min(piece.len());
+            hasher.update_large(&piece[..counting]);
+            left -= counting as u64;
         })?;
         let digest = of_content(&hasher.finish());
         Ok((digest, (before == after).then(|| stamp_of(&after))))

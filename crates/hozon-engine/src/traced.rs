@@ -74,7 +74,8 @@ pub fn recipe_now(store: &Store, recipe: Node, observer: &mut dyn Observer) -> N
 }
 
 /// Stores an entry whose computation has looked at `seen`. Its key and recipe are those known before the
-/// run, and become those with the trace. Returns the key of the entry.
+/// run, and become those with the trace; `complete` may add to that recipe what is for people. Returns the
+/// key of the entry.
 ///
 /// # Errors
 ///
@@ -84,6 +85,7 @@ pub fn put_traced(
     mut entry: NewEntry<'_>,
     recipe: Node,
     seen: Vec<Seen>,
+    complete: impl FnOnce(&mut Node),
 ) -> Result<(Key, Stored), StoreError> {
     let base = entry.key;
     if seen.is_empty() {
@@ -95,11 +97,14 @@ pub fn put_traced(
     let name = entry.facts.name.clone();
     entry.key = traced_key(&base, &set.seen);
     entry.traces = encode_trace_sets(std::slice::from_ref(&set));
-    entry.recipe = hozon_key::encode(&traced_recipe(recipe, &set.seen));
+    let mut recipe = traced_recipe(recipe, &set.seen);
+    complete(&mut recipe);
+    entry.recipe = hozon_key::encode(&recipe);
     let key = entry.key;
-    let stored = store.put(entry)?;
+    // Before the entry: one that no list leads to is found by nobody, and whoever is killed between the two
+    // leaves nothing that counts as stored. A list that leads to no entry is a miss.
     add_set(store, &base, &name, set, durability)?;
-    Ok((key, stored))
+    store.put(entry).map(|stored| (key, stored))
 }
 
 /// Removes the entries of a key, whatever their traces. Returns whether there was one.

@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "the tests write files as a user does")]
 
 use std::collections::HashMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,8 +10,8 @@ use std::time::Duration;
 use hozon_engine::{FileObserver, KnownFiles, Observer, TracedLookup, forget_traced, look_up, put_traced};
 use hozon_format::{Digest, Facts, Key, SealKey};
 use hozon_key::{Base, Node, NodeKind, Place, Seen, StatusPart, Subject};
-use hozon_store::{Filter, NewEntry, Store};
-use hozon_sys::{Memory, Os, System};
+use hozon_store::{Filter, NewEntry, Store, StoreError};
+use hozon_sys::{Fault, Memory, Os, System};
 
 struct World {
     memory: Memory,
@@ -22,8 +23,13 @@ struct World {
 impl World {
     fn new() -> Self {
         let memory = Memory::new();
+        Self::on(Arc::new(memory.clone()), memory)
+    }
+
+    /// With a store on a system of its own.
+    fn on(system: Arc<dyn System>, memory: Memory) -> Self {
         memory.create_folder(Path::new("/project")).unwrap();
-        let store = Store::open(Arc::new(memory.clone()), Path::new("/store"), SealKey::from_bytes([7; 32]));
+        let store = Store::open(system, Path::new("/store"), SealKey::from_bytes([7; 32]));
         let known = KnownFiles::new(Arc::new(memory.clone()), Arc::new(memory.clone()));
         Self { memory, store: store.unwrap(), known, environment: HashMap::new() }
     }
@@ -52,12 +58,16 @@ impl World {
 
     /// Stores a run that looked at these subjects; `result` stands in a field that comes back.
     fn put(&self, subjects: &[Subject], result: &str) {
+        self.try_put(subjects, result).unwrap();
+    }
+
+    fn try_put(&self, subjects: &[Subject], result: &str) -> Result<(), StoreError> {
         let seen = self.observed(|observer| {
             subjects.iter().map(|subject| observer.observe(subject, None)).collect::<Vec<_>>()
         });
         let facts = Facts { place: result.to_owned(), name: "f".to_owned(), ..Facts::default() };
         let entry = NewEntry { key: base(), facts, recipe: vec![], traces: vec![], outputs: vec![] };
-        put_traced(&self.store, entry, recipe(), seen).unwrap();
+        put_traced(&self.store, entry, recipe(), seen, |_| {}).map(drop)
     }
 }
 
@@ -89,6 +99,27 @@ fn a_changed_file_is_a_miss_that_names_it_and_changing_it_back_is_a_hit() {
     assert_eq!(world.look(), Ok("second".to_owned()));
     world.write("data", "one");
     assert_eq!(world.look(), Ok("first".to_owned()));
+}
+
+#[test]
+fn an_entry_of_a_writer_that_died_at_any_step_is_found_or_is_not_there() {
+    let mut stored = Vec::new();
+    for steps in 0.. {
+        let memory = Memory::new();
+        let fault = Fault::new(memory.clone());
+        let world = World::on(Arc::new(fault.clone()), memory);
+        world.write("data", "one");
+        fault.fail_writes(steps..u64::MAX, ErrorKind::StorageFull);
+        let is_whole = world.try_put(&[file("data")], "first").is_ok();
+        fault.heal();
+        let is_there = !world.store.summaries().unwrap().is_empty();
+        assert_eq!(world.look().is_ok(), is_there, "after {steps} steps");
+        stored.push(is_there);
+        if is_whole {
+            break;
+        }
+    }
+    assert!(stored.contains(&false) && stored.contains(&true));
 }
 
 #[test]

@@ -22,6 +22,9 @@ pub enum Subject {
     Status(Place, StatusPart),
     /// A file that the computation left behind: a hit must find it as it was left.
     Written(Place),
+    /// A file that the computation made longer, or changed in part, and how many bytes it had then: a hit must
+    /// find those as they were left. What others append is no matter of this computation.
+    Appended(Place, u64),
     /// An environment variable, or that there is none.
     Environment(String),
     /// All environment variables but those that change with every terminal.
@@ -138,7 +141,7 @@ impl Subject {
     /// Returns the kind of its node in a recipe.
     pub const fn kind(&self) -> NodeKind {
         match self {
-            Self::File(_) | Self::Written(_) => NodeKind::File,
+            Self::File(_) | Self::Written(_) | Self::Appended(..) => NodeKind::File,
             Self::Directory(_) => NodeKind::Directory,
             Self::Status(..) => NodeKind::Status,
             Self::Environment(_) | Self::WholeEnvironment => NodeKind::Environment,
@@ -161,6 +164,7 @@ impl Subject {
             Self::Loaded { module, name } => format!("{module}.{name}"),
             Self::Sharing => "which variables share objects".to_owned(),
             Self::Written(place) => format!("{}, which it writes,", place.label()),
+            Self::Appended(place, _) => format!("{}, which it appends to,", place.label()),
             Self::Environment(name) | Self::RandomState(name) => name.clone(),
             Self::WholeEnvironment => "(all)".to_owned(),
             Self::WorkingDirectory => String::new(),
@@ -174,6 +178,7 @@ impl Subject {
             | Self::Directory(place)
             | Self::Status(place, _)
             | Self::Written(place)
+            | Self::Appended(place, _)
             | Self::Definition(place, _)
             | Self::Variable(place, _)
             | Self::Source(place) => Some(place),
@@ -188,6 +193,7 @@ impl Subject {
             | Self::Directory(place)
             | Self::Status(place, _)
             | Self::Written(place)
+            | Self::Appended(place, _)
             | Self::Definition(place, _)
             | Self::Variable(place, _)
             | Self::Source(place) => Some(place),
@@ -211,6 +217,7 @@ impl Subject {
             Self::Distribution(_) => 11,
             Self::Loaded { .. } => 12,
             Self::Sharing => 13,
+            Self::Appended(..) => 14,
         }
     }
 
@@ -226,6 +233,10 @@ impl Subject {
             }
             Self::Loaded { module, name } => {
                 to.text(module).text(name);
+            }
+            Self::Appended(place, length) => {
+                place.write(to);
+                to.u64(*length);
             }
             Self::Status(place, part) => {
                 to.u8(*part as u8);
@@ -257,6 +268,7 @@ impl Subject {
             11 => Self::Distribution(from.text()?.to_owned()),
             12 => Self::Loaded { module: from.text()?.to_owned(), name: from.text()?.to_owned() },
             13 => Self::Sharing,
+            14 => Self::Appended(Place::read(from)?, from.u64()?),
             _ => return Err(WireError::BadValue),
         })
     }

@@ -21,7 +21,7 @@ use crate::reach::{self, Origin};
 use crate::reach_build::{Builder, Scope};
 use crate::shown::shown;
 use crate::trace_build::{Deeds, place_of, trace_of};
-use crate::traces::{Trace, known_files, observing};
+use crate::traces::{Trace, observing};
 use crate::walk::{Refusal, Walked, Walker};
 use crate::watch::{Suspended, Watch};
 
@@ -126,13 +126,14 @@ impl CellReach {
                 subjects.extend(distributions::names_of(py, package)?.into_iter().map(Subject::Distribution));
             }
         }
-        let mut code = CodeFiles::new(&Os, known_files());
+        let code = &mut trace.code;
         let mut versions = Distributions::new(&Os, &self.site_folders, self.pins.system);
         for origin in found.origins {
-            add_subjects(py, origin, &project, &mut code, &mut subjects)?;
+            add_subjects(py, origin, &project, code, &mut subjects)?;
         }
-        let seen = subjects.into_iter().map(|subject| look(py, subject, &project, &mut code, &mut versions));
-        trace.seen.extend(seen.collect::<PyResult<Vec<Seen>>>()?);
+        let seen = subjects.into_iter().map(|subject| look(py, subject, &project, code, &mut versions));
+        let seen = seen.collect::<PyResult<Vec<Seen>>>()?;
+        trace.seen.extend(seen);
         trace.seen = TraceSet::of(trace.seen).seen;
         Ok((trace, deeds))
     }

@@ -1,5 +1,6 @@
 //! The process that runs the cells of a notebook, and what the command asks of Python about notebooks.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -34,7 +35,9 @@ impl NotebookHost for PyHost {
         parameters: &[(String, String)],
     ) -> Result<HostSettings, String> {
         Python::attach(|py| {
-            let found = self.host.bind(py).call_method1("settings", (notebook, parameters.to_vec()));
+            // As a text: a path becomes an object of pathlib, which takes long to load.
+            let given = (notebook.as_os_str(), parameters.to_vec());
+            let found = self.host.bind(py).call_method1("settings", given);
             found.and_then(|found| settings_of(&found)).map_err(|error| sentence(py, &error))
         })
     }
@@ -46,12 +49,14 @@ impl NotebookHost for PyHost {
 
     fn start(&self, notebook: &Path, settings: &HostSettings) -> Result<Box<dyn Executor>, String> {
         Python::attach(|py| {
+            let own = &settings.notebook;
+            let site_folders: Vec<&OsStr> = own.site_folders.iter().map(|folder| folder.as_os_str()).collect();
             let given = (
-                notebook,
-                &settings.store,
-                &settings.notebook.project,
-                &settings.notebook.working_directory,
-                &settings.notebook.site_folders,
+                notebook.as_os_str(),
+                settings.store.as_os_str(),
+                own.project.as_os_str(),
+                own.working_directory.as_os_str(),
+                site_folders,
             );
             let process =
                 self.host.bind(py).call_method1("start", given).map_err(|error| sentence(py, &error))?;
@@ -231,7 +236,7 @@ fn fill_cell(request: &Bound<'_, PyDict>, cell: &CellToRun) -> PyResult<()> {
     request.set_item("present", &cell.present)?;
     request.set_item("binds", &cell.binds)?;
     request.set_item("definitions", &cell.definitions)?;
-    request.set_item("sharing", cell.sharing.to_string())?;
+    request.set_item("sharing", cell.sharing.map(|digest| digest.to_string()))?;
     request.set_item("only_imports", cell.only_imports)?;
     request.set_item("has_magics", cell.has_magics)?;
     request.set_item("is_suppressed", cell.is_suppressed)?;

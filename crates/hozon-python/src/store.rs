@@ -10,7 +10,7 @@ use hozon_engine::{
     explain_call, forget_traced, look_up, put_traced, recipe_now,
 };
 use hozon_format::{Codec, ComputationKind, Digest, Entry, Facts, Key, Output, Part, SealKey};
-use hozon_key::{Seen, Subject, decode};
+use hozon_key::{Node, Seen, Subject, decode};
 use hozon_store::{Filter, Miss, NewBuffer, NewEntry, NewOutput, Notice, Run, load_or_create_seal_key};
 use hozon_sys::{Os, System};
 use pyo3::buffer::PyUntypedBuffer;
@@ -153,6 +153,7 @@ impl Store {
         let key = key_of(key)?;
         let recipe = decode(recipe).map_err(|error| PyValueError::new_err(error.to_string()))?;
         let seen = trace.map_or_else(Vec::new, |trace| trace.seen.clone());
+        let add_lines = |recipe: &mut Node| trace.into_iter().for_each(|trace| trace.add_lines(recipe));
         let facts = Facts {
             name: name.clone(),
             kind: kind_of(kind)?,
@@ -167,7 +168,7 @@ impl Store {
         let held = hold_buffers(&outputs)?;
         let stored = with_outputs(&outputs, &held, py, |outputs| {
             let entry = NewEntry { key, facts, recipe: Vec::new(), traces: Vec::new(), outputs };
-            py.detach(|| put_traced(self.store(), entry, recipe, seen))
+            py.detach(|| put_traced(self.store(), entry, recipe, seen, add_lines))
         })?;
         match stored {
             Ok((key, stored)) => {
@@ -310,7 +311,7 @@ impl Store {
         seen: Vec<Seen>,
         project: PathBuf,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let trace = if seen.is_empty() { None } else { Some(Py::new(py, Trace { seen, project })?) };
+        let trace = if seen.is_empty() { None } else { Some(Py::new(py, Trace::new(seen, project))?) };
         let hit = Hit { entry, trace, store: self.store().clone() };
         Ok(hit.into_pyobject(py)?.into_any())
     }

@@ -47,7 +47,7 @@ pub(crate) fn trace_of(
         build.seen.extend(known);
         build.seen.extend(all.inherited.iter().map(|(seen, from)| rebased(seen, from, &project)));
         let (seen, changed) = (TraceSet::of(build.seen).seen, build.changed.into_iter().collect());
-        (Trace { seen, project: project.clone() }, deeds(all, changed))
+        (Trace::new(seen, project.clone()), deeds(all, changed))
     })
 }
 
@@ -87,7 +87,13 @@ impl Build<'_> {
             self.look(Subject::Status(self.place(path), part), observer);
         }
         for written in all.written.iter().filter(|written| !written.read_before) {
-            self.look(Subject::Written(self.place(&written.path)), observer);
+            let place = self.place(&written.path);
+            let stamp = stamp_of_any(&written.path.absolute).filter(|_| written.appended);
+            let subject = match stamp {
+                Some(stamp) => Subject::Appended(place, stamp.size),
+                None => Subject::Written(place),
+            };
+            self.look(subject, observer);
         }
         for name in &all.environment {
             self.look(Subject::Environment(name.clone()), observer);

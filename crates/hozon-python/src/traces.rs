@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use hozon_engine::{FileObserver, KnownFiles, Observer, of_random_state};
+use hozon_engine::{CodeFiles, FileObserver, KnownFiles, Observer, of_random_state};
 use hozon_format::{Digest, Hasher, Writer};
-use hozon_key::{Seen, Subject};
+use hozon_key::{Node, Seen, Subject};
 use hozon_sys::{Os, System};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -121,6 +121,19 @@ fn names_of_variables(py: Python<'_>) -> PyResult<Vec<String>> {
 pub(crate) struct Trace {
     pub(crate) seen: Vec<Seen>,
     pub(crate) project: PathBuf,
+    /// The source files that its definitions stand in.
+    pub(crate) code: CodeFiles<'static>,
+}
+
+impl Trace {
+    pub(crate) fn new(seen: Vec<Seen>, project: PathBuf) -> Self {
+        Self { seen, project, code: CodeFiles::new(&Os, known_files()) }
+    }
+
+    /// Adds to a recipe with this trace the lines that its definitions stand on.
+    pub(crate) fn add_lines(&self, recipe: &mut Node) {
+        self.code.clone().add_lines(recipe, &self.project);
+    }
 }
 
 #[pymethods]

@@ -104,8 +104,9 @@ pub struct CellToRun {
     pub inputs: Vec<String>,
     /// The names that it may read or change in place: those, and what shares objects with them.
     pub present: Vec<String>,
-    /// What tells this sharing from another.
-    pub sharing: Digest,
+    /// What tells these and how they share objects from others; none if nothing does: then a cell that changes
+    /// them is not to be stored.
+    pub sharing: Option<Digest>,
     /// The names that it may give a value.
     pub binds: Vec<String>,
     /// Those that its statements define as functions and classes, and in no other way.

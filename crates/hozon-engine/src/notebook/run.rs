@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use hozon_format::{CellRecord, Digest, Entry, Key};
+use hozon_format::{CellRecord, Entry, Key};
 use hozon_key::{Subject, encode};
 use hozon_store::Store;
 use hozon_syntax::{CellKind, Graph, GraphFault, Notebook};
@@ -276,7 +276,7 @@ impl Runner<'_, '_> {
         let to_run = CellToRun {
             inputs: stale.key.inputs.clone(),
             present: stale.key.present(),
-            sharing: stale.key.sharing.digest,
+            sharing: stale.key.sharing.known_digest(),
             ..self.to_run(cell, key)
         };
         match self.run(&to_run) {
@@ -298,7 +298,7 @@ impl Runner<'_, '_> {
             key,
             inputs: vec![],
             present: vec![],
-            sharing: Digest::of(&[]),
+            sharing: None,
             binds: code.binds.clone(),
             definitions: code.definitions.clone(),
             only_imports: code.only_imports,

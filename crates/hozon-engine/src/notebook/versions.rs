@@ -59,7 +59,10 @@ struct Link {
 pub(crate) struct Sharing {
     /// Sorted; those that were asked for are among them only if they share something.
     pub(crate) names: BTreeSet<String>,
+    /// Of how they share objects, and of what each of them is: a cell that changes one gives all of them.
     pub(crate) digest: Digest,
+    /// One of them enters no digest.
+    pub(crate) is_uncertain: bool,
 }
 
 /// How a value enters a key.
@@ -71,6 +74,13 @@ pub(crate) enum Input {
     Path(Key),
     /// Not at all: it has no digest, and its cell has no entry.
     Uncertain,
+}
+
+impl Sharing {
+    /// What tells it from any other.
+    pub(crate) fn known_digest(&self) -> Option<Digest> {
+        (!self.is_uncertain).then_some(self.digest)
+    }
 }
 
 impl Version {
@@ -195,12 +205,24 @@ impl Versions {
         }
         let mut parts: Vec<Vec<u8>> = used.iter().map(|at| part_of(&links[*at])).collect();
         parts.sort();
-        let mut hasher = Hasher::in_domain("hozon 2026 shared objects v1");
+        let mut hasher = Hasher::in_domain("hozon 2026 shared objects v2");
         parts.iter().for_each(|part| {
             hasher.update(part);
         });
-        let names = used.iter().flat_map(|at| links[*at].0.iter().map(|name| (*name).to_owned())).collect();
-        Sharing { names, digest: hasher.finish() }
+        let names: BTreeSet<&str> = used.iter().flat_map(|at| links[*at].0.iter().copied()).collect();
+        let mut is_uncertain = false;
+        for version in names.iter().filter_map(|name| self.known(name)) {
+            match version.input() {
+                Input::Value(digest) => hasher.update(&[0]).update(digest.as_bytes()),
+                Input::Path(entry) => hasher.update(&[1]).update(entry.as_bytes()),
+                Input::Uncertain => {
+                    is_uncertain = true;
+                    &mut hasher
+                }
+            };
+        }
+        let names = names.into_iter().map(str::to_owned).collect();
+        Sharing { names, digest: hasher.finish(), is_uncertain }
     }
 
     fn set_parameter(&mut self, cell: usize, parameter: &Parameter) {
