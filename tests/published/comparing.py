@@ -13,12 +13,13 @@ from typing import Any
 
 # What is different each time, by whatever tool a notebook runs.
 _VARYING = [
+    (re.compile(r"((?:object|random)-id=(?:&[^;]*;|\\|['\"])*)[\w-]+"), r"\1…"),
     (re.compile(r"0x[0-9a-fA-F]{6,}"), "0x…"),
     # A cell has no file: each tool names it in its own way.
     (re.compile(r"/\S*/ipykernel_\d+/\d+\.py|<cell \d+ of [^>]*>|\S*__marimo__cell_\w+_?\S*?\.py"), "<cell>"),
     (re.compile(r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b"), "<uuid>"),
+    (re.compile(r"&quot;[A-Za-z]{4}-\d+&quot;"), "&quot;<uuid>&quot;"),
     (re.compile(r"\b(?:altair-viz-|id=\"p|T_)[0-9a-f]{5,32}"), "<id>"),
-    (re.compile(r"(object-id|random-id)='[^']*'"), r"\1=''"),
     (re.compile(r"Date:(\W|<[^>]*>)+\w{3}, \d{1,2} \w{3} \d{4}"), "Date: …"),
     (re.compile(r"Time:(\s|<[^>]*>)+\d\d:\d\d:\d\d"), "Time: …"),
 ]
@@ -126,7 +127,7 @@ def differences(expected: list[Shown], found: list[Shown]) -> list[str]:
 
 def _differences_of_cell(one: Shown, other: Shown) -> list[str]:
     told = [
-        f"{stream}: {_where(getattr(one, stream), getattr(other, stream))}"
+        f"{stream}: {where(getattr(one, stream), getattr(other, stream))}"
         for stream in ("stdout", "stderr")
         if getattr(one, stream) != getattr(other, stream)
     ]
@@ -137,7 +138,7 @@ def _differences_of_cell(one: Shown, other: Shown) -> list[str]:
             told.append(f"display {place}: {sorted(data)} != {sorted(found)}")
             continue
         told += [
-            f"display {place}, {mime}: {_where(part, found[mime])}"
+            f"display {place}, {mime}: {where(part, found[mime])}"
             for mime, part in data.items()
             if not _is_same_part(mime, part, found[mime])
         ]
@@ -154,11 +155,11 @@ def _is_same_part(mime: str, one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
-def _where(one: Any, other: Any) -> str:
+def where(one: Any, other: Any) -> str:
     """The first place in which two texts differ."""
     one, other = (part if isinstance(part, str) else json.dumps(part) for part in (one, other))
     at = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
-    begin = max(0, at - 20)
+    begin = max(0, at - 60)
     return f"{one[begin : at + 60]!r} != {other[begin : at + 60]!r}"
 
 

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import comparing_marimo
 import own_tools
 from comparing import Shown, differences
 from fetching import CACHE, folder_of
@@ -84,7 +85,7 @@ def examine(notebook: Notebook, *, twice: bool) -> Result:
     return Result(
         notebook,
         sum(cell["state"] != "text" for cell in cold.cells),
-        differences(own, found),
+        (comparing_marimo.differences if notebook.format == "marimo" else differences)(own, found),
         differences(cold.shown, warm.shown),
         [_told(cell) for cell in warm.cells if cell["state"] in _RAN],
         [_told(cell) for cell in _unexpected(cold.cells, warm.cells)],

@@ -1,6 +1,9 @@
-"""What code may expect of marimo where its kernel does not run: `mo.output` shows outputs of the cell."""
+"""What code may expect of marimo where its kernel does not run: `mo.output` shows outputs of the cell, and
+`mo.cache` finds the notebook's `app`."""
 
 from __future__ import annotations
+
+import functools
 
 from typing import Any
 
@@ -33,3 +36,18 @@ def replace(value: object) -> None:
 def clear() -> None:
     """As `mo.output.clear`."""
     replace(None)
+
+
+def give_app(module: Any, path: str) -> None:
+    """Gives `marimo._save.toplevel`, which has just been loaded, the app of the file at a path.
+
+    A notebook that is run as a script has it as a variable, which cells here do not have.
+    """
+
+    @functools.cache
+    def load() -> Any:
+        from marimo._ast.load import load_app
+
+        return load_app(path)
+
+    module.get_app_from_scope = lambda scope: load()
