@@ -503,6 +503,12 @@ def test_a_jupyter_notebook_is_not_rewritten(project: Project) -> None:
     assert path.read_bytes() == before
 
 
+def test_the_shell_of_ipython_is_no_input_of_the_cell_that_needs_it_first(project: Project) -> None:
+    project.cells("x = 1", "from IPython.display import display\ndisplay(x)")
+    assert project.run().states == ["ran", "ran"]
+    assert project.run().ran == []
+
+
 def test_a_plain_script(project: Project) -> None:
     project.write(
         "script.py", "import math\nx = math.floor(2.5)\nprint(x)\nfor i in range(2):\n    print(i)\n"

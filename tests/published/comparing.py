@@ -11,17 +11,24 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-# What is different each time, by whatever tool a notebook runs.
+# What is different each time, by whatever tool a notebook runs: a text that it holds, a pattern, a stand-in.
+# (Texts can be long: pages with images.)
 _VARYING = [
-    (re.compile(r"((?:object|random)-id=(?:&[^;]*;|\\|['\"])*)[\w-]+"), r"\1…"),
-    (re.compile(r"0x[0-9a-fA-F]{6,}"), "0x…"),
-    # A cell has no file: each tool names it in its own way.
-    (re.compile(r"/\S*/ipykernel_\d+/\d+\.py|<cell \d+ of [^>]*>|\S*__marimo__cell_\w+_?\S*?\.py"), "<cell>"),
-    (re.compile(r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b"), "<uuid>"),
-    (re.compile(r"&quot;[A-Za-z]{4}-\d+&quot;"), "&quot;<uuid>&quot;"),
-    (re.compile(r"\b(?:altair-viz-|id=\"p|T_)[0-9a-f]{5,32}"), "<id>"),
-    (re.compile(r"Date:(\W|<[^>]*>)+\w{3}, \d{1,2} \w{3} \d{4}"), "Date: …"),
-    (re.compile(r"Time:(\s|<[^>]*>)+\d\d:\d\d:\d\d"), "Time: …"),
+    (hint, re.compile(pattern), stand_in)
+    for hint, pattern, stand_in in [
+        ("-id=", r"((?:object|random)-id=(?:&[^;]*;|\\|['\"])*)[\w-]+", r"\1…"),
+        ("0x", r"0x[0-9a-fA-F]{6,}", "0x…"),
+        # A cell has no file: each tool names it in its own way.
+        ("/ipykernel_", r"/[\w./-]{0,60}?/ipykernel_\d+/\d+\.py", "<cell>"),
+        ("<cell ", r"<cell \d+ of [^>]*>", "<cell>"),
+        ("__marimo__cell_", r"[\w./-]{0,60}__marimo__cell_\w+\.py", "<cell>"),
+        ("-", r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b", "<uuid>"),
+        ("&quot;", r"&quot;[A-Za-z]{4}-\d+&quot;", "&quot;<uuid>&quot;"),
+        ("altair-viz-", r"altair-viz-[0-9a-f]{32}", "<id>"),
+        ("T_", r"\bT_[0-9a-f]{5}", "<id>"),
+        ("Date:", r"Date:(?:\s|<[^>]*>)+\w{3}, \d{1,2} \w{3} \d{4}", "Date: …"),
+        ("Time:", r"Time:(?:\s|<[^>]*>)+\d\d:\d\d:\d\d", "Time: …"),
+    ]
 ]
 
 # Streams and displays of a cell.
@@ -72,8 +79,9 @@ def as_terminal(text: str) -> str:
 def normal(text: str, folder: str) -> str:
     """Text without what is different each time."""
     text = text.replace(folder, "<folder>")
-    for pattern, stand_in in _VARYING:
-        text = pattern.sub(stand_in, text)
+    for hint, pattern, stand_in in _VARYING:
+        if hint in text:
+            text = pattern.sub(stand_in, text)
     return text
 
 

@@ -12,8 +12,14 @@ from comparing import Shown, alike_images, visible, where
 # A word, or a number without its closing zeros: tables write them in their own ways.
 _TOKEN = re.compile(r"\w+(?:[.:]\w+)*")
 
-# marimo says of cells that they were not run because of another; hozon shows nothing there.
-_NOT_RUN = ("MarimoAncestorPreventedError", "MarimoAncestorStoppedError", "ancestor-stopped", "ancestor-prevented")
+# Errors of the graph, and of what is no Python.
+_CANNOT_RUN = ("multiple-defs", "cycle", "setup-refs", "syntax", "SyntaxError")
+
+# Cells that were not run because of another. (Where that one could not run, marimo runs them, without its names.)
+_NOT_RUN = ("ancestor-stopped", "ancestor-prevented", "exception: Name `", "skipped: ")
+
+# marimo writes tracebacks to standard error as well, as HTML.
+_TRACEBACK = re.compile(r'<span class="codehilite"><div class="highlight">.*?</div>\s*</span>', re.DOTALL)
 
 
 def differences(expected: list[Shown], found: list[Shown]) -> list[str]:
@@ -27,18 +33,15 @@ def differences(expected: list[Shown], found: list[Shown]) -> list[str]:
 
 
 def _of_cell(one: Shown, other: Shown) -> list[str]:
+    texts = {"stdout": (one.stdout, other.stdout), "stderr": (_TRACEBACK.sub("", one.stderr), other.stderr)}
     told = [
-        f"{stream}: {getattr(one, stream)[:200]!r} != {getattr(other, stream)[:200]!r}"
-        for stream in ("stdout", "stderr")
-        if getattr(one, stream).strip() != getattr(other, stream).strip()
+        f"{stream}: {where(*pair)}" for stream, pair in texts.items() if pair[0].strip() != pair[1].strip()
     ]
-    own = [item for item in one.displays if not _is_not_run(item)]
-    if len(own) != len(other.displays):
-        return [*told, f"displays: {[_brief(item) for item in own]} != {[_brief(item) for item in other.displays]}"]
+    own, shown = ([item for item in cell.displays if not _is_not_run(item)] for cell in (one, other))
+    if len(own) != len(shown):
+        return [*told, f"displays: {[_brief(item) for item in own]} != {[_brief(item) for item in shown]}"]
     return told + [
-        _told(item, shown)
-        for item, shown in zip(own, other.displays, strict=True)
-        if not _is_same(item, shown)
+        _told(item, found) for item, found in zip(own, shown, strict=True) if not _is_same(item, found)
     ]
 
 
@@ -70,6 +73,8 @@ def _is_same(item: tuple[str, Any], other: tuple[str, Any]) -> bool:
 
 
 def _is_same_error(own: str, other: str) -> bool:
+    if own.startswith(_CANNOT_RUN):
+        return other.startswith("cannot run: ")
     return own.partition(": ")[2].strip() in other
 
 

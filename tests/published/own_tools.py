@@ -101,7 +101,7 @@ def of_script(text: str, path: Path) -> str:
 def marimo(path: Path) -> list[Shown]:
     """By marimo's own kernel, as `marimo export session` saves it."""
     subprocess.run(
-        [sys.executable, "-m", "marimo", "-q", "export", "session", "--no-sandbox", "--force-overwrite", path.name],
+        [Path(sys.executable).with_name("marimo"), "-q", "export", "session", "--no-sandbox", "--force-overwrite", path.name],
         cwd=path.parent,
         env=environment(),
         stdin=subprocess.DEVNULL,

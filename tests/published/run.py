@@ -97,11 +97,16 @@ def examine(notebook: Notebook, *, twice: bool) -> Result:
 def _fresh(source: Path, form: str) -> Path:
     """A copy of a notebook and what stands beside it, where nothing has run yet.
 
-    It is always in the same place, since paths are shown.
+    It is always in the same place, since paths are shown. Notebooks of marimo are alone: what stands beside
+    them, they would import (`markdown.py`, `sql.py`).
     """
     folder = CACHE / "work" / form
     shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(source.parent, folder, ignore=shutil.ignore_patterns("__pycache__", "__marimo__", ".hozon"))
+    if form == "marimo":
+        folder.mkdir(parents=True)
+        shutil.copy(source, folder)
+    else:
+        shutil.copytree(source.parent, folder, ignore=shutil.ignore_patterns("__pycache__", ".hozon"))
     (folder / "pyproject.toml").touch()
     return folder / source.name
 
@@ -124,8 +129,12 @@ def by_hozon(path: Path, form: str) -> Hozon:
     if done.returncode not in (0, 1) or not out.exists():
         raise RuntimeError(f"hozon run {path.name} ended with {done.returncode}:\n{done.stderr}")
     report = json.loads(done.stdout)
-    shown = own_tools.of_notebook(json.loads(out.read_text()), path.parent)
-    return Hozon(report["cells"], shown, seconds)
+    notebook = json.loads(out.read_text())
+    for cell, told in zip(notebook["cells"], report["cells"], strict=True):
+        if told["state"] in ("cannot run", "skipped") and cell["cell_type"] == "code" and not cell["outputs"]:
+            why = "; ".join(told["why"])
+            cell["outputs"] = [{"output_type": "error", "ename": told["state"], "evalue": why}]
+    return Hozon(report["cells"], own_tools.of_notebook(notebook, path.parent), seconds)
 
 
 def of_script(cells: list[Shown], path: Path) -> Shown:
