@@ -31,6 +31,9 @@ _VARYING = [
     ]
 ]
 
+# great_tables draws a name for each table, which its style sheet has in many places.
+_TABLE = re.compile(r'<div id="([a-z]{10})"')
+
 # Streams and displays of a cell.
 Item = tuple[str, Any]
 
@@ -62,7 +65,9 @@ def shown(outputs: list[dict[str, Any]], folder: str) -> Shown:
             text = "".join(output["text"])
             setattr(found, output["name"], getattr(found, output["name"]) + text)
         elif kind == "error":
-            found.displays.append(("error", {"error": normal(f"{output['ename']}: {output['evalue']}", folder)}))
+            found.displays.append(
+                ("error", {"error": normal(f"{output['ename']}: {output['evalue']}", folder)})
+            )
         else:
             data = {mime: normal_part(mime, part, folder) for mime, part in output["data"].items()}
             found.displays.append((kind, data))
@@ -79,6 +84,8 @@ def as_terminal(text: str) -> str:
 def normal(text: str, folder: str) -> str:
     """Text without what is different each time."""
     text = text.replace(folder, "<folder>")
+    for own in _TABLE.findall(text) if "gt_table" in text else ():
+        text = text.replace(own, "<id>")
     for hint, pattern, stand_in in _VARYING:
         if hint in text:
             text = pattern.sub(stand_in, text)
@@ -154,7 +161,10 @@ def _differences_of_cell(one: Shown, other: Shown) -> list[str]:
 
 
 def _kinds(cell: Shown) -> list[str]:
-    return [f"{kind} {'/'.join(sorted(data)) if kind != 'error' else data['error']}" for kind, data in cell.displays]
+    return [
+        f"{kind} {'/'.join(sorted(data)) if kind != 'error' else data['error']}"
+        for kind, data in cell.displays
+    ]
 
 
 def _is_same_part(mime: str, one: Any, other: Any) -> bool:
@@ -166,7 +176,9 @@ def _is_same_part(mime: str, one: Any, other: Any) -> bool:
 def where(one: Any, other: Any) -> str:
     """The first place in which two texts differ."""
     one, other = (part if isinstance(part, str) else json.dumps(part) for part in (one, other))
-    at = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+    at = next(
+        (i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other))
+    )
     begin = max(0, at - 60)
     return f"{one[begin : at + 60]!r} != {other[begin : at + 60]!r}"
 

@@ -16,7 +16,13 @@ _TOKEN = re.compile(r"\w+(?:[.:]\w+)*")
 _CANNOT_RUN = ("multiple-defs", "cycle", "setup-refs", "syntax", "SyntaxError")
 
 # Cells that were not run because of another. (Where that one could not run, marimo runs them, without its names.)
-_NOT_RUN = ("ancestor-stopped", "ancestor-prevented", "exception: Name `", "skipped: ")
+_NOT_RUN = (
+    "ancestor-stopped",
+    "ancestor-prevented",
+    "exception: An ancestor",
+    "exception: Name `",
+    "skipped: ",
+)
 
 # marimo writes tracebacks to standard error as well, as HTML.
 _TRACEBACK = re.compile(r'<span class="codehilite"><div class="highlight">.*?</div>\s*</span>', re.DOTALL)
@@ -104,10 +110,16 @@ def _undressed(text: str) -> str:
 
 def _leaves(text: str) -> str:
     """A structure of marimo without the types that it notes at its leaves."""
-    return re.sub(r"text/plain(\+\w+)?:", "", text).replace("true", "True").replace("false", "False").replace("null", "None")
+    return (
+        re.sub(r"text/plain(\+\w+)?:", "", text)
+        .replace("true", "True")
+        .replace("false", "False")
+        .replace("null", "None")
+    )
 
 
 def _tokens(text: str) -> list[str]:
+    text = re.sub(r"datetime\.date\((\d+), (\d+), (\d+)\)", r"\1-\2-\3", text)
     return [re.sub(r"\.0+$", "", token) for token in _TOKEN.findall(text)]
 
 

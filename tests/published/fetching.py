@@ -17,7 +17,14 @@ CACHE = Path(__file__).parents[2] / ".published"
 BACKEND = Path(__file__).with_name("backend.py")
 
 # The build systems of the archives, for which `backend.py` stands in.
-_BACKENDS = ("mesonpy", "setuptools.build_meta", "hatchling.build", "flit_core.buildapi", "uv_build", "maturin")
+_BACKENDS = (
+    "mesonpy",
+    "setuptools.build_meta",
+    "hatchling.build",
+    "flit_core.buildapi",
+    "uv_build",
+    "maturin",
+)
 
 
 def folder_of(archive: Archive) -> Path:

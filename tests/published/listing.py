@@ -53,7 +53,8 @@ class Notebook:
 def archives(text: str) -> dict[str, Archive]:
     """The archives of a list, by package. Raises `TypeError` where a field is missing or unknown."""
     return {
-        package: Archive(package=package, **fields) for package, fields in tomllib.loads(text)["archives"].items()
+        package: Archive(package=package, **fields)
+        for package, fields in tomllib.loads(text)["archives"].items()
     }
 
 

@@ -20,7 +20,9 @@ _NOT_SHOWN = "FigureCanvasAgg is non-interactive"
 
 def environment() -> dict[str, str]:
     """The variables with which all tools run."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("HOZON_", "MPL", "PYTHON"))}
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("HOZON_", "MPL", "PYTHON"))
+    }
     return kept | {"PYTHONHASHSEED": "0", "TZ": "UTC", "COLUMNS": "80", "LINES": "24"}
 
 
@@ -62,11 +64,12 @@ def _in_kernel(notebook: Any, path: Path) -> list[Shown]:
 
 def of_notebook(notebook: dict[str, Any], folder: Path) -> list[Shown]:
     """What the code cells of an executed notebook show; cells without code are left out."""
-    return [
-        shown(cell["outputs"], str(folder))
-        for cell in notebook["cells"]
-        if cell["cell_type"] == "code" and "".join(cell["source"]).strip()
-    ]
+    code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    return [shown(cell["outputs"], str(folder)) for cell in code if _has_code("".join(cell["source"]))]
+
+
+def _has_code(source: str) -> bool:
+    return any(line.strip() and not line.strip().startswith("#") for line in source.split("\n"))
 
 
 def script(path: Path) -> list[Shown]:
@@ -79,7 +82,9 @@ def script(path: Path) -> list[Shown]:
         capture_output=True,
         timeout=LIMIT,
     )
-    found = Shown(stdout=done.stdout.decode("utf-8", "replace"), stderr=done.stderr.decode("utf-8", "replace"))
+    found = Shown(
+        stdout=done.stdout.decode("utf-8", "replace"), stderr=done.stderr.decode("utf-8", "replace")
+    )
     if done.returncode:
         found.stderr, _, trace = found.stderr.rpartition("Traceback (most recent call last):")
         last = trace.strip().split("\n")[-1]
@@ -101,7 +106,15 @@ def of_script(text: str, path: Path) -> str:
 def marimo(path: Path) -> list[Shown]:
     """By marimo's own kernel, as `marimo export session` saves it."""
     subprocess.run(
-        [Path(sys.executable).with_name("marimo"), "-q", "export", "session", "--no-sandbox", "--force-overwrite", path.name],
+        [
+            Path(sys.executable).with_name("marimo"),
+            "-q",
+            "export",
+            "session",
+            "--no-sandbox",
+            "--force-overwrite",
+            path.name,
+        ],
         cwd=path.parent,
         env=environment(),
         stdin=subprocess.DEVNULL,
@@ -109,7 +122,8 @@ def marimo(path: Path) -> list[Shown]:
         timeout=LIMIT,
     )
     session = path.parent / "__marimo__" / "session" / f"{path.name}.json"
-    return [_of_session(cell, str(path.parent)) for cell in json.loads(session.read_text())["cells"]]
+    cells = json.loads(session.read_text())["cells"]
+    return [_of_session(cell, str(path.parent)) for cell in cells]
 
 
 def _of_session(cell: dict[str, Any], folder: str) -> Shown:

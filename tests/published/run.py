@@ -134,7 +134,12 @@ def by_hozon(path: Path, form: str) -> Hozon:
         if told["state"] in ("cannot run", "skipped") and cell["cell_type"] == "code" and not cell["outputs"]:
             why = "; ".join(told["why"])
             cell["outputs"] = [{"output_type": "error", "ename": told["state"], "evalue": why}]
-    return Hozon(report["cells"], own_tools.of_notebook(notebook, path.parent), seconds)
+    if form == "marimo":
+        # marimo has no other cells than those with code, be it none.
+        shown = [own_tools.shown(cell.get("outputs", []), str(path.parent)) for cell in notebook["cells"]]
+    else:
+        shown = own_tools.of_notebook(notebook, path.parent)
+    return Hozon(report["cells"], shown, seconds)
 
 
 def of_script(cells: list[Shown], path: Path) -> Shown:
@@ -147,7 +152,9 @@ def of_script(cells: list[Shown], path: Path) -> Shown:
 def _unexpected(cold: list[dict[str, Any]], warm: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Cells that ran again although the cold run had stored them and nothing before them is unstorable."""
     stored = {cell["number"] for cell in cold if cell["state"] == "ran"}
-    return [cell for cell in warm if cell["state"] in _RAN and cell["number"] in stored and not _is_needed(cell)]
+    return [
+        cell for cell in warm if cell["state"] in _RAN and cell["number"] in stored and not _is_needed(cell)
+    ]
 
 
 def _is_needed(cell: dict[str, Any]) -> bool:
@@ -164,7 +171,9 @@ def told(result: Result) -> str:
     words = ["yes" if not result.cold else "NO", "yes" if not result.warm else "NO"]
     again = f"{len(result.again)} of {result.cells}"
     took = "/".join(f"{seconds:.1f}" for seconds in result.seconds)
-    lines = [f"{result.notebook.format:8} {words[0]:4} {words[1]:4} {again:10} {took:16} {result.notebook.label}"]
+    lines = [
+        f"{result.notebook.format:8} {words[0]:4} {words[1]:4} {again:10} {took:16} {result.notebook.label}"
+    ]
     for name in ("own", "cold", "warm", "unexpected"):
         lines += [f"    {name}: {difference}" for difference in getattr(result, name)[:8]]
     if os.environ.get("PUBLISHED_AGAIN"):
@@ -195,7 +204,9 @@ def main() -> int:
     parser.add_argument("--only", default="", help="only notebooks whose package or path contains this text")
     parser.add_argument("--format", choices=FORMATS, help="only notebooks of this format")
     parser.add_argument("--list", type=Path, default=LIST, help="another list")
-    parser.add_argument("--twice", action="store_true", help="tell as well in what the own tool differs from itself")
+    parser.add_argument(
+        "--twice", action="store_true", help="tell as well in what the own tool differs from itself"
+    )
     options = parser.parse_args()
     chosen = [
         notebook
