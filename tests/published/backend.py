@@ -7,6 +7,7 @@ that archive's build system. Its PKG-INFO already holds them.
 import email
 import pathlib
 import shutil
+import sys
 
 
 def prepare_metadata_for_build_wheel(folder, config_settings=None):
@@ -21,3 +22,7 @@ def prepare_metadata_for_build_wheel(folder, config_settings=None):
 
 def build_wheel(folder, config_settings=None, metadata_directory=None):
     raise NotImplementedError
+
+
+# Where an archive names no build system, pip asks for setuptools' by this name.
+__legacy__ = sys.modules[__name__]
