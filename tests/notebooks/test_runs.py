@@ -490,6 +490,22 @@ def test_caches_of_marimo_work_in_its_notebooks(project: Project) -> None:
     assert [output["text"] for output in done.outputs(3)] == ["6 6\n"]
 
 
+def test_sql_of_marimo_reads_variables(project: Project) -> None:
+    pytest.importorskip("duckdb")
+    cells = [
+        "import marimo as mo\nimport polars",
+        "frame = polars.DataFrame({'a': [1, 42]})",
+        'total = mo.sql(f"SELECT max(a) AS total FROM frame", output=False)',
+        "print(total['total'].to_list())",
+    ]
+    project.marimo(*cells)
+    first = project.run()
+    assert first.text(4) == "[42]\n", first.err
+    assert project.run().ran == []
+    project.marimo(cells[0], cells[1].replace("42", "43"), *cells[2:])
+    assert project.run().text(4) == "[43]\n"
+
+
 def test_a_jupyter_notebook_is_not_rewritten(project: Project) -> None:
     def cell(source: str) -> dict[str, object]:
         return {"cell_type": "code", "metadata": {}, "source": source, "outputs": [], "execution_count": None}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import subprocess
@@ -39,10 +40,18 @@ def jupyter(path: Path) -> list[Shown]:
 
 
 def percent(path: Path) -> list[Shown]:
-    """As jupytext reads it, by nbclient, in IPython's kernel."""
+    """As jupytext reads it, by nbclient, in IPython's kernel. A docstring alone is no cell but a text."""
     import jupytext
 
-    return _in_kernel(jupytext.read(path, fmt="py:percent"), path)
+    notebook = jupytext.read(path, fmt="py:percent")
+    if _is_docstring(notebook.cells[0].source):
+        del notebook.cells[0]
+    return _in_kernel(notebook, path)
+
+
+def _is_docstring(source: str) -> bool:
+    body = ast.parse(source).body
+    return all(isinstance(part, ast.Expr) and isinstance(part.value, ast.Constant) for part in body)
 
 
 def _in_kernel(notebook: Any, path: Path) -> list[Shown]:

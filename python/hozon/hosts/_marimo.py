@@ -1,5 +1,5 @@
-"""What code may expect of marimo where its kernel does not run: `mo.output` shows outputs of the cell, and
-`mo.cache` finds the notebook's `app`."""
+"""What code may expect of marimo where its kernel does not run: `mo.output` shows outputs of the cell,
+`mo.cache` finds the notebook's `app`, and `mo.sql` the frames that are its variables."""
 
 from __future__ import annotations
 
@@ -51,3 +51,24 @@ def give_app(module: Any, path: str) -> None:
         return load_app(path)
 
     module.get_app_from_scope = lambda scope: load()
+
+
+def give_variables(module: Any, namespace: dict[str, Any]) -> None:
+    """Gives `marimo._sql.utils`, which has just been loaded, functions that run SQL in a namespace: DuckDB
+    takes names of tables that it does not know for variables of the code that calls it."""
+
+    def duckdb() -> Any:
+        import duckdb
+
+        return duckdb
+
+    def wrapped_sql(query: str, connection: Any) -> Any:
+        names = {"query": query, "connection": duckdb() if connection is None else connection}
+        return eval("connection.sql(query=query)", namespace, names)
+
+    def execute_duckdb_sql(query: str, params: list[Any], connection: Any = None) -> Any:
+        names = {"query": query, "params": params, "connection": connection or duckdb()}
+        return eval("connection.execute(query, params)", namespace, names)
+
+    module.wrapped_sql = wrapped_sql
+    module.execute_duckdb_sql = execute_duckdb_sql
