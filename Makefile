@@ -7,6 +7,7 @@
 # make rules   switches each rule of keys, traces and effects off, and names any that no test guards
 # make bench-watching   what a first run costs beside one without hozon
 # make bench-notebooks  what a notebook takes of which nothing is stale (an optimized build)
+# make published        notebooks that people published, by their own tools and by hozon (downloads 100 MB): ONLY=text
 # make setup   the virtual environment in .venv, with hozon built and installed in it
 #
 # Needs Rust, Python 3.11 or later with pip, and make. PYTHON names the Python to use.
@@ -22,7 +23,7 @@ export CARGO_TERM_PROGRESS_WHEN := never
 # maturin tells pyo3 about Python by a file; with another one, cargo would build all that stands on pyo3 again.
 AS_BUILT = export PYO3_CONFIG_FILE="$$(ls $(CURDIR)/target/maturin/pyo3-config-*.txt)"
 
-.PHONY: setup demo test test-rust test-python test-page lint bench bench-watching bench-notebooks oracle rules clean
+.PHONY: setup demo test test-rust test-python test-page lint bench bench-watching bench-notebooks oracle rules published clean
 .DEFAULT_GOAL := help
 
 help:
@@ -89,5 +90,10 @@ ONLY :=
 rules: setup
 	$(BIN)/python tests/rules/mutations.py --only "$(ONLY)"
 
+# What the notebooks import is no part of `setup`: it is much.
+published: setup
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement tests/published/requirements.txt
+	$(BIN)/python tests/published/run.py --only "$(ONLY)"
+
 clean:
-	rm -rf $(VENV) target web/node_modules web/results .hozon .pytest_cache .ruff_cache .mypy_cache
+	rm -rf $(VENV) target .published web/node_modules web/results .hozon .pytest_cache .ruff_cache .mypy_cache

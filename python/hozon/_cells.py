@@ -221,6 +221,7 @@ class Course:
         self.code = _attributes_of_code(self.namespace)
         self.folder = os.getcwd()
         self.process = _process_state.snapshot()
+        self.variables = dict(os.environ)
         run = self._run()
         with Displays(self.notebook.host, self.notebook.on_shown) as displays, run:
             executed = execute(
@@ -291,7 +292,20 @@ class Course:
             except Exception as error:
                 # A fault of the cache is no fault of the cell's: what it gave is there, and nothing is kept.
                 answer.update(self._unkept(f"hozon cannot tell what it gave ({said(error)})", is_stopped))
+        elif executed.end == "failed":
+            answer["record"] = self._half_done(run)
         return answer
+
+    def _half_done(self, run: Run) -> str:
+        """The record of a cell that failed: what it has done to its process, which then serves no more."""
+        try:
+            effects, random, process = self._effects(run)
+            has_to_run = self._has_to_run()
+        except Exception:
+            effects, random, process, has_to_run = [], [], [], True
+        names = {*self.variables, *os.environ}
+        variables = sorted(name for name in names if self.variables.get(name) != os.environ.get(name))
+        return cell_record([], [], [], random, variables, process, bool(effects), has_to_run, False).hex()
 
     def _unkept(self, why: str, is_stopped: bool) -> dict[str, Any]:
         """The record of a cell all of whose names can only be had by running it."""

@@ -202,7 +202,9 @@ def _become_main(settings: dict[str, Any]) -> None:
 
     path = settings["path"]
     main_module: Any = types.ModuleType("__main__")
-    main_module.__builtins__ = builtins
+    host = settings.get("host", "script")
+    # As where a module that is no program is run, which is how marimo runs cells: `mo.cache` looks into it.
+    main_module.__builtins__ = vars(builtins) if host == "marimo" else builtins
     # Jupyter gives its notebooks no name of a file, and workers could not load one.
     if path.endswith((".py", ".pyw")):
         main_module.__file__ = path
@@ -211,9 +213,8 @@ def _become_main(settings: dict[str, Any]) -> None:
     sys.path.insert(0, os.path.dirname(os.path.abspath(path)))
     if "working_directory" in settings:
         os.chdir(settings["working_directory"])
-    host = settings.get("host", "script")
     _figures.set_backend(host)
-    _ipython.install(host, vars(main_module))
+    _ipython.install(host, vars(main_module), path)
 
 
 # The end ---------------------------------------------------------------------------------------------

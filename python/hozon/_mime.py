@@ -178,10 +178,7 @@ def _by_library(value: Any, host: str, report: OnError) -> list[tuple[str, Any]]
         return []
     figure = value if isinstance(value, figures.Figure) else None
     if figure is None and host == "marimo":
-        containers = sys.modules.get("matplotlib.container")
-        if containers is not None and isinstance(value, containers.BarContainer) and value.patches:
-            value = value.patches[0]
-        figure = getattr(value, "figure", None) if isinstance(value, artists.Artist) else None
+        figure = _figure_of_parts(value, artists.Artist)
     if figure is None or not (figure.axes or figure.lines):
         return []
     try:
@@ -189,6 +186,21 @@ def _by_library(value: Any, host: str, report: OnError) -> list[tuple[str, Any]]
     except Exception as error:
         report(error)
         return []
+
+
+def _figure_of_parts(value: Any, artist: type) -> Any:
+    """The figure of an artist, or the one to which all artists of a structure belong: what `plt.plot` and
+    `plt.boxplot` give. None for other values."""
+    containers = sys.modules.get("matplotlib.container")
+    if containers is not None and isinstance(value, containers.BarContainer):
+        value = list(value.patches[:1])
+    if isinstance(value, dict):
+        value = [part for item in value.values() for part in (item if isinstance(item, list | tuple) else [item])]
+    parts = value if isinstance(value, list | tuple) else [value]
+    if not parts or not all(isinstance(part, artist) for part in parts):
+        return None
+    figure = getattr(parts[0], "figure", None)
+    return figure if all(getattr(part, "figure", None) is figure for part in parts) else None
 
 
 def figure_png(figure: Any) -> bytes:

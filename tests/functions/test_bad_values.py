@@ -129,3 +129,51 @@ def test_a_value_of_millions_of_nodes(project: Project, made: str) -> None:
         """
     assert project.main(text)[0] == "RAN"
     assert project.main(text)[0] != "RAN"
+
+
+def test_objects_in_a_dense_knot_are_refused_and_not_walked_for_ever(project: Project) -> None:
+    text = """
+        import hozon
+        class Node: pass
+        nodes = [Node() for _ in range(20)]
+        for node in nodes:
+            node.others = list(nodes)
+        @hozon.persistent_cache
+        def f(x): return 1
+        try:
+            f(nodes[0])
+        except hozon.UndigestibleError as error:
+            print("refer to each other" in str(error))
+        """
+    assert project.main(text) == ["True"]
+
+
+def test_long_chains_of_objects_that_refer_back_are_no_knot(project: Project) -> None:
+    text = """
+        import hozon
+        class Node: pass
+        nodes = [Node() for _ in range(50_000)]
+        for place, node in enumerate(nodes):
+            node.partner = pair = Node()
+            pair.partner = node
+        @hozon.persistent_cache
+        def f(x): return len(x)
+        print(f(nodes))
+        """
+    assert project.main(text) == ["50000"]
+
+
+def test_axes_of_matplotlib_are_refused_at_once(project: Project) -> None:
+    pytest.importorskip("matplotlib")
+    text = """
+        import hozon
+        from matplotlib.figure import Figure
+        axes = Figure().subplots(3, 3)
+        @hozon.persistent_cache
+        def f(x): return 1
+        try:
+            f(axes[0, 0])
+        except hozon.UndigestibleError as error:
+            print("matplotlib have no digest" in str(error))
+        """
+    assert project.main(text) == ["True"]

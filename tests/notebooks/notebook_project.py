@@ -83,6 +83,13 @@ class Project:
         """Writes a percent script."""
         return self.write(name, "".join(f"# %%\n{cell}\n\n" for cell in cells))
 
+    def marimo(self, *cells: str, name: str = "notebook.py") -> Path:
+        """Writes a notebook of marimo."""
+        bodies = ("".join(f"    {line}\n" for line in cell.split("\n")) for cell in cells)
+        functions = "".join(f"@app.cell\ndef _():\n{body}    return\n\n\n" for body in bodies)
+        end = 'if __name__ == "__main__":\n    app.run()\n'
+        return self.write(name, f"import marimo\n\napp = marimo.App()\n\n\n{functions}{end}")
+
     def command(self, *arguments: str, **variables: str) -> Run:
         """`hozon` with arguments."""
         environment = {**os.environ, "HOZON_DISABLE": "", **variables}

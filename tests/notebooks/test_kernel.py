@@ -108,6 +108,12 @@ def test_magic_commands_and_plain_cells_share_all(start) -> None:
     assert value(run(process, "got.stdout, y, 'open' in globals()")) == "('inside\\n', 21, False)"
 
 
+def test_libraries_find_that_they_are_in_a_kernel(start) -> None:
+    process = start(host="jupyter")
+    source = "hasattr(get_ipython(), 'kernel'), 'IPKernelApp' in get_ipython().config"
+    assert value(run(process, source)) == "(True, True)"
+
+
 def test_events_of_ipython_are_had_around_every_cell(start) -> None:
     process = start(host="jupyter")
     run(

@@ -412,6 +412,26 @@ def test_an_error_stops_what_depends_on_it_and_nothing_else(project: Project) ->
     assert "ZeroDivisionError" in done.text(1)
 
 
+def test_an_error_does_not_stop_other_cells_that_call_the_same_module(project: Project) -> None:
+    project.cells("import math", "math.sqrt(-1)", "math.sqrt(4)")
+    done = project.run()
+    assert done.states == ["ran", "failed", "ran"]
+    assert done.text(3) == "2.0"
+
+
+def test_what_a_failed_cell_has_set_is_not_seen_by_later_cells(project: Project) -> None:
+    setting = "os.environ['HOZON_TEST_HALF'] = 'set'"
+    cells = ["import os", f"{setting}\n1 / 0", "print(os.environ.get('HOZON_TEST_HALF'))"]
+    project.cells(*cells)
+    first = project.run()
+    assert first.states == ["ran", "failed", "ran"]
+    assert first.text(3) == "None\n"
+    project.cells(cells[0], setting, cells[2])
+    second = project.run()
+    assert second.ran == [2, 3]
+    assert second.text(3) == "set\n"
+
+
 def test_a_syntax_error_stops_its_cell_alone(project: Project) -> None:
     project.cells("x = = 1", "print('fine')")
     done = project.run()
@@ -477,6 +497,38 @@ def test_a_marimo_notebook(project: Project) -> None:
     assert project.run(name="app.py").states == ["restored", "restored"]
 
 
+def test_what_stops_a_marimo_cell_stops_no_other_cell_that_uses_marimo(project: Project) -> None:
+    project.marimo("import marimo as mo", "mo.stop(True, 'why')\nx = 1", "mo.md('text')", "print(x)")
+    for state in ("ran", "restored"):
+        done = project.run()
+        assert done.states == [state, "stopped", state, "skipped"]
+        assert "text" in done.text(3) or "text" in str(done.outputs(3))
+
+
+def test_caches_of_marimo_work_in_its_notebooks(project: Project) -> None:
+    cached = "@mo.cache\ndef twice(n):\n    return n * 2"
+    project.marimo("import marimo as mo", cached, "print(twice(3), twice(3))")
+    done = project.run()
+    assert done.states == ["ran", "ran", "ran"], done.err
+    assert [output["text"] for output in done.outputs(3)] == ["6 6\n"]
+
+
+def test_sql_of_marimo_reads_variables(project: Project) -> None:
+    pytest.importorskip("duckdb")
+    cells = [
+        "import marimo as mo\nimport polars",
+        "frame = polars.DataFrame({'a': [1, 42]})",
+        'total = mo.sql(f"SELECT max(a) AS total FROM frame", output=False)',
+        "print(total['total'].to_list())",
+    ]
+    project.marimo(*cells)
+    first = project.run()
+    assert first.text(4) == "[42]\n", first.err
+    assert project.run().ran == []
+    project.marimo(cells[0], cells[1].replace("42", "43"), *cells[2:])
+    assert project.run().text(4) == "[43]\n"
+
+
 def test_a_jupyter_notebook_is_not_rewritten(project: Project) -> None:
     def cell(source: str) -> dict[str, object]:
         return {"cell_type": "code", "metadata": {}, "source": source, "outputs": [], "execution_count": None}
@@ -488,6 +540,12 @@ def test_a_jupyter_notebook_is_not_rewritten(project: Project) -> None:
     assert first.text(2) == "6"
     assert project.run(name="n.ipynb").ran == []
     assert path.read_bytes() == before
+
+
+def test_the_shell_of_ipython_is_no_input_of_the_cell_that_needs_it_first(project: Project) -> None:
+    project.cells("x = 1", "from IPython.display import display\ndisplay(x)")
+    assert project.run().states == ["ran", "ran"]
+    assert project.run().ran == []
 
 
 def test_a_plain_script(project: Project) -> None:

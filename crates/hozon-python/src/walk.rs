@@ -3,7 +3,7 @@
 //! The walk depends on nothing but the value: not on identity, interning, sharing or hash order. What
 //! has no digest refuses with the way to it (`argument x: list[3]: sqlite3.Connection`).
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use hozon_format::{Digest, MAX_DEPTH, Tag, ValueWriter};
 use hozon_key::pins::Pin;
@@ -77,6 +77,11 @@ impl Refusal {
     }
 }
 
+/// Objects that refer back to those around them have no place in the memo: they are walked from every side,
+/// and the ways between them can be more than anybody could walk. Beyond this many repeated visits, which take
+/// about a second, or 16 for each object, a value is refused.
+const MOST_REVISITS: usize = 100_000;
+
 /// One walk: of one value, or of several that enter one key.
 pub(crate) struct Walker<'py> {
     py: Python<'py>,
@@ -91,6 +96,11 @@ pub(crate) struct Walker<'py> {
     ancestors: Vec<usize>,
     /// The outermost ancestor that a cycle has led back to since the node was opened.
     lowest_cycle: usize,
+    /// Addresses of nodes that were walked and have no place in the memo. (Nothing holds them: only their
+    /// number counts.)
+    knotted: HashSet<usize>,
+    /// How often nodes were walked that had been walked before.
+    revisits: usize,
     /// Functions and classes whose code is being digested now, outermost first.
     pub(crate) in_progress: Vec<usize>,
     /// Set when an unfinished function or class was met: digests made meanwhile hold only here.
@@ -121,6 +131,8 @@ impl<'py> Walker<'py> {
             shared: HashMap::new(),
             ancestors: Vec::new(),
             lowest_cycle: usize::MAX,
+            knotted: HashSet::new(),
+            revisits: 0,
             in_progress: Vec::new(),
             met_unfinished: false,
             touched: BTreeSet::new(),
@@ -191,6 +203,12 @@ impl<'py> Walker<'py> {
         let self_contained = self.lowest_cycle >= level && !self.met_unfinished;
         if let (true, Some(digest)) = (self_contained, self.writer.last_node()) {
             self.shared.insert(address, (value.clone(), digest));
+        } else if !self.knotted.insert(address) {
+            self.revisits += 1;
+            if self.revisits > MOST_REVISITS.max(16 * self.knotted.len()) {
+                let why = "the objects in it refer to each other in more ways than can be walked";
+                return Err(Refusal::of(value, why));
+            }
         }
         // A cycle that ends at this node is no matter of the nodes around it.
         let escaped = if self.lowest_cycle < level { self.lowest_cycle } else { usize::MAX };

@@ -27,6 +27,7 @@ _MODULES = {
     "pyarrow": "pyarrow",
     "scipy.sparse": "scipy_sparse",
     "torch": "torch",
+    "matplotlib": "matplotlib",
     "PIL": "pil",
 }
 

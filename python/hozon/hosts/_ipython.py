@@ -12,7 +12,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from hozon._displaying import display
-from hozon.hosts._marimo import show_outputs
+from hozon.hosts._marimo import give_app, give_variables, show_outputs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,8 +20,12 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 
-def install(host: str, namespace: dict[str, Any]) -> None:
-    """Prepares a process that runs cells of a host in a namespace. Call it before IPython is loaded."""
+def install(host: str, namespace: dict[str, Any], path: str = "") -> None:
+    """Prepares a process that runs cells of a host in a namespace. Call it before IPython is loaded.
+
+    Args:
+        path: The notebook's file.
+    """
     patch: dict[str, Callable[[Any], None]]
     if host == "jupyter":
         _name_in_builtins(namespace)
@@ -29,6 +33,9 @@ def install(host: str, namespace: dict[str, Any]) -> None:
     else:
         patch = {"IPython.core.display_functions": _give_display}
     patch["marimo._runtime.output._output"] = show_outputs
+    if host == "marimo":
+        patch["marimo._save.toplevel"] = lambda module: give_app(module, path)
+        patch["marimo._sql.utils"] = lambda module: give_variables(module, namespace)
     sys.meta_path.insert(0, _AfterImport(patch))
 
 

@@ -1,6 +1,9 @@
-"""What code may expect of marimo where its kernel does not run: `mo.output` shows outputs of the cell."""
+"""What code may expect of marimo where its kernel does not run: `mo.output` shows outputs of the cell,
+`mo.cache` finds the notebook's `app`, and `mo.sql` the frames that are its variables."""
 
 from __future__ import annotations
+
+import functools
 
 from typing import Any
 
@@ -33,3 +36,39 @@ def replace(value: object) -> None:
 def clear() -> None:
     """As `mo.output.clear`."""
     replace(None)
+
+
+def give_app(module: Any, path: str) -> None:
+    """Gives `marimo._save.toplevel`, which has just been loaded, the app of the file at a path.
+
+    A notebook that is run as a script has it as a variable, which cells here do not have.
+    """
+
+    @functools.cache
+    def load() -> Any:
+        from marimo._ast.load import load_app
+
+        return load_app(path)
+
+    module.get_app_from_scope = lambda scope: load()
+
+
+def give_variables(module: Any, namespace: dict[str, Any]) -> None:
+    """Gives `marimo._sql.utils`, which has just been loaded, functions that run SQL in a namespace: DuckDB
+    takes names of tables that it does not know for variables of the code that calls it."""
+
+    def duckdb() -> Any:
+        import duckdb
+
+        return duckdb
+
+    def wrapped_sql(query: str, connection: Any) -> Any:
+        names = {"query": query, "connection": duckdb() if connection is None else connection}
+        return eval("connection.sql(query=query)", namespace, names)
+
+    def execute_duckdb_sql(query: str, params: list[Any], connection: Any = None) -> Any:
+        names = {"query": query, "params": params, "connection": connection or duckdb()}
+        return eval("connection.execute(query, params)", namespace, names)
+
+    module.wrapped_sql = wrapped_sql
+    module.execute_duckdb_sql = execute_duckdb_sql

@@ -21,6 +21,7 @@ from traitlets.config import Config
 
 from hozon._displaying import current
 from hozon._mime_json import json_data
+from hozon._running import unwatched
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,7 +66,10 @@ class _Hook(DisplayHook):  # type: ignore[misc]
 
 
 class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]
-    """The shell. Libraries know that they are shown in a notebook by the name of this class."""
+    """The shell. Libraries know that they are shown in a notebook by the name of this class, by its
+    `kernel` (pandas prints frames in full width then), or by the application in its configuration."""
+
+    kernel = None
 
     def __init__(self, **named: Any) -> None:
         self._info: ExecutionInfo | None = None
@@ -127,7 +131,8 @@ def shell_of(namespace: dict[str, Any]) -> ZMQInteractiveShell:
     """The shell of this process, for the cells of a namespace."""
     global running
     if running is None:
-        running = _made(namespace)
+        # What the shell needs for itself is no input of the cell that first needs it.
+        running = unwatched(_made, namespace)
     return running
 
 
@@ -141,6 +146,7 @@ def _made(namespace: dict[str, Any]) -> ZMQInteractiveShell:
     config = Config()
     config.HistoryManager.enabled = False
     config.HistoryManager.hist_file = ":memory:"
+    config.IPKernelApp.connection_file = ""
     streams, hook = (sys.stdout, sys.stderr), sys.excepthook
     own = {name: namespace[name] for name in _LAST_RESULTS if name in namespace}
     shell: ZMQInteractiveShell = ZMQInteractiveShell.instance(

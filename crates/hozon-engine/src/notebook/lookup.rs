@@ -190,6 +190,12 @@ impl<'a> Walk<'a> {
         let code = self.code(cell);
         self.versions.expect(cell, code);
     }
+
+    /// Notes that a cell gives nothing, and will not in this run.
+    pub(crate) fn give_up(&mut self, cell: usize) {
+        let code = self.code(cell);
+        self.versions.give_up(cell, code);
+    }
 }
 
 /// What listings call the cell at a position of a notebook.

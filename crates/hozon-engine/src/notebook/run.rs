@@ -172,7 +172,7 @@ impl Runner<'_, '_> {
                 return outcome;
             }
         }
-        self.walk.leave_open(cell);
+        self.walk.give_up(cell);
         let why = "cells that it reads give another value each time they run".to_owned();
         outcome(cell, CellStatus::Broken { why })
     }
@@ -187,7 +187,7 @@ impl Runner<'_, '_> {
     }
 
     fn skipped(&mut self, cell: usize, why: &str) -> CellOutcome {
-        self.walk.leave_open(cell);
+        self.walk.give_up(cell);
         outcome(cell, CellStatus::Skipped { why: why.to_owned() })
     }
 
@@ -215,7 +215,7 @@ impl Runner<'_, '_> {
             }
             Found::Nothing(NoRun::Text) => Some(outcome(cell, CellStatus::Text)),
             Found::Nothing(NoRun::Disabled) => {
-                self.walk.leave_open(cell);
+                self.walk.give_up(cell);
                 Some(outcome(cell, CellStatus::Disabled))
             }
             Found::Nothing(NoRun::Unparsable(why)) => Some(outcome(cell, CellStatus::Broken { why })),
@@ -251,7 +251,7 @@ impl Runner<'_, '_> {
         let stopped = record.stopped;
         self.walk.pass(cell, entry, record);
         if stopped {
-            self.walk.leave_open(cell);
+            self.walk.give_up(cell);
         }
     }
 
@@ -334,21 +334,27 @@ impl Runner<'_, '_> {
         if matches!(run.end, RunEnd::Done | RunEnd::Stopped) {
             self.take_over(cell, run.entry, run.record);
         } else {
-            self.forget_halfway(cell);
+            self.forget_halfway(cell, &run.record);
         }
         CellOutcome { why, entry: run.entry, displays: Some(run.displays), ..outcome(cell, status) }
     }
 
-    /// A cell that failed may have changed anything that it read: those values are brought anew.
-    fn forget_halfway(&mut self, cell: usize) {
+    /// A cell that failed may have changed anything that it read: those values are brought anew. If it did
+    /// something to its process, later cells run in another.
+    fn forget_halfway(&mut self, cell: usize, record: &CellRecord) {
+        let is_set = [&record.random, &record.process, &record.variables].iter().any(|set| !set.is_empty());
+        if is_set || record.has_effects || record.only_by_running {
+            self.executor = None;
+            self.presence.clear();
+        }
         for version in self.walk.read.get(&cell).into_iter().flatten() {
             self.presence.names.remove(&version.record.name);
         }
-        self.walk.leave_open(cell);
+        self.walk.give_up(cell);
     }
 
     fn failed(&mut self, cell: usize, failure: Failure, why: Vec<String>) -> CellOutcome {
-        self.walk.leave_open(cell);
+        self.walk.give_up(cell);
         match failure {
             Failure::Gone(text) => {
                 self.executor = None;

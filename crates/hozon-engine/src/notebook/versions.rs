@@ -137,12 +137,7 @@ impl Versions {
 
     /// Tells whether names of the notebook that are more than modules are among some: decorators may be.
     fn has_values_among(&self, names: &BTreeSet<String>) -> bool {
-        let is_value = |name: &String| match self.names.get(name) {
-            Some(State::Known(version)) => !matches!(version.record.kind, NameKind::Module { .. }),
-            Some(State::Pending(_)) => true,
-            None => false,
-        };
-        names.iter().any(is_value)
+        names.iter().any(|name| self.names.contains_key(name) && !self.is_module(name))
     }
 
     /// Takes over what a cell did.
@@ -244,6 +239,21 @@ impl Versions {
                 self.names.insert(name.clone(), State::Pending(cell));
             }
         }
+    }
+
+    /// Notes that a cell gives nothing: it failed, or will not run. Modules stay: that it calls functions of
+    /// one makes nobody depend on it who calls others.
+    pub(crate) fn give_up(&mut self, cell: usize, code: &CellCode) {
+        for name in code.binds.iter().chain(&code.mutates) {
+            let is_given = code.binds.contains(name);
+            if is_given || (self.names.contains_key(name) && !self.is_module(name)) {
+                self.names.insert(name.clone(), State::Pending(cell));
+            }
+        }
+    }
+
+    fn is_module(&self, name: &str) -> bool {
+        self.known(name).is_some_and(|version| matches!(version.record.kind, NameKind::Module { .. }))
     }
 }
 
