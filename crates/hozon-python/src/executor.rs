@@ -1,11 +1,13 @@
 //! The process that runs the cells of a notebook, and what the command asks of Python about notebooks.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use hozon_cli::{HostSettings, NotebookHost};
-use hozon_engine::{CellRun, CellToRun, Executor, ExecutorError, NotebookSettings, Parameter, RunEnd, Step};
+use hozon_engine::{
+    CellRun, CellToRun, Executor, ExecutorError, NotebookSettings, Parameter, Receiver, RunEnd, Step,
+};
 use hozon_format::{CellRecord, Digest, Key};
 use hozon_key::{Seen, Subject};
 use pyo3::prelude::*;
@@ -18,11 +20,18 @@ use crate::traces::observing;
 pub(crate) struct PyHost {
     host: Py<PyAny>,
     interrupted: Arc<AtomicBool>,
+    /// What a handler of a signal has raised, the first time.
+    raised: Mutex<Option<PyErr>>,
 }
 
 impl PyHost {
     pub(crate) fn new(host: Py<PyAny>) -> Self {
-        Self { host, interrupted: Arc::default() }
+        Self { host, interrupted: Arc::default(), raised: Mutex::default() }
+    }
+
+    /// What a handler of a signal has raised while the host was asked.
+    pub(crate) fn raised(self) -> Option<PyErr> {
+        self.raised.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -61,8 +70,12 @@ impl NotebookHost for PyHost {
     }
 
     fn interrupted(&self) -> bool {
-        let by_signal = Python::attach(|py| py.check_signals().is_err());
-        self.interrupted.swap(false, Ordering::Relaxed) || by_signal
+        let by_signal = Python::attach(|py| py.check_signals()).err();
+        let is_interrupted = self.interrupted.swap(false, Ordering::Relaxed) || by_signal.is_some();
+        if let Some(error) = by_signal {
+            self.raised.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        }
+        is_interrupted
     }
 }
 
@@ -171,8 +184,40 @@ impl Executor for Process {
         })
     }
 
+    fn give(&mut self, names: &[Vec<String>]) -> Result<Vec<(String, String)>, ExecutorError> {
+        let fill = |request: &Bound<'_, PyDict>| request.set_item("names", names.to_vec());
+        self.ask("give", fill, |reply| reply.get_item("refused")?.extract())
+    }
+
     fn reset(&mut self) -> Result<(), ExecutorError> {
         self.ask("reset", |_| Ok(()), |_| Ok(()))
+    }
+}
+
+/// `hozon._receiving._Receiving`.
+pub(crate) struct PyReceiver(pub(crate) Py<PyAny>);
+
+impl Receiver for PyReceiver {
+    fn take(&mut self, step: &Step) -> Result<(), ExecutorError> {
+        Python::attach(|py| {
+            let taken = step_of(py, step).and_then(|step| self.0.bind(py).call_method1("take", (step,)));
+            let why: PyResult<Option<String>> = taken.and_then(|why| why.extract());
+            match why.unwrap_or_else(|error| Some(sentence(py, &error))) {
+                None => Ok(()),
+                Some(why) => Err(ExecutorError::Step { index: 0, why }),
+            }
+        })
+    }
+
+    fn miss(&mut self, name: &str, why: &str) {
+        // What cannot be said is missed all the same: the name is not there.
+        let _ = Python::attach(|py| self.0.call_method1(py, "miss", (name, why)));
+    }
+
+    fn end(&mut self, names: &[(String, Option<Digest>)]) {
+        let names = names.iter().map(|(name, digest)| (name.clone(), digest.map(|digest| digest.to_string())));
+        let names: Vec<_> = names.collect();
+        let _ = Python::attach(|py| self.0.call_method1(py, "end", (names,)));
     }
 }
 
@@ -207,6 +252,10 @@ fn step_of<'py>(py: Python<'py>, step: &Step) -> PyResult<Bound<'py, PyDict>> {
             fields.set_item("step", "assign")?;
             fields.set_item("name", name)?;
             fields.set_item("source", source)?;
+        }
+        Step::Take { names } => {
+            fields.set_item("step", "take")?;
+            fields.set_item("names", names)?;
         }
         Step::Delete { names } => {
             fields.set_item("step", "delete")?;

@@ -51,7 +51,7 @@ mod _hozon {
     #[pymodule_export]
     use crate::cells::{CellReach, cell_record, loaded_variable, unseeded_state};
     #[pymodule_export]
-    use crate::command::run_command;
+    use crate::command::{run_command, run_notebook};
     #[pymodule_export]
     use crate::computation::{Computation, Keyed, forget_analyses, value_digest};
     #[pymodule_export]

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::ops::ControlFlow;
 
-use hozon_engine::{CellOutcome, NotebookEvent, RunOptions, run_notebook};
+use hozon_engine::{CellOutcome, NotebookEvent, Parties, RunOptions, run_notebook};
 use serde::Serialize;
 
 use super::faults::{self, FaultFields};
@@ -111,7 +111,8 @@ impl Round {
             let settings = &self.settings.notebook;
             let (notebook, graph) = (&self.file.notebook, &self.file.graph);
             let (store, options) = (&session.store, &self.options);
-            run_notebook(store, notebook, graph, settings, surroundings, options, &mut start, &mut tell)
+            let parties = Parties { start: &mut start, tell: &mut tell, receiver: None };
+            run_notebook(store, notebook, graph, settings, surroundings, options, parties)
         });
         // The index is derived: what it does not learn of a use is no loss.
         let _ = session.store.flush_uses();

@@ -24,6 +24,13 @@ pub trait Executor {
     /// The process is gone.
     fn observe(&mut self, subject: &Subject) -> Result<Option<Digest>, ExecutorError>;
 
+    /// Writes the values of names to where [`Step::Take`] finds them: those of one list for one step each, in
+    /// their order. Returns the names whose values cannot leave the process, and why.
+    ///
+    /// # Errors
+    /// The process is gone, or has no place to write to.
+    fn give(&mut self, names: &[Vec<String>]) -> Result<Vec<(String, String)>, ExecutorError>;
+
     /// Forgets all names.
     ///
     /// # Errors
@@ -75,6 +82,11 @@ pub enum Step {
         name: String,
         /// The expression.
         source: String,
+    },
+    /// Bind names to the values that the process of the cells has given for them.
+    Take {
+        /// The names.
+        names: Vec<String>,
     },
     /// Remove names.
     Delete {

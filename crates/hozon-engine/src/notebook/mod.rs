@@ -8,6 +8,7 @@
 
 mod distributions;
 mod executor;
+mod handing;
 mod lookup;
 mod observer;
 mod outcome;
@@ -21,9 +22,10 @@ mod versions;
 
 pub use distributions::Distributions;
 pub use executor::{CellRun, CellToRun, Executor, ExecutorError, RunEnd, Step};
+pub use handing::Receiver;
 pub use lookup::name_of_cell;
 pub use outcome::{CellOutcome, CellStatus, NotebookEvent};
 pub use plan::plan_notebook;
 pub use recipe::unseeded;
-pub use run::{NOT_ASKED_FOR, RunOptions, run_notebook};
+pub use run::{NOT_ASKED_FOR, Parties, RunOptions, run_notebook};
 pub use settings::{NotebookSettings, Parameter, Surroundings};

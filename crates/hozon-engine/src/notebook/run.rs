@@ -9,6 +9,7 @@ use hozon_store::Store;
 use hozon_syntax::{CellKind, Graph, GraphFault, Notebook};
 
 use super::executor::{CellRun, CellToRun, Executor, ExecutorError, RunEnd, Step};
+use super::handing::Receiver;
 use super::lookup::{Found, Fresh, NoRun, Stale, Walk};
 use super::outcome::{CellOutcome, CellStatus, NotebookEvent};
 use super::presence::Presence;
@@ -33,30 +34,38 @@ pub struct RunOptions {
 pub const NOT_ASKED_FOR: &str = "it was not asked for";
 
 /// Hears what happens, and says whether the run is to go on.
-pub(crate) type Tell<'s> = &'s mut dyn FnMut(NotebookEvent<'_>) -> ControlFlow<()>;
+pub type Tell<'s> = &'s mut dyn FnMut(NotebookEvent<'_>) -> ControlFlow<()>;
 
 /// Starts an executor, when the first one is needed or the last one is gone.
-pub(crate) type Start<'s> = &'s mut dyn FnMut() -> Result<Box<dyn Executor>, String>;
+pub type Start<'s> = &'s mut dyn FnMut() -> Result<Box<dyn Executor>, String>;
 
-struct Runner<'a, 's> {
-    walk: Walk<'a>,
-    ranks: Vec<usize>,
+/// Whom a run has to do with.
+pub struct Parties<'s> {
+    /// Gives an executor when one is needed; a run that finds everything in the store needs none.
+    pub start: Start<'s>,
+    /// Hears what happens. Where it breaks, the run ends as one that was interrupted: what is done is kept,
+    /// no further cell is looked at.
+    pub tell: Tell<'s>,
+    /// Gets the values that names have at the end.
+    pub receiver: Option<&'s mut dyn Receiver>,
+}
+
+pub(super) struct Runner<'a, 's> {
+    pub(super) walk: Walk<'a>,
+    /// The place of each cell in the order of the run.
+    pub(super) ranks: Vec<usize>,
     options: &'a RunOptions,
     start: Start<'s>,
-    executor: Option<Box<dyn Executor>>,
+    pub(super) executor: Option<Box<dyn Executor>>,
     /// Why no executor can be started: nobody tries twice.
     unstartable: Option<String>,
-    presence: Presence,
+    pub(super) presence: Presence,
     tell: Tell<'s>,
     /// The person wants to stop.
     interrupted: bool,
 }
 
 /// Runs a notebook. Returns what came of each cell, in the order of the file.
-///
-/// `start` gives an executor when one is needed; a run that finds everything in the store needs none. Where
-/// `tell` breaks, the run ends as one that was interrupted: what is done is kept, no further cell is looked at.
-#[expect(clippy::too_many_arguments, reason = "each is a different thing, and one caller gives them")]
 pub fn run_notebook(
     store: &Store,
     notebook: &Notebook,
@@ -64,8 +73,7 @@ pub fn run_notebook(
     settings: &NotebookSettings,
     surroundings: &Surroundings<'_>,
     options: &RunOptions,
-    start: Start<'_>,
-    tell: Tell<'_>,
+    parties: Parties<'_>,
 ) -> Vec<CellOutcome> {
     let mut ranks = vec![usize::MAX; notebook.cells.len()];
     graph.order.iter().enumerate().for_each(|(rank, cell)| ranks[*cell] = rank);
@@ -77,11 +85,11 @@ pub fn run_notebook(
         walk,
         ranks,
         options,
-        start,
+        start: parties.start,
         executor: None,
         unstartable: None,
         presence,
-        tell,
+        tell: parties.tell,
         interrupted: false,
     };
     let mut outcomes: Vec<Option<CellOutcome>> = vec![None; notebook.cells.len()];
@@ -89,6 +97,9 @@ pub fn run_notebook(
         let outcome = runner.cell(cell);
         runner.tell(NotebookEvent::Ended(&outcome));
         outcomes[cell] = Some(outcome);
+    }
+    if let Some(receiver) = parties.receiver {
+        runner.hand_over(receiver);
     }
     let all = outcomes.into_iter().enumerate();
     all.map(|(cell, outcome)| outcome.unwrap_or_else(|| left_out(notebook, graph, cell))).collect()
@@ -533,7 +544,7 @@ impl Runner<'_, '_> {
         did && !self.presence.effects.contains(&cell)
     }
 
-    fn versions_of(&self, cell: usize, names: &BTreeSet<&str>) -> Vec<Version> {
+    pub(super) fn versions_of(&self, cell: usize, names: &BTreeSet<&str>) -> Vec<Version> {
         let known =
             |name: &&str| self.walk.versions.known(name).filter(|version| version.cell == cell).cloned();
         let recorded = |name: &&str| {

@@ -88,6 +88,11 @@ impl Versions {
         self.names.get(name)
     }
 
+    /// Returns all names, sorted.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&String, &State)> {
+        self.names.iter()
+    }
+
     /// Returns the value of a name, if that is known.
     pub(crate) fn known(&self, name: &str) -> Option<&Version> {
         match self.names.get(name)? {
