@@ -22,7 +22,7 @@ from hozon._changes import Before, names_stored_by
 from hozon._displaying import Displays
 from hozon._errors import HozonWarning, said
 from hozon._executing import execute
-from hozon._hozon import cell_record, loaded_variable, unseeded_state, value_digest
+from hozon._hozon import cell_record, held_effect, hold_effects, loaded_variable, unseeded_state, value_digest
 from hozon._pickling import loads
 from hozon._restoring import Names, given_file, parameter_file
 from hozon._running import STATES, VARIABLES, NotStored, Run, apply
@@ -189,6 +189,8 @@ class Course:
         self.folder = os.getcwd()
         self.process = _process_state.snapshot()
         run = self._run()
+        if self.cell["is_ahead"]:
+            hold_effects()
         with Displays(self.notebook.host, self.notebook.on_shown) as displays, run:
             executed = execute(
                 self.cell["source"],
@@ -203,6 +205,8 @@ class Course:
             # What the cell has not given a value is what it was.
             if name not in self.namespace:
                 self.namespace[name] = self.found[name] = value
+        if self.cell["is_ahead"] and (held := held_effect()) is not None:
+            self.unstored = f"it {held}, which it does not do ahead of its turn"
         self.displays = [] if self.cell["is_captured"] else displays.outputs
         notes: list[str] = []
         with _warnings_noted(notes):
@@ -501,7 +505,8 @@ class Course:
             entry = store.put(
                 key, recipe, trace, name, "cell", place, run.seconds, [*own, *outputs], run.notes
             )
-            store.record_run(entry, name, run.seconds, "")
+            if not self.cell["is_ahead"]:
+                store.record_run(entry, name, run.seconds, "")
         except Exception as error:
             return {"unstored": f"it could not be stored: {said(error)}"}
         run.warn()

@@ -1,12 +1,12 @@
 //! The process that runs the cells of a notebook, and what the command asks of Python about notebooks.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use hozon_cli::{HostSettings, NotebookHost};
 use hozon_engine::{
-    CellRun, CellToRun, Executor, ExecutorError, NotebookSettings, Parameter, Receiver, RunEnd, Step,
+    CellRun, CellToRun, Executor, ExecutorError, NotebookSettings, Parameter, Receiver, RunEnd, Step, Stopper,
 };
 use hozon_format::{CellRecord, Digest, Key};
 use hozon_key::{Seen, Subject};
@@ -64,7 +64,11 @@ impl NotebookHost for PyHost {
             );
             let process =
                 self.host.bind(py).call_method1("start", given).map_err(|error| sentence(py, &error))?;
-            let process = Process { process: process.unbind(), interrupted: self.interrupted.clone() };
+            let process = Process {
+                process: process.unbind(),
+                interrupted: self.interrupted.clone(),
+                stopped: Arc::default(),
+            };
             Ok(Box::new(process) as Box<dyn Executor>)
         })
     }
@@ -108,6 +112,27 @@ fn settings_of(found: &Bound<'_, PyAny>) -> PyResult<HostSettings> {
 struct Process {
     process: Py<PyAny>,
     interrupted: Arc<AtomicBool>,
+    /// It was interrupted by the run, and not by the person.
+    stopped: Arc<AtomicBool>,
+}
+
+/// Stops a process from another thread.
+struct ProcessStopper {
+    process: Py<PyAny>,
+    stopped: Arc<AtomicBool>,
+}
+
+impl Stopper for ProcessStopper {
+    fn interrupt(&self) {
+        self.stopped.store(true, Ordering::Relaxed);
+        // One that is gone need not be stopped.
+        let _ = Python::attach(|py| self.process.call_method0(py, "interrupt"));
+    }
+
+    fn kill(&self) {
+        self.stopped.store(true, Ordering::Relaxed);
+        let _ = Python::attach(|py| self.process.call_method0(py, "kill"));
+    }
 }
 
 impl Process {
@@ -124,7 +149,9 @@ impl Process {
             let process = self.process.bind(py);
             let reply = asked.and_then(|()| process.call_method1("ask", (&request,)));
             if process.getattr("interrupted").and_then(|it| it.is_truthy()).unwrap_or(false) {
-                self.interrupted.store(true, Ordering::Relaxed);
+                if !self.stopped.load(Ordering::Relaxed) {
+                    self.interrupted.store(true, Ordering::Relaxed);
+                }
                 if reply.is_err() {
                     return Err(ExecutorError::Interrupted);
                 }
@@ -192,6 +219,11 @@ impl Executor for Process {
     fn reset(&mut self) -> Result<(), ExecutorError> {
         self.ask("reset", |_| Ok(()), |_| Ok(()))
     }
+
+    fn stopper(&self) -> Arc<dyn Stopper> {
+        let process = Python::attach(|py| self.process.clone_ref(py));
+        Arc::new(ProcessStopper { process, stopped: self.stopped.clone() })
+    }
 }
 
 /// `hozon._receiving._Receiving`.
@@ -215,7 +247,8 @@ impl Receiver for PyReceiver {
     }
 
     fn end(&mut self, names: &[(String, Option<Digest>)]) {
-        let names = names.iter().map(|(name, digest)| (name.clone(), digest.map(|digest| digest.to_string())));
+        let names =
+            names.iter().map(|(name, digest)| (name.clone(), digest.map(|digest| digest.to_string())));
         let names: Vec<_> = names.collect();
         let _ = Python::attach(|py| self.0.call_method1(py, "end", (names,)));
     }
@@ -284,6 +317,7 @@ fn fill_cell(request: &Bound<'_, PyDict>, cell: &CellToRun) -> PyResult<()> {
     request.set_item("only_imports", cell.only_imports)?;
     request.set_item("has_magics", cell.has_magics)?;
     request.set_item("is_suppressed", cell.is_suppressed)?;
+    request.set_item("is_ahead", cell.is_ahead)?;
     request.set_item("is_captured", cell.is_captured)
 }
 

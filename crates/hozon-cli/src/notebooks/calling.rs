@@ -82,7 +82,8 @@ fn failed(session: &Session<'_>, file: &NotebookFile, outcome: &CellOutcome) -> 
     let why = match &outcome.status {
         CellStatus::Failed { .. } => {
             let error = displays.iter().rev().find(|output| output["output_type"] == "error");
-            let part = |name: &str| error.and_then(|error| error[name].as_str()).unwrap_or_default().to_owned();
+            let part =
+                |name: &str| error.and_then(|error| error[name].as_str()).unwrap_or_default().to_owned();
             format!("{}: {}", part("ename"), part("evalue"))
         }
         CellStatus::Broken { why } => why.clone(),
@@ -94,5 +95,11 @@ fn failed(session: &Session<'_>, file: &NotebookFile, outcome: &CellOutcome) -> 
         Text::Out(_) => None,
     });
     let (cell, state) = (outcome.cell, state::word(outcome));
-    Some(FailedCell { cell, called: cells::placed(file, cell), state, why, text: text.last().unwrap_or_default() })
+    Some(FailedCell {
+        cell,
+        called: cells::placed(file, cell),
+        state,
+        why,
+        text: text.last().unwrap_or_default(),
+    })
 }

@@ -47,7 +47,8 @@ pub(crate) fn run(
     let outputs = &arguments.outputs;
     pages::check(outputs, &*context.system)?;
     let (session, file, settings) = Session::open(&arguments.notebook, common, context, Purpose::Run)?;
-    let options = RunOptions { frozen: arguments.frozen, force: arguments.force, ..RunOptions::default() };
+    let (frozen, force, jobs) = (arguments.frozen, arguments.force, usize::from(arguments.jobs));
+    let options = RunOptions { frozen, force, jobs, ..RunOptions::default() };
     let round = Round::new(file, settings, &arguments.notebook.cells, options)?;
     let texts = if common.json { Texts::None } else { Texts::All };
     let manner = Manner { texts, quiet: outputs.quiet, columns: context.stderr_width };

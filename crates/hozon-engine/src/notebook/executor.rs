@@ -1,10 +1,12 @@
 //! What a notebook needs of the process that runs its cells.
 
+use std::sync::Arc;
+
 use hozon_format::{CellRecord, Digest, Key};
 use hozon_key::Subject;
 
 /// Runs cells and restores values, in one namespace. The engine knows nothing of Python.
-pub trait Executor {
+pub trait Executor: Send {
     /// Takes steps, in order, so that names have the values that they had. An error tells the first step
     /// that cannot be taken; those before it have been.
     ///
@@ -36,6 +38,18 @@ pub trait Executor {
     /// # Errors
     /// The process is gone.
     fn reset(&mut self) -> Result<(), ExecutorError>;
+
+    /// Gives what stops it from another thread.
+    fn stopper(&self) -> Arc<dyn Stopper>;
+}
+
+/// Stops what an executor does on another thread.
+pub trait Stopper: Send + Sync {
+    /// Interrupts the cell that runs.
+    fn interrupt(&self);
+
+    /// Ends the process at once.
+    fn kill(&self);
 }
 
 /// One thing to be done before a cell can run.
@@ -130,6 +144,9 @@ pub struct CellToRun {
     pub is_suppressed: bool,
     /// Nothing that it shows is shown.
     pub is_captured: bool,
+    /// It runs before its turn: it may do nothing that is seen outside of the process. Where it would write a
+    /// file, start a program or use the network, that is not done, and nothing of the run is stored.
+    pub is_ahead: bool,
 }
 
 /// How a cell ended.

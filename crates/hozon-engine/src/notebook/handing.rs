@@ -67,7 +67,11 @@ impl Runner<'_, '_> {
     }
 
     /// Has the process of the cells give what is not stored. Returns the cells whose values it has given.
-    fn given_by_process(&mut self, last: &[Version], receiver: &mut dyn Receiver) -> BTreeSet<(usize, String)> {
+    fn given_by_process(
+        &mut self,
+        last: &[Version],
+        receiver: &mut dyn Receiver,
+    ) -> BTreeSet<(usize, String)> {
         let mut groups: Vec<(usize, Vec<String>)> = Vec::new();
         for version in last.iter().filter(|version| self.is_unstored(version)) {
             let (name, cell) = (&version.record.name, version.cell);
@@ -92,7 +96,8 @@ impl Runner<'_, '_> {
             receiver.miss(name, &format!("it cannot leave the process of the cells: {why}"));
         }
         let refused: HashSet<String> = refused.into_iter().map(|(name, _)| name).collect();
-        let all = groups.into_iter().flat_map(|(cell, names)| names.into_iter().map(move |name| (cell, name)));
+        let all =
+            groups.into_iter().flat_map(|(cell, names)| names.into_iter().map(move |name| (cell, name)));
         all.filter(|(_, name)| !refused.contains(name)).collect()
     }
 

@@ -173,6 +173,32 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// Looks for results that a cell gave when it ran ahead of its turn, under the key that they have then.
+    pub(crate) fn find_ahead(
+        &mut self,
+        cell: usize,
+        key: &Key,
+        sharing: Digest,
+    ) -> Option<(Entry, CellRecord)> {
+        let mut observer = CellObserver {
+            surroundings: self.surroundings,
+            settings: self.settings,
+            versions: &self.versions,
+            code: &mut self.code,
+            distributions: &mut self.distributions,
+            sharing,
+            loaded: None,
+            untold: Vec::new(),
+        };
+        match look_up(self.store, key, &mut observer) {
+            TracedLookup::Hit(entry, _) if !self.is_too_old(self.cell(cell), &entry) => {
+                let record = record_of(self.store, &entry)?;
+                Some((*entry, record))
+            }
+            _ => None,
+        }
+    }
+
     fn is_too_old(&self, cell: &Cell, entry: &Entry) -> bool {
         let own = cell.settings.ttl.as_deref().and_then(seconds_of);
         let age_ms = self.store.system().now_ms().saturating_sub(entry.facts.created_ms);

@@ -6,6 +6,8 @@
 //! world is part of its trace. [`run`](run_notebook) takes the cells in their order; stale ones go to an
 //! [`Executor`].
 
+mod ahead;
+mod ahead_jobs;
 mod distributions;
 mod executor;
 mod handing;
@@ -21,7 +23,7 @@ mod settings;
 mod versions;
 
 pub use distributions::Distributions;
-pub use executor::{CellRun, CellToRun, Executor, ExecutorError, RunEnd, Step};
+pub use executor::{CellRun, CellToRun, Executor, ExecutorError, RunEnd, Step, Stopper};
 pub use handing::Receiver;
 pub use lookup::name_of_cell;
 pub use outcome::{CellOutcome, CellStatus, NotebookEvent};

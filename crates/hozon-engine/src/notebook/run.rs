@@ -8,6 +8,7 @@ use hozon_key::{Subject, encode};
 use hozon_store::Store;
 use hozon_syntax::{CellKind, Graph, GraphFault, Notebook};
 
+use super::ahead::Ahead;
 use super::executor::{CellRun, CellToRun, Executor, ExecutorError, RunEnd, Step};
 use super::handing::Receiver;
 use super::lookup::{Found, Fresh, NoRun, Stale, Walk};
@@ -28,16 +29,18 @@ pub struct RunOptions {
     pub forced: Option<BTreeSet<usize>>,
     /// Only these cells run, and those that they depend on; none: all.
     pub only: Option<BTreeSet<usize>>,
+    /// So many processes run cells at one time; 0 and 1: one after the other.
+    pub jobs: usize,
 }
 
 /// Why a cell did not run that was left out by the one who ran the notebook.
 pub const NOT_ASKED_FOR: &str = "it was not asked for";
 
 /// Hears what happens, and says whether the run is to go on.
-pub type Tell<'s> = &'s mut dyn FnMut(NotebookEvent<'_>) -> ControlFlow<()>;
+pub(crate) type Tell<'s> = &'s mut dyn FnMut(NotebookEvent<'_>) -> ControlFlow<()>;
 
 /// Starts an executor, when the first one is needed or the last one is gone.
-pub type Start<'s> = &'s mut dyn FnMut() -> Result<Box<dyn Executor>, String>;
+pub(crate) type Start<'s> = &'s mut dyn FnMut() -> Result<Box<dyn Executor>, String>;
 
 /// Whom a run has to do with.
 pub struct Parties<'s> {
@@ -54,15 +57,18 @@ pub(super) struct Runner<'a, 's> {
     pub(super) walk: Walk<'a>,
     /// The place of each cell in the order of the run.
     pub(super) ranks: Vec<usize>,
-    options: &'a RunOptions,
-    start: Start<'s>,
+    pub(super) options: &'a RunOptions,
+    pub(super) order: &'a [usize],
+    /// Runs cells before their turn.
+    pub(super) ahead: Option<Ahead>,
+    pub(super) start: Start<'s>,
     pub(super) executor: Option<Box<dyn Executor>>,
     /// Why no executor can be started: nobody tries twice.
     unstartable: Option<String>,
     pub(super) presence: Presence,
     tell: Tell<'s>,
     /// The person wants to stop.
-    interrupted: bool,
+    pub(super) interrupted: bool,
 }
 
 /// Runs a notebook. Returns what came of each cell, in the order of the file.
@@ -85,6 +91,8 @@ pub fn run_notebook(
         walk,
         ranks,
         options,
+        order: &graph.order,
+        ahead: (options.jobs > 1 && !options.frozen).then(|| Ahead::new(options.jobs - 1)),
         start: parties.start,
         executor: None,
         unstartable: None,
@@ -98,9 +106,10 @@ pub fn run_notebook(
         runner.tell(NotebookEvent::Ended(&outcome));
         outcomes[cell] = Some(outcome);
     }
-    if let Some(receiver) = parties.receiver {
+    if let Some(receiver) = parties.receiver.filter(|_| !runner.interrupted) {
         runner.hand_over(receiver);
     }
+    runner.end_ahead();
     let all = outcomes.into_iter().enumerate();
     all.map(|(cell, outcome)| outcome.unwrap_or_else(|| left_out(notebook, graph, cell))).collect()
 }
@@ -161,11 +170,11 @@ fn fault_of(notebook: &Notebook, graph: &Graph, cell: usize) -> Option<String> {
 }
 
 impl Runner<'_, '_> {
-    fn tell(&mut self, event: NotebookEvent<'_>) {
+    pub(super) fn tell(&mut self, event: NotebookEvent<'_>) {
         self.interrupted |= (self.tell)(event).is_break();
     }
 
-    fn is_forced(&self, cell: usize) -> bool {
+    pub(super) fn is_forced(&self, cell: usize) -> bool {
         self.options.force && self.options.forced.as_ref().is_none_or(|forced| forced.contains(&cell))
     }
 
@@ -258,7 +267,7 @@ impl Runner<'_, '_> {
         CellOutcome { entry: Some(entry), ..outcome(cell, status) }
     }
 
-    fn take_over(&mut self, cell: usize, entry: Option<Key>, record: CellRecord) {
+    pub(super) fn take_over(&mut self, cell: usize, entry: Option<Key>, record: CellRecord) {
         let stopped = record.stopped;
         self.walk.pass(cell, entry, record);
         if stopped {
@@ -266,10 +275,13 @@ impl Runner<'_, '_> {
         }
     }
 
-    fn stale(&mut self, cell: usize, stale: Stale, why: Vec<String>) -> Option<CellOutcome> {
+    fn stale(&mut self, cell: usize, stale: Stale, mut why: Vec<String>) -> Option<CellOutcome> {
         if self.options.frozen {
             self.walk.leave_open(cell);
             return Some(CellOutcome { why, ..outcome(cell, CellStatus::Stale) });
+        }
+        if let Some(outcome) = self.taken_from_ahead(cell, &stale, &mut why) {
+            return Some(outcome);
         }
         match self.bring(cell, &stale.key.present()) {
             Ok(true) => {}
@@ -290,6 +302,7 @@ impl Runner<'_, '_> {
             sharing: stale.key.sharing.digest,
             ..self.to_run(cell, key)
         };
+        self.send_ahead(cell, false);
         match self.run(&to_run) {
             Ok(run) => Some(self.ran(cell, run, stale.unstorable, why)),
             Err(failure) => Some(self.failed(cell, failure, why)),
@@ -297,7 +310,7 @@ impl Runner<'_, '_> {
     }
 
     /// A cell as it is run, but for what it reads.
-    fn to_run(&self, cell: usize, key: Option<(Key, Vec<u8>)>) -> CellToRun {
+    pub(super) fn to_run(&self, cell: usize, key: Option<(Key, Vec<u8>)>) -> CellToRun {
         let (own, code) = (self.walk.cell(cell), self.walk.code(cell));
         CellToRun {
             cell,
@@ -316,6 +329,7 @@ impl Runner<'_, '_> {
             has_magics: own.live.is_some(),
             is_suppressed: code.last_expression.as_ref().is_some_and(|last| last.suppressed),
             is_captured: own.settings.capture,
+            is_ahead: false,
         }
     }
 
@@ -593,7 +607,7 @@ fn loaded_with(record: &CellRecord, names: &BTreeSet<&str>) -> Vec<String> {
     groups.flat_map(|group| group.names.iter().cloned()).collect()
 }
 
-fn outcome(cell: usize, status: CellStatus) -> CellOutcome {
+pub(super) fn outcome(cell: usize, status: CellStatus) -> CellOutcome {
     CellOutcome { cell, status, why: vec![], entry: None, displays: None }
 }
 
