@@ -4,7 +4,6 @@
 mod fixture;
 
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
 use std::sync::Arc;
 
 use fixture::notebooks::{Host, Log, OnAsked};
@@ -37,14 +36,14 @@ a + b + c
 /// A project in memory with a notebook, and a host.
 struct Desk {
     system: Memory,
-    log: Rc<Log>,
+    log: Arc<Log>,
     refusal: Option<String>,
     width: Option<usize>,
 }
 
 impl Desk {
     fn with(text: &str) -> Self {
-        let desk = Self { system: Memory::new(), log: Rc::default(), refusal: None, width: None };
+        let desk = Self { system: Memory::new(), log: Arc::default(), refusal: None, width: None };
         desk.system.create_folder(Path::new("/project")).unwrap();
         desk.write("nb.py", text);
         desk
@@ -69,7 +68,7 @@ impl Desk {
             on_asked: Box::new(|_| {}),
             refusal: self.refusal.clone(),
         };
-        self.log.ran.borrow_mut().clear();
+        self.log.ran.borrow().clear();
         captured(|stdout, stderr| {
             let context = context(&self.system, stdout, stderr);
             let context = Context { files, notebooks: Some(&host), width: self.width, ..context };
@@ -431,12 +430,12 @@ fn listings_and_explanations_know_cells() {
 
 struct RealDesk {
     folder: tempfile::TempDir,
-    log: Rc<Log>,
+    log: Arc<Log>,
 }
 
 impl RealDesk {
     fn with(text: &str) -> Self {
-        let desk = Self { folder: tempfile::tempdir().unwrap(), log: Rc::default() };
+        let desk = Self { folder: tempfile::tempdir().unwrap(), log: Arc::default() };
         desk.replace("nb.py", text);
         desk
     }

@@ -122,11 +122,10 @@ impl Ahead {
         self.finished.remove(key)
     }
 
-    /// Waits a moment for a cell that runs.
-    pub(super) fn wait(&mut self) {
-        if let Ok(done) = self.done.recv_timeout(TICK) {
-            self.finish(done);
-        }
+    /// Waits a moment for a cell that runs. True: one has ended.
+    pub(super) fn wait(&mut self) -> bool {
+        let done = self.done.recv_timeout(TICK);
+        done.map(|done| self.finish(done)).is_ok()
     }
 
     /// Has a cell begin. Where no process can be started, it waits for its turn.

@@ -22,7 +22,8 @@ impl Runner<'_, '_> {
     /// Has cells after this one begin, as many as there are processes for. This one is about to run, or runs
     /// ahead itself and is waited for.
     pub(super) fn send_ahead(&mut self, cell: usize, is_waiting: bool) {
-        let Some(ahead) = &mut self.ahead else { return };
+        // What a cell that failed has left in the process of the cells, nobody knows.
+        let Some(ahead) = self.ahead.as_mut().filter(|_| !self.has_failed) else { return };
         let free = ahead.free(usize::from(is_waiting));
         if free == 0 {
             return;
@@ -165,7 +166,7 @@ impl Runner<'_, '_> {
             return None;
         }
         let found = self.walk.find_ahead(cell, &ahead_key, stale.key.sharing.digest);
-        let taken = found.filter(|_| self.are_effects_known(cell)).and_then(|(entry, record)| {
+        let taken = found.filter(|_| self.are_effects_known(cell) && !self.has_failed).and_then(|(entry, record)| {
             let entry = confirmed(self.walk.store, entry, &stale.key.recipe).ok()?;
             Some((entry, record))
         });
@@ -183,9 +184,12 @@ impl Runner<'_, '_> {
         if self.ahead.as_ref()?.is_running(ahead_key) {
             self.tell(NotebookEvent::Started { cell });
         }
+        let mut has_changed = true;
         while self.ahead.as_ref()?.is_running(ahead_key) && !self.interrupted {
-            self.send_ahead(cell, true);
-            self.ahead.as_mut()?.wait();
+            if has_changed {
+                self.send_ahead(cell, true);
+            }
+            has_changed = self.ahead.as_mut()?.wait();
             self.tell(NotebookEvent::Waiting);
         }
         self.ahead.as_mut()?.take(ahead_key)

@@ -69,6 +69,10 @@ pub(super) struct Runner<'a, 's> {
     tell: Tell<'s>,
     /// The person wants to stop.
     pub(super) interrupted: bool,
+    /// A cell has failed in the process that the next one runs in.
+    pub(super) has_failed: bool,
+    /// The cell of which was told last that it begins.
+    started: Option<usize>,
 }
 
 /// Runs a notebook. Returns what came of each cell, in the order of the file.
@@ -99,6 +103,8 @@ pub fn run_notebook(
         presence,
         tell: parties.tell,
         interrupted: false,
+        has_failed: false,
+        started: None,
     };
     let mut outcomes: Vec<Option<CellOutcome>> = vec![None; notebook.cells.len()];
     for &cell in &graph.order {
@@ -171,6 +177,11 @@ fn fault_of(notebook: &Notebook, graph: &Graph, cell: usize) -> Option<String> {
 
 impl Runner<'_, '_> {
     pub(super) fn tell(&mut self, event: NotebookEvent<'_>) {
+        if let NotebookEvent::Started { cell } = event
+            && self.started.replace(cell) == Some(cell)
+        {
+            return;
+        }
         self.interrupted |= (self.tell)(event).is_break();
     }
 
@@ -366,6 +377,7 @@ impl Runner<'_, '_> {
 
     /// A cell that failed may have changed anything that it read: those values are brought anew.
     fn forget_halfway(&mut self, cell: usize) {
+        self.has_failed = true;
         for version in self.walk.read.get(&cell).into_iter().flatten() {
             self.presence.names.remove(&version.record.name);
         }
@@ -377,6 +389,7 @@ impl Runner<'_, '_> {
         match failure {
             Failure::Gone(text) => {
                 self.executor = None;
+                self.has_failed = false;
                 self.presence.clear();
                 let displays = Some(error_display("KernelDied", &text));
                 CellOutcome { why, displays, ..outcome(cell, CellStatus::Failed { seconds: 0.0 }) }
