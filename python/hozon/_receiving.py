@@ -58,7 +58,7 @@ def called(path: str | os.PathLike[str], parameters: dict[str, Any]) -> Namespac
             raise _error_of(failed, host, receiving)
         return receiving.namespace
     finally:
-        host.close()
+        unwatched(host.close)
 
 
 class _Parameter:

@@ -23,15 +23,11 @@ impl Runner<'_, '_> {
     /// ahead itself and is waited for.
     pub(super) fn send_ahead(&mut self, cell: usize, is_waiting: bool) {
         // What a cell that failed has left in the process of the cells, nobody knows.
-        let Some(ahead) = self.ahead.as_mut().filter(|_| !self.has_failed) else { return };
-        let free = ahead.free(usize::from(is_waiting));
-        if free == 0 {
-            return;
-        }
-        for job in self.jobs_after(cell, free) {
-            if let Some(ahead) = &mut self.ahead {
-                ahead.begin(job, &mut *self.start);
-            }
+        let Some(ahead) = self.ahead.as_ref().filter(|_| !self.has_failed) else { return };
+        let wanted = ahead.wants();
+        let jobs = if wanted == 0 { vec![] } else { self.jobs_after(cell, wanted) };
+        if let Some(ahead) = &mut self.ahead {
+            ahead.begin(jobs, usize::from(is_waiting), &mut *self.start);
         }
     }
 
@@ -166,10 +162,11 @@ impl Runner<'_, '_> {
             return None;
         }
         let found = self.walk.find_ahead(cell, &ahead_key, stale.key.sharing.digest);
-        let taken = found.filter(|_| self.are_effects_known(cell) && !self.has_failed).and_then(|(entry, record)| {
-            let entry = confirmed(self.walk.store, entry, &stale.key.recipe).ok()?;
-            Some((entry, record))
-        });
+        let taken =
+            found.filter(|_| self.are_effects_known(cell) && !self.has_failed).and_then(|(entry, record)| {
+                let entry = confirmed(self.walk.store, entry, &stale.key.recipe).ok()?;
+                Some((entry, record))
+            });
         if taken.is_some() || run.as_ref().is_some_and(|run| run.entry.is_some()) {
             // A file that stays is found by the next run, or by nobody.
             let _ = forget_traced(self.walk.store, &ahead_key, "it has had its turn");
@@ -180,7 +177,7 @@ impl Runner<'_, '_> {
 
     /// What came of a cell that runs ahead, which is waited for.
     fn run_of(&mut self, cell: usize, ahead_key: &Key) -> Option<Result<CellRun, ExecutorError>> {
-        self.ahead.as_mut()?.stop_other(cell, ahead_key);
+        self.ahead.as_mut()?.has_turn(cell, ahead_key);
         if self.ahead.as_ref()?.is_running(ahead_key) {
             self.tell(NotebookEvent::Started { cell });
         }

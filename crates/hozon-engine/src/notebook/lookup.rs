@@ -11,7 +11,7 @@ use hozon_syntax::{Cell, CellCode, CellKind, Notebook};
 use super::distributions::Distributions;
 use super::observer::CellObserver;
 use super::recipe::{CellKey, cell_key};
-use super::settings::{NotebookSettings, Surroundings};
+use super::settings::{NotebookSettings, Parameter, Surroundings};
 use super::versions::{Version, Versions};
 use crate::code_files::CodeFiles;
 use crate::explaining::{Memory, explain_among};
@@ -207,8 +207,16 @@ impl<'a> Walk<'a> {
 
     /// Takes over what a cell did.
     pub(crate) fn pass(&mut self, cell: usize, entry: Option<Key>, record: CellRecord) {
-        self.versions.apply(cell, entry, &record, &self.settings.parameters);
+        let parameters = self.parameters_of(cell);
+        self.versions.apply(cell, entry, &record, &parameters);
         self.records.insert(cell, (entry, record));
+    }
+
+    /// The parameters that take the place of what a cell gives names. What it only changes in place is the
+    /// parameter's value, changed.
+    pub(crate) fn parameters_of(&self, cell: usize) -> Vec<&'a Parameter> {
+        let binds = &self.code(cell).binds;
+        self.settings.parameters.iter().filter(|parameter| binds.contains(&parameter.name)).collect()
     }
 
     /// Notes that nobody knows what a cell would give.
@@ -266,7 +274,8 @@ impl Walk<'_> {
         };
         let names = record.names.iter().filter(current).cloned().collect();
         let now = CellRecord { names, ..record.clone() };
-        self.versions.apply(cell, entry, &now, &self.settings.parameters);
+        let parameters = self.parameters_of(cell);
+        self.versions.apply(cell, entry, &now, &parameters);
         self.records.insert(cell, (entry, record));
     }
 

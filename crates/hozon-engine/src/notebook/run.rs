@@ -526,7 +526,8 @@ impl Runner<'_, '_> {
         if versions.iter().any(|version| is_live(version, &self.presence)) {
             return self.run_again(cell);
         }
-        let own: BTreeSet<&str> = missing.iter().copied().filter(|name| !self.is_parameter(name)).collect();
+        let own: BTreeSet<&str> =
+            missing.iter().copied().filter(|name| !self.is_parameter(cell, name)).collect();
         steps.extend(steps_of(&self.walk, cell, &own));
         steps.extend(versions.iter().filter_map(|version| {
             let source = version.parameter.clone()?;
@@ -550,14 +551,15 @@ impl Runner<'_, '_> {
         Ok(true)
     }
 
-    fn is_parameter(&self, name: &str) -> bool {
-        self.walk.settings.parameters.iter().any(|parameter| parameter.name == name)
+    /// Tells whether a parameter takes the place of what a cell gives a name.
+    fn is_parameter(&self, cell: usize, name: &str) -> bool {
+        self.walk.parameters_of(cell).iter().any(|parameter| parameter.name == name)
     }
 
     /// Notes that names have what a cell gives them. A parameter has another value: it is yet to be brought.
     fn note_names<'n>(&mut self, cell: usize, names: impl Iterator<Item = &'n str>) {
         for name in names {
-            if self.is_parameter(name) {
+            if self.is_parameter(cell, name) {
                 self.presence.names.remove(name);
             } else {
                 self.presence.names.insert(name.to_owned(), cell);
@@ -577,7 +579,7 @@ impl Runner<'_, '_> {
         let recorded = |name: &&str| {
             let (entry, record) = self.walk.records.get(&cell)?;
             let record = record.name(name)?.clone();
-            let parameters = &self.walk.settings.parameters;
+            let parameters = self.walk.parameters_of(cell);
             let parameter = parameters.iter().find(|parameter| parameter.name == **name);
             let parameter = parameter.map(|parameter| parameter.source.clone());
             Some(Version { cell, entry: *entry, record, parameter })

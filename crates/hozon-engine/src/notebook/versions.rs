@@ -140,13 +140,13 @@ impl Versions {
         names.iter().any(is_value)
     }
 
-    /// Takes over what a cell did.
+    /// Takes over what a cell did. `parameters` are those that take the place of what it gives names.
     pub(crate) fn apply(
         &mut self,
         cell: usize,
         entry: Option<Key>,
         record: &CellRecord,
-        parameters: &[Parameter],
+        parameters: &[&Parameter],
     ) {
         let links: Vec<Link> =
             record.groups.iter().filter_map(|group| self.link(cell, record, group)).collect();
