@@ -9,11 +9,11 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import hozon
 import numpy as np
 import pytest
-from hozon import _hosting, _receiving
 
+import hozon
+from hozon import _hosting, _receiving
 from notebooks.notebook_project import Project
 
 
@@ -121,7 +121,21 @@ def test_the_command_and_programs_restore_what_the_other_stored(project: Project
 
 @pytest.mark.parametrize(
     "value",
-    [3, -0.0, float("inf"), True, None, "7", "a'b", b"x", (1, "a"), [1, [2]], {"a": {1}}, np.float64(2.5), np.arange(5.0)],
+    [
+        3,
+        -0.0,
+        float("inf"),
+        True,
+        None,
+        "7",
+        "a'b",
+        b"x",
+        (1, "a"),
+        [1, [2]],
+        {"a": {1}},
+        np.float64(2.5),
+        np.arange(5.0),
+    ],
     ids=repr,
 )
 def test_parameters_are_what_cells_read(project: Project, value: Any, started: Started) -> None:
@@ -174,7 +188,9 @@ def test_a_function_of_this_program_alone_is_refused(project: Project) -> None:
 
 def test_a_cell_that_fails(project: Project, started: Started) -> None:
     project.cells("a = 1", "b = a / 0", "c = b", "d = a + 1")
-    with pytest.raises(hozon.CellError, match=r"cell 2 \(b = a / 0, notebook.py:\d+\) failed: ZeroDivisionError") as raised:
+    with pytest.raises(
+        hozon.CellError, match=r"cell 2 \(b = a / 0, notebook.py:\d+\) failed: ZeroDivisionError"
+    ) as raised:
         hozon.run("notebook.py")
     error = raised.value
     assert isinstance(error.__cause__, ZeroDivisionError)
@@ -211,7 +227,7 @@ def test_an_exception_that_does_not_pickle(project: Project) -> None:
 
 def test_a_cell_whose_text_is_no_python(project: Project) -> None:
     project.cells("a = 1", "b = = 2")
-    with pytest.raises(hozon.CellError, match="cell 2 .* cannot run") as raised:
+    with pytest.raises(hozon.CellError, match=r"cell 2 .* cannot run") as raised:
         hozon.run("notebook.py")
     assert raised.value.namespace == {"a": 1}
 
@@ -331,10 +347,24 @@ def test_this_process_stays_as_it_is(project: Project) -> None:
         "text = open('x.txt').read() + str(random.random())",
     )
     random.seed(1)
-    before = (os.getcwd(), list(sys.path), sys.modules["__main__"], random.getstate(), list(warnings.filters), sys.stdout)
+    before = (
+        os.getcwd(),
+        list(sys.path),
+        sys.modules["__main__"],
+        random.getstate(),
+        list(warnings.filters),
+        sys.stdout,
+    )
     for _ in range(2):
         assert hozon.run("notebook.py")["text"].startswith("x0.")
-        after = (os.getcwd(), list(sys.path), sys.modules["__main__"], random.getstate(), list(warnings.filters), sys.stdout)
+        after = (
+            os.getcwd(),
+            list(sys.path),
+            sys.modules["__main__"],
+            random.getstate(),
+            list(warnings.filters),
+            sys.stdout,
+        )
         assert after == before
         assert "FROM_A_CELL" not in os.environ
 

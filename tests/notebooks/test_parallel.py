@@ -78,7 +78,9 @@ class TestAtOnce:
 
 
 # Takes long enough for others to run ahead, and marks when it began and ended.
-SLOW = "import time, pathlib\npathlib.Path('started').touch()\ntime.sleep(1.5)\npathlib.Path('ended').touch()\n"
+SLOW = (
+    "import time, pathlib\npathlib.Path('started').touch()\ntime.sleep(1.5)\npathlib.Path('ended').touch()\n"
+)
 
 
 TRICKY = {

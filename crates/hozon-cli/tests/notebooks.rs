@@ -180,6 +180,22 @@ fn frozen_runs_nothing_and_says_what_is_stale() {
 }
 
 #[test]
+fn cells_that_run_at_once_give_and_print_what_the_serial_run_does() {
+    let text = format!("{SUMS}\n# %% load\nx = read('data.txt')\n\n# %% show\nx + a\n");
+    let (one, many) = (Desk::with(&text), Desk::with(&text));
+    [&one, &many].into_iter().for_each(|desk| desk.write("data.txt", "3"));
+    let (serial, parallel) = (one.run(&["run", NB]), many.run(&["run", NB, "-j", "3"]));
+    assert_eq!((parallel.code, &parallel.out), (serial.code, &serial.out));
+    let mut ran = many.ran();
+    ran.sort_unstable();
+    assert_eq!((ran, one.started()), (one.ran(), 1));
+    let warm = many.run(&["run", NB]);
+    assert_eq!((many.ran(), &warm.out, warm.err.as_str()), (vec![], &serial.out, "6 cells: 6 restored; 3.0 s saved\n"));
+    let names = |desk: &Desk| desk.run(&["ls", "--json"]).json()["entries"].as_array().unwrap().len();
+    assert_eq!(names(&many), names(&one), "an entry from before its cell's turn is left");
+}
+
+#[test]
 fn force_runs_what_is_stored() {
     let desk = Desk::with(SUMS);
     desk.run(&["run", NB]);

@@ -375,3 +375,15 @@ pub(super) fn says_that_it_reaches_out(text: &str) -> bool {
     ];
     WORDS.iter().any(|word| text.contains(word))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_that_say_so_reach_out() {
+        assert!(says_that_it_reaches_out("df.to_csv('out.csv')"));
+        assert!(says_that_it_reaches_out("import subprocess"));
+        assert!(!says_that_it_reaches_out("df = pd.read_csv('in.csv')"));
+    }
+}
