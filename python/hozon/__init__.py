@@ -7,13 +7,17 @@ from hozon._hozon import __version__
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from hozon._blocks import cached_context
+    from hozon._calling import Namespace, run
     from hozon._digests import register_digest
     from hozon._errors import (
         BlockError,
+        CellError,
         HozonError,
         HozonWarning,
+        NotebookError,
         NotSavedError,
         StoreError,
+        UnavailableError,
         UndigestibleError,
     )
     from hozon._memory import cache, lru_cache
@@ -22,10 +26,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BlockError",
+    "CellError",
     "HozonError",
     "HozonWarning",
+    "Namespace",
     "NotSavedError",
+    "NotebookError",
     "StoreError",
+    "UnavailableError",
     "UndigestibleError",
     "__version__",
     "cache",
@@ -34,16 +42,21 @@ __all__ = [
     "lru_cache",
     "persistent_cache",
     "register_digest",
+    "run",
     "save",
 ]
 
 # Where each name is. They are loaded when one is used: the command, which uses none, starts in half the time.
 _MODULES = {
     "BlockError": "_errors",
+    "CellError": "_errors",
     "HozonError": "_errors",
     "HozonWarning": "_errors",
+    "Namespace": "_calling",
     "NotSavedError": "_errors",
+    "NotebookError": "_errors",
     "StoreError": "_errors",
+    "UnavailableError": "_errors",
     "UndigestibleError": "_errors",
     "cache": "_memory",
     "cached_context": "_blocks",
@@ -51,6 +64,7 @@ _MODULES = {
     "lru_cache": "_memory",
     "persistent_cache": "_persistent",
     "register_digest": "_digests",
+    "run": "_calling",
     "save": "_saved",
 }
 

@@ -19,22 +19,21 @@ from typing import TYPE_CHECKING, Any
 
 from hozon import _process_state, _settings
 from hozon._changes import Before, names_stored_by
-from hozon._config import resolve
 from hozon._displaying import Displays
 from hozon._errors import HozonWarning, said
-from hozon._executing import execute, note_futures, register_source
-from hozon._hozon import CellReach, cell_record, loaded_variable, unseeded_state, value_digest
+from hozon._executing import execute
+from hozon._hozon import cell_record, held_effect, hold_effects, loaded_variable, unseeded_state, value_digest
 from hozon._pickling import loads
+from hozon._restoring import Names, given_file, parameter_file
 from hozon._running import STATES, VARIABLES, NotStored, Run, apply
 from hozon._runtime import open_store
 from hozon._sharing import Sharing
-from hozon._sources import CELL_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hozon._executing import Executed
-    from hozon._hozon import Hit, Trace
+    from hozon._hozon import Trace
     from hozon._pickling import Output
     from hozon._sharing import Group
 
@@ -49,20 +48,17 @@ _NO_NAMES = frozenset(
 _MISSING: Any = object()
 
 
-class Notebook:
+class Notebook(Names):
     """The names of a notebook, and what its cells have done to this process.
 
-    `settings`: `path`, `store`, `project`, `site_folders`, and `host`, as `_kernel.py` has it.
+    `settings`: those of `Names`; `host`, as `_kernel.py` has it; and for `hozon.run` `exchange`, a folder for
+    values that the store does not hold.
     """
 
     def __init__(self, settings: dict[str, Any]) -> None:
-        options = resolve(settings["path"], {}, name=None, when=None)
-        # What cells show is kept with their displays.
-        self.options = options._replace(folder=settings["store"], project=settings["project"], replay=False)
-        self.label = os.path.basename(settings["path"])
+        super().__init__(settings, vars(sys.modules["__main__"]))
         self.host: str = settings.get("host", "script")
-        self.site_folders: list[str] = settings["site_folders"]
-        self.namespace: dict[str, Any] = vars(sys.modules["__main__"])
+        self.exchange: str | None = settings.get("exchange")
         # Where outputs go as they are shown.
         self.on_shown: Any = None
         # The digests of the states that cells have left generators in.
@@ -72,7 +68,7 @@ class Notebook:
         _process_state.note_start(self.host)
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Does what is asked: "run", "restore", "observe", "reset"."""
+        """Does what is asked: "run", "restore", "observe", "give", "reset"."""
         what = request["do"]
         if what == "run":
             return Course(self, request).answer()
@@ -80,6 +76,8 @@ class Notebook:
             return self._restore(request["steps"])
         if what == "observe":
             return {"digest": loaded_variable(request["module"], request["name"]).hex()}
+        if what == "give":
+            return {"refused": self._give(request["names"])}
         self.namespace.clear()
         self.namespace.update(self._first)
         return {}
@@ -90,85 +88,59 @@ class Notebook:
             return False
         return not (name.startswith("_i") and name[2:].isdigit())
 
-    def file_of(self, cell: int, tag: str) -> str:
-        """The file name that the code of a cell has."""
-        return f"{CELL_FILE}{cell + 1} of {self.label} #{tag}>"
-
-    def reach(self) -> CellReach:
-        return CellReach(self.namespace, self.options.pins, self.site_folders)
-
     # Restoring ----------------------------------------------------------------------------------------
 
     def _restore(self, steps: list[dict[str, Any]]) -> dict[str, Any]:
         """Takes steps. Tells the first one that cannot be taken, and why; those before it have been."""
         for index, step in enumerate(steps):
             try:
-                self._take(step)
+                self.take(step)
             except Exception as error:
                 return {"failed": index, "why": said(error)}
         return {"failed": None, "why": ""}
 
-    def _take(self, step: dict[str, Any]) -> None:
-        what = step["step"]
-        if what == "import":
-            from importlib import import_module
-
-            self.namespace[step["name"]] = import_module(step["module"])
-        elif what == "define":
-            self._define(step)
-        elif what == "load":
-            self._load(step)
-        elif what == "effects":
+    def take(self, step: dict[str, Any]) -> None:
+        if step["step"] == "effects":
             self._have_effects(step["entry"])
-        elif what == "assign":
-            self.namespace[step["name"]] = ast.literal_eval(step["source"])
-        elif what == "delete":
-            for name in step["names"]:
-                self.namespace.pop(name, None)
         else:
-            raise ValueError(f"{what!r} is no step")
+            super().take(step)
 
-    def _define(self, step: dict[str, Any]) -> None:
-        """Runs the statements that define functions and classes. They must come out as they were."""
-        wanted = dict(step["names"])
-        file = self.file_of(step["cell"], step["tag"])
-        note_futures(step["source"])
-        register_source(step["source"], file, step["first_line"])
-        tree = ast.parse(step["source"])
-        kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-        tree.body = [part for part in tree.body if isinstance(part, kinds) and part.name in wanted]
-        ast.increment_lineno(tree, step["first_line"] - 1)
-        exec(compile(tree, file, "exec", dont_inherit=True), self.namespace)
-        reach = self.reach()
-        for name, digest in wanted.items():
-            found, *_ = reach.value(self.namespace[name], False)
-            if digest is None or found is None or found.hex() != digest:
-                raise ValueError(f"`{name}` is not what it was when its cell ran")
+    def parameter(self, name: str, source: str) -> Any:
+        import pickle
 
-    def _entry(self, key: str) -> Hit:
-        hit = open_store(self.options.folder).get_named(bytes.fromhex(key))
-        if hit is None:
-            raise ValueError("the entry is gone")
-        return hit
+        if self.exchange is not None and os.path.exists(file := parameter_file(self.exchange, name)):
+            with open(file, "rb") as pickled:
+                return loads(*pickle.load(pickled), namespace=self.namespace)
+        return super().parameter(name, source)
 
-    def _load(self, step: dict[str, Any]) -> None:
-        """Binds the names of a group of values."""
-        wanted = f"group {step['group']}"
-        found = [output for output in self._entry(step["entry"]).outputs() if output[0] == wanted]
-        if not found:
-            raise ValueError(f"the entry holds no {wanted}")
-        _, _, payload, buffers = found[0]
-        if not step["inputs"]:
-            pattern, values = loads(payload, buffers, namespace=self.namespace)
-        else:
-            there = self.values(step["inputs"])
-            before = Before(there.items(), snapshots=False)
-            pattern, values = loads(
-                payload, buffers, namespace=self.namespace, persistent_load=before._object_of
-            )
-            if pattern != before.pattern():
-                raise ValueError("what its cell read is shared in another way")
-        self.namespace.update(values)
+    def _give(self, groups: list[list[str]]) -> list[tuple[str, str]]:
+        """Writes values for another process. Gives the names of those that cannot be written, and why."""
+        from hozon._pickling import pickler
+
+        if self.exchange is None:
+            raise ValueError("nobody has asked for values")
+        refused: list[tuple[str, str]] = []
+        with open(given_file(self.exchange), "wb") as file:
+            writer = pickler(file, self.namespace)
+            for names in groups:
+                why_not = {name: why for name in names if (why := self._why_not_given(name)) is not None}
+                refused += why_not.items()
+                values = {name: self.namespace[name] for name in names if name not in why_not}
+                if values:
+                    writer.dump(values)
+        return refused
+
+    def _why_not_given(self, name: str) -> str | None:
+        """Why another process cannot have a value; None if it can."""
+        from hozon._pickling import dumps
+
+        named: set[str] = set()
+        try:
+            dumps(self.namespace[name], namespace=self.namespace, named=named)
+        except Exception as error:
+            return said(error)
+        is_own = name in {part.partition(".")[0] for part in named}
+        return "it is a function or class that only its cell makes" if is_own else None
 
     def _have_effects(self, key: str) -> None:
         """Does to the process what a cell did."""
@@ -190,11 +162,6 @@ class Notebook:
         found = [(name, _randomness.state_digest(name)) for name in states]
         self.random.update(found)
         return found
-
-    def values(self, names: list[str]) -> dict[str, Any]:
-        """The values of those names that are there, but for modules, in the order of the names."""
-        found = {name: self.namespace[name] for name in names if name in self.namespace}
-        return {name: value for name, value in found.items() if not isinstance(value, types.ModuleType)}
 
 
 class Course:
@@ -223,6 +190,8 @@ class Course:
         self.process = _process_state.snapshot()
         self.variables = dict(os.environ)
         run = self._run()
+        if self.cell["is_ahead"]:
+            hold_effects()
         with Displays(self.notebook.host, self.notebook.on_shown) as displays, run:
             executed = execute(
                 self.cell["source"],
@@ -237,6 +206,8 @@ class Course:
             # What the cell has not given a value is what it was.
             if name not in self.namespace:
                 self.namespace[name] = self.found[name] = value
+        if self.cell["is_ahead"] and (held := held_effect()) is not None:
+            self.unstored = f"it {held}, which it does not do ahead of its turn"
         self.displays = [] if self.cell["is_captured"] else displays.outputs
         notes: list[str] = []
         with _warnings_noted(notes):
@@ -280,6 +251,7 @@ class Course:
     def _end(self, run: Run, executed: Executed) -> dict[str, Any]:
         answer: dict[str, Any] = {
             "end": executed.end,
+            "raised": self._raised(executed),
             "seconds": run.seconds,
             "entry": None,
             "unstored": None,
@@ -306,6 +278,19 @@ class Course:
         names = {*self.variables, *os.environ}
         variables = sorted(name for name in names if self.variables.get(name) != os.environ.get(name))
         return cell_record([], [], [], random, variables, process, bool(effects), has_to_run, False).hex()
+
+    def _raised(self, executed: Executed) -> str | None:
+        """What the cell raised, for a program that has asked for the notebook's values; if it pickles."""
+        import pickle
+
+        from hozon._pickling import dumps
+
+        if self.notebook.exchange is None or executed.end != "failed" or executed.error is None:
+            return None
+        try:
+            return pickle.dumps(dumps(executed.error, namespace=self.namespace)).hex()
+        except Exception:
+            return None
 
     def _unkept(self, why: str, is_stopped: bool) -> dict[str, Any]:
         """The record of a cell all of whose names can only be had by running it."""
@@ -537,7 +522,8 @@ class Course:
             entry = store.put(
                 key, recipe, trace, name, "cell", place, run.seconds, [*own, *outputs], run.notes
             )
-            store.record_run(entry, name, run.seconds, "")
+            if not self.cell["is_ahead"]:
+                store.record_run(entry, name, run.seconds, "")
         except Exception as error:
             return {"unstored": f"it could not be stored: {said(error)}"}
         run.warn()

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 
 class HozonError(Exception):
     """The parent of hozon's exceptions."""
@@ -13,6 +17,36 @@ class StoreError(HozonError):
 
 class NotSavedError(HozonError, KeyError):
     """`hozon.load` found nothing under the name."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class NotebookError(HozonError):
+    """A notebook cannot be run as it was asked for."""
+
+
+class CellError(NotebookError):
+    """Cells of a notebook failed or cannot run. `__cause__` is the exception of the first one, if it could
+    leave the process of the cells; its traceback is a note of this exception.
+
+    Attributes:
+        number: The first such cell, from 1.
+        namespace: What the other cells have given, by name.
+    """
+
+    def __init__(self, message: str, number: int, namespace: dict[str, Any]) -> None:
+        super().__init__(message)
+        self.number = number
+        self.namespace = namespace
+
+    def __reduce__(self) -> Any:
+        # What the cells gave may not be for pickling.
+        return type(self), (self.args[0], self.number, {}), {"__notes__": getattr(self, "__notes__", [])}
+
+
+class UnavailableError(HozonError, KeyError):
+    """A name of a notebook has a value that cannot leave the process of the cells."""
 
     def __str__(self) -> str:
         return str(self.args[0])

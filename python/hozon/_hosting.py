@@ -73,10 +73,8 @@ class Host:
         folders: list[str | os.PathLike[str]],
     ) -> KernelProcess:
         """A process for the cells of a notebook."""
-        from hozon._notebooks import KernelProcess
-
         file = os.path.abspath(path)
-        return KernelProcess(
+        return self.process(
             {
                 "path": file,
                 "host": manners_of(file),
@@ -87,6 +85,11 @@ class Host:
                 "site_folders": [os.fspath(folder) for folder in folders],
             }
         )
+
+    def process(self, settings: dict[str, Any]) -> KernelProcess:
+        from hozon._notebooks import KernelProcess
+
+        return KernelProcess(settings)
 
 
 def site_folders() -> list[str]:

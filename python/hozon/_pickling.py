@@ -105,6 +105,20 @@ def loads(
     return unpickler.load()
 
 
+def pickler(file: Any, namespace: Namespace) -> pickle.Pickler:
+    """Writes values to a file, one after the other: an object of two of them is one object again."""
+    made = _Pickler(file, protocol=_PROTOCOL)
+    made.namespace, made.name_of, made.named, made.reduce_first = namespace, None, None, None
+    return made
+
+
+def unpickler(pickled: bytes, namespace: Namespace) -> pickle.Unpickler:
+    """Reads the values that :func:`pickler` has written, in their order."""
+    made = _Unpickler(io.BytesIO(pickled))
+    made.namespace, made.object_of = namespace, None
+    return made
+
+
 class _Pickler(pickle.Pickler):
     namespace: Namespace | None
     name_of: Callable[[Any], Any] | None
@@ -179,6 +193,9 @@ def here(name: str) -> Any:
 
 def _namespaces(namespace: Namespace | None) -> list[Namespace]:
     main = sys.modules.get("__main__")
+    if namespace is not None and namespace.get("__name__") == "__main__":
+        # It is a program of its own, wherever it is.
+        return [namespace]
     return [space for space in (namespace, getattr(main, "__dict__", None)) if space is not None]
 
 

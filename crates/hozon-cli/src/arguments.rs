@@ -69,6 +69,9 @@ pub(crate) struct RunArguments {
     pub(crate) notebook: NotebookArguments,
     #[command(flatten)]
     pub(crate) outputs: RunOutputs,
+    /// Run cells that do not depend on each other in this many processes at once
+    #[arg(short = 'j', long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(crate) jobs: u16,
     /// Run nothing: a stale cell is an error (exit code 4)
     #[arg(long, conflicts_with = "force")]
     pub(crate) frozen: bool,
@@ -83,6 +86,9 @@ pub(crate) struct WatchArguments {
     pub(crate) notebook: NotebookArguments,
     #[command(flatten)]
     pub(crate) outputs: RunOutputs,
+    /// Run cells that do not depend on each other in this many processes at once
+    #[arg(short = 'j', long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(crate) jobs: u16,
 }
 
 /// Reads `NAME=VALUE`; what the value means, the host says.

@@ -33,6 +33,12 @@ impl Failure {
         self
     }
 
+    /// The same for an exception of a program.
+    pub(crate) fn sentences(&self) -> String {
+        let hints: String = self.hints.iter().map(|hint| format!("; {hint}")).collect();
+        format!("{}{hints}", self.message)
+    }
+
     /// The lines for standard error.
     pub(crate) fn text(&self) -> String {
         let hints: String = self.hints.iter().map(|hint| format!("hint: {hint}\n")).collect();

@@ -4,7 +4,6 @@
 mod fixture;
 
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
 use std::sync::Arc;
 
 use fixture::notebooks::{Host, Log, OnAsked};
@@ -37,14 +36,14 @@ a + b + c
 /// A project in memory with a notebook, and a host.
 struct Desk {
     system: Memory,
-    log: Rc<Log>,
+    log: Arc<Log>,
     refusal: Option<String>,
     width: Option<usize>,
 }
 
 impl Desk {
     fn with(text: &str) -> Self {
-        let desk = Self { system: Memory::new(), log: Rc::default(), refusal: None, width: None };
+        let desk = Self { system: Memory::new(), log: Arc::default(), refusal: None, width: None };
         desk.system.create_folder(Path::new("/project")).unwrap();
         desk.write("nb.py", text);
         desk
@@ -69,7 +68,7 @@ impl Desk {
             on_asked: Box::new(|_| {}),
             refusal: self.refusal.clone(),
         };
-        self.log.ran.borrow_mut().clear();
+        self.log.ran.borrow().clear();
         captured(|stdout, stderr| {
             let context = context(&self.system, stdout, stderr);
             let context = Context { files, notebooks: Some(&host), width: self.width, ..context };
@@ -178,6 +177,22 @@ fn frozen_runs_nothing_and_says_what_is_stale() {
     let stale = desk.run(&["run", NB, "--frozen"]);
     assert_eq!((stale.code, desk.ran()), (EXIT_STALE, vec![]));
     assert!(stale.err.contains("error: cell 4 (other) is stale"), "{}", stale.err);
+}
+
+#[test]
+fn cells_that_run_at_once_give_and_print_what_the_serial_run_does() {
+    let text = format!("{SUMS}\n# %% load\nx = read('data.txt')\n\n# %% show\nx + a\n");
+    let (one, many) = (Desk::with(&text), Desk::with(&text));
+    [&one, &many].into_iter().for_each(|desk| desk.write("data.txt", "3"));
+    let (serial, parallel) = (one.run(&["run", NB]), many.run(&["run", NB, "-j", "3"]));
+    assert_eq!((parallel.code, &parallel.out), (serial.code, &serial.out));
+    let mut ran = many.ran();
+    ran.sort_unstable();
+    assert_eq!((ran, one.started()), (one.ran(), 1));
+    let warm = many.run(&["run", NB]);
+    assert_eq!((many.ran(), &warm.out, warm.err.as_str()), (vec![], &serial.out, "6 cells: 6 restored; 3.0 s saved\n"));
+    let names = |desk: &Desk| desk.run(&["ls", "--json"]).json()["entries"].as_array().unwrap().len();
+    assert_eq!(names(&many), names(&one), "an entry from before its cell's turn is left");
 }
 
 #[test]
@@ -431,12 +446,12 @@ fn listings_and_explanations_know_cells() {
 
 struct RealDesk {
     folder: tempfile::TempDir,
-    log: Rc<Log>,
+    log: Arc<Log>,
 }
 
 impl RealDesk {
     fn with(text: &str) -> Self {
-        let desk = Self { folder: tempfile::tempdir().unwrap(), log: Rc::default() };
+        let desk = Self { folder: tempfile::tempdir().unwrap(), log: Arc::default() };
         desk.replace("nb.py", text);
         desk
     }

@@ -18,8 +18,8 @@ pub use explaining::{Cause, Memory, Told, explain_among, explain_call, explain_e
 pub use flight::{Begin, Flights, Poll, Turn};
 pub use notebook::{
     CellOutcome, CellRun, CellStatus, CellToRun, Distributions, Executor, ExecutorError, NOT_ASKED_FOR,
-    NotebookEvent, NotebookSettings, Parameter, RunEnd, RunOptions, Step, Surroundings, name_of_cell,
-    plan_notebook, run_notebook, unseeded,
+    NotebookEvent, NotebookSettings, Parameter, Parties, Receiver, RunEnd, RunOptions, Step, Stopper,
+    Surroundings, name_of_cell, plan_notebook, run_notebook, unseeded,
 };
 pub use observe::{
     FileObserver, KnownFiles, Looked, Observer, of_absence, of_content, of_random_state, path_of,

@@ -5,12 +5,13 @@ use std::io::{self, BufRead};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use hozon_cli::Context;
+use hozon_cli::{CalledRun, Context, call_notebook};
 use hozon_store::load_or_create_seal_key;
 use hozon_sys::Os;
 use pyo3::prelude::*;
 
-use crate::executor::PyHost;
+use crate::errors;
+use crate::executor::{PyHost, PyReceiver};
 
 /// Runs the command and gives its exit code.
 #[pyfunction]
@@ -50,4 +51,48 @@ pub(crate) fn run_command(
         };
         hozon_cli::run(arguments, context)
     })
+}
+
+/// A cell that came to nothing: its position, what it is called, its state, why, its traceback.
+type Failed = (usize, String, &'static str, String, String);
+
+/// Runs a notebook for `hozon.run`. Gives notes, the cells that came to nothing, and whether it was stopped;
+/// or raises what a handler of a signal raised.
+#[pyfunction]
+pub(crate) fn run_notebook(
+    py: Python<'_>,
+    notebook: PathBuf,
+    parameters: Vec<(String, String)>,
+    seal_key: PathBuf,
+    host: Py<PyAny>,
+    receiver: Py<PyAny>,
+) -> PyResult<(Vec<String>, Vec<Failed>, bool)> {
+    let host = PyHost::new(host);
+    let mut receiver = PyReceiver(receiver);
+    let called = py.detach(|| {
+        let system = Arc::new(Os);
+        let mut context = Context {
+            system: system.clone(),
+            files: Arc::new(Os),
+            notebooks: Some(&host),
+            default_store: PathBuf::new(),
+            load_seal_key: Box::new(move || {
+                load_or_create_seal_key(&*system, &seal_key)
+                    .map_err(|error| format!("{}: {error}", seal_key.display()))
+            }),
+            user: String::new(),
+            answers: None,
+            stdout: &mut io::sink(),
+            stderr: &mut io::sink(),
+            width: None,
+            stderr_width: None,
+        };
+        call_notebook(notebook, parameters, &mut context, &mut receiver)
+    });
+    if let Some(raised) = host.raised() {
+        return Err(raised);
+    }
+    let CalledRun { notes, failed, interrupted } = called.map_err(|why| errors::notebook(py, &why))?;
+    let failed = failed.into_iter().map(|cell| (cell.cell, cell.called, cell.state, cell.why, cell.text));
+    Ok((notes, failed.collect(), interrupted))
 }

@@ -28,6 +28,11 @@ pub(crate) fn undigestible(py: Python<'_>, refusal: Refusal, input: Input, compu
     raise(py, "UndigestibleError", (kind, name, inside, type_name, why, computation))
 }
 
+/// Makes a `NotebookError`.
+pub(crate) fn notebook(py: Python<'_>, why: &str) -> PyErr {
+    raise(py, "NotebookError", (why,))
+}
+
 /// Makes an exception of a class of `hozon._errors`.
 pub(crate) fn raise<'py, A>(py: Python<'py>, class: &str, arguments: A) -> PyErr
 where

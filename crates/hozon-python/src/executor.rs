@@ -2,11 +2,13 @@
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use hozon_cli::{HostSettings, NotebookHost};
-use hozon_engine::{CellRun, CellToRun, Executor, ExecutorError, NotebookSettings, Parameter, RunEnd, Step};
+use hozon_engine::{
+    CellRun, CellToRun, Executor, ExecutorError, NotebookSettings, Parameter, Receiver, RunEnd, Step, Stopper,
+};
 use hozon_format::{CellRecord, Digest, Key};
 use hozon_key::{Seen, Subject};
 use pyo3::prelude::*;
@@ -19,11 +21,18 @@ use crate::traces::observing;
 pub(crate) struct PyHost {
     host: Py<PyAny>,
     interrupted: Arc<AtomicBool>,
+    /// What a handler of a signal has raised, the first time.
+    raised: Mutex<Option<PyErr>>,
 }
 
 impl PyHost {
     pub(crate) fn new(host: Py<PyAny>) -> Self {
-        Self { host, interrupted: Arc::default() }
+        Self { host, interrupted: Arc::default(), raised: Mutex::default() }
+    }
+
+    /// What a handler of a signal has raised while the host was asked.
+    pub(crate) fn raised(self) -> Option<PyErr> {
+        self.raised.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -60,14 +69,22 @@ impl NotebookHost for PyHost {
             );
             let process =
                 self.host.bind(py).call_method1("start", given).map_err(|error| sentence(py, &error))?;
-            let process = Process { process: process.unbind(), interrupted: self.interrupted.clone() };
+            let process = Process {
+                process: process.unbind(),
+                interrupted: self.interrupted.clone(),
+                stopped: Arc::default(),
+            };
             Ok(Box::new(process) as Box<dyn Executor>)
         })
     }
 
     fn interrupted(&self) -> bool {
-        let by_signal = Python::attach(|py| py.check_signals().is_err());
-        self.interrupted.swap(false, Ordering::Relaxed) || by_signal
+        let by_signal = Python::attach(|py| py.check_signals()).err();
+        let is_interrupted = self.interrupted.swap(false, Ordering::Relaxed) || by_signal.is_some();
+        if let Some(error) = by_signal {
+            self.raised.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        }
+        is_interrupted
     }
 }
 
@@ -100,6 +117,27 @@ fn settings_of(found: &Bound<'_, PyAny>) -> PyResult<HostSettings> {
 struct Process {
     process: Py<PyAny>,
     interrupted: Arc<AtomicBool>,
+    /// It was interrupted by the run, and not by the person.
+    stopped: Arc<AtomicBool>,
+}
+
+/// Stops a process from another thread.
+struct ProcessStopper {
+    process: Py<PyAny>,
+    stopped: Arc<AtomicBool>,
+}
+
+impl Stopper for ProcessStopper {
+    fn interrupt(&self) {
+        self.stopped.store(true, Ordering::Relaxed);
+        // One that is gone need not be stopped.
+        let _ = Python::attach(|py| self.process.call_method0(py, "interrupt"));
+    }
+
+    fn kill(&self) {
+        self.stopped.store(true, Ordering::Relaxed);
+        let _ = Python::attach(|py| self.process.call_method0(py, "kill"));
+    }
 }
 
 impl Process {
@@ -116,7 +154,9 @@ impl Process {
             let process = self.process.bind(py);
             let reply = asked.and_then(|()| process.call_method1("ask", (&request,)));
             if process.getattr("interrupted").and_then(|it| it.is_truthy()).unwrap_or(false) {
-                self.interrupted.store(true, Ordering::Relaxed);
+                if !self.stopped.load(Ordering::Relaxed) {
+                    self.interrupted.store(true, Ordering::Relaxed);
+                }
                 if reply.is_err() {
                     return Err(ExecutorError::Interrupted);
                 }
@@ -176,8 +216,46 @@ impl Executor for Process {
         })
     }
 
+    fn give(&mut self, names: &[Vec<String>]) -> Result<Vec<(String, String)>, ExecutorError> {
+        let fill = |request: &Bound<'_, PyDict>| request.set_item("names", names.to_vec());
+        self.ask("give", fill, |reply| reply.get_item("refused")?.extract())
+    }
+
     fn reset(&mut self) -> Result<(), ExecutorError> {
         self.ask("reset", |_| Ok(()), |_| Ok(()))
+    }
+
+    fn stopper(&self) -> Arc<dyn Stopper> {
+        let process = Python::attach(|py| self.process.clone_ref(py));
+        Arc::new(ProcessStopper { process, stopped: self.stopped.clone() })
+    }
+}
+
+/// `hozon._receiving._Receiving`.
+pub(crate) struct PyReceiver(pub(crate) Py<PyAny>);
+
+impl Receiver for PyReceiver {
+    fn take(&mut self, step: &Step) -> Result<(), ExecutorError> {
+        Python::attach(|py| {
+            let taken = step_of(py, step).and_then(|step| self.0.bind(py).call_method1("take", (step,)));
+            let why: PyResult<Option<String>> = taken.and_then(|why| why.extract());
+            match why.unwrap_or_else(|error| Some(sentence(py, &error))) {
+                None => Ok(()),
+                Some(why) => Err(ExecutorError::Step { index: 0, why }),
+            }
+        })
+    }
+
+    fn miss(&mut self, name: &str, why: &str) {
+        // What cannot be said is missed all the same: the name is not there.
+        let _ = Python::attach(|py| self.0.call_method1(py, "miss", (name, why)));
+    }
+
+    fn end(&mut self, names: &[(String, Option<Digest>)]) {
+        let names =
+            names.iter().map(|(name, digest)| (name.clone(), digest.map(|digest| digest.to_string())));
+        let names: Vec<_> = names.collect();
+        let _ = Python::attach(|py| self.0.call_method1(py, "end", (names,)));
     }
 }
 
@@ -213,6 +291,10 @@ fn step_of<'py>(py: Python<'py>, step: &Step) -> PyResult<Bound<'py, PyDict>> {
             fields.set_item("name", name)?;
             fields.set_item("source", source)?;
         }
+        Step::Take { names } => {
+            fields.set_item("step", "take")?;
+            fields.set_item("names", names)?;
+        }
         Step::Delete { names } => {
             fields.set_item("step", "delete")?;
             fields.set_item("names", names)?;
@@ -240,6 +322,7 @@ fn fill_cell(request: &Bound<'_, PyDict>, cell: &CellToRun) -> PyResult<()> {
     request.set_item("only_imports", cell.only_imports)?;
     request.set_item("has_magics", cell.has_magics)?;
     request.set_item("is_suppressed", cell.is_suppressed)?;
+    request.set_item("is_ahead", cell.is_ahead)?;
     request.set_item("is_captured", cell.is_captured)
 }
 

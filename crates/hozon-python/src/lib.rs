@@ -51,7 +51,7 @@ mod _hozon {
     #[pymodule_export]
     use crate::cells::{CellReach, cell_record, loaded_variable, unseeded_state};
     #[pymodule_export]
-    use crate::command::run_command;
+    use crate::command::{run_command, run_notebook};
     #[pymodule_export]
     use crate::computation::{Computation, Keyed, forget_analyses, value_digest};
     #[pymodule_export]
@@ -70,9 +70,10 @@ mod _hozon {
     use crate::traces::{Trace, inherit_trace};
     #[pymodule_export]
     use crate::watch::{
-        Observed, Watch, note_absent, note_entropy, note_environment, note_environment_written, note_open,
-        note_status, note_unverifiable, note_whole_environment, note_working_directory, rescan_libraries,
-        resume_watching, suspend_watching, unobserved, watching_is_local,
+        Observed, Watch, held_effect, hold_effects, note_absent, note_entropy, note_environment,
+        note_environment_written, note_open, note_status, note_unverifiable, note_whole_environment,
+        note_working_directory, rescan_libraries, resume_watching, suspend_watching, unobserved,
+        watching_is_local,
     };
 
     #[pymodule_init]

@@ -1,5 +1,6 @@
-//! The verbs on notebooks: `plan`, `run` and `watch`.
+//! The verbs on notebooks: `plan`, `run` and `watch`; and running one for a program.
 
+mod calling;
 mod cells;
 mod changes;
 mod displays;
@@ -14,6 +15,7 @@ mod state;
 mod teller;
 mod watch;
 
+pub use calling::{CalledRun, FailedCell, call_notebook};
 pub(crate) use plan::plan;
 pub(crate) use run::run;
 pub(crate) use watch::watch;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::ops::ControlFlow;
 
-use hozon_engine::{CellOutcome, NotebookEvent, RunOptions, run_notebook};
+use hozon_engine::{CellOutcome, NotebookEvent, Parties, RunOptions, run_notebook};
 use serde::Serialize;
 
 use super::faults::{self, FaultFields};
@@ -47,7 +47,8 @@ pub(crate) fn run(
     let outputs = &arguments.outputs;
     pages::check(outputs, &*context.system)?;
     let (session, file, settings) = Session::open(&arguments.notebook, common, context, Purpose::Run)?;
-    let options = RunOptions { frozen: arguments.frozen, force: arguments.force, ..RunOptions::default() };
+    let (frozen, force, jobs) = (arguments.frozen, arguments.force, usize::from(arguments.jobs));
+    let options = RunOptions { frozen, force, jobs, ..RunOptions::default() };
     let round = Round::new(file, settings, &arguments.notebook.cells, options)?;
     let texts = if common.json { Texts::None } else { Texts::All };
     let manner = Manner { texts, quiet: outputs.quiet, columns: context.stderr_width };
@@ -111,7 +112,8 @@ impl Round {
             let settings = &self.settings.notebook;
             let (notebook, graph) = (&self.file.notebook, &self.file.graph);
             let (store, options) = (&session.store, &self.options);
-            run_notebook(store, notebook, graph, settings, surroundings, options, &mut start, &mut tell)
+            let parties = Parties { start: &mut start, tell: &mut tell, receiver: None };
+            run_notebook(store, notebook, graph, settings, surroundings, options, parties)
         });
         // The index is derived: what it does not learn of a use is no loss.
         let _ = session.store.flush_uses();

@@ -101,7 +101,8 @@ impl Watch<'_> {
     fn run(&mut self, context: &mut Context<'_>) -> Result<Vec<hozon_engine::CellOutcome>, Failure> {
         let (file, settings) = self.session.again()?;
         self.settings = settings.clone();
-        let round = Round::new(file, settings, &self.arguments.notebook.cells, RunOptions::default())?;
+        let options = RunOptions { jobs: usize::from(self.arguments.jobs), ..RunOptions::default() };
+        let round = Round::new(file, settings, &self.arguments.notebook.cells, options)?;
         let outputs = &self.arguments.outputs;
         notes_of(&round.file).for_each(|note| say(context, &note));
         let texts = match (self.json, self.rounds) {

@@ -1,10 +1,12 @@
 //! What a notebook needs of the process that runs its cells.
 
+use std::sync::Arc;
+
 use hozon_format::{CellRecord, Digest, Key};
 use hozon_key::Subject;
 
 /// Runs cells and restores values, in one namespace. The engine knows nothing of Python.
-pub trait Executor {
+pub trait Executor: Send {
     /// Takes steps, in order, so that names have the values that they had. An error tells the first step
     /// that cannot be taken; those before it have been.
     ///
@@ -24,11 +26,30 @@ pub trait Executor {
     /// The process is gone.
     fn observe(&mut self, subject: &Subject) -> Result<Option<Digest>, ExecutorError>;
 
+    /// Writes the values of names to where [`Step::Take`] finds them: those of one list for one step each, in
+    /// their order. Returns the names whose values cannot leave the process, and why.
+    ///
+    /// # Errors
+    /// The process is gone, or has no place to write to.
+    fn give(&mut self, names: &[Vec<String>]) -> Result<Vec<(String, String)>, ExecutorError>;
+
     /// Forgets all names.
     ///
     /// # Errors
     /// The process is gone.
     fn reset(&mut self) -> Result<(), ExecutorError>;
+
+    /// Gives what stops it from another thread.
+    fn stopper(&self) -> Arc<dyn Stopper>;
+}
+
+/// Stops what an executor does on another thread.
+pub trait Stopper: Send + Sync {
+    /// Interrupts the cell that runs.
+    fn interrupt(&self);
+
+    /// Ends the process at once.
+    fn kill(&self);
 }
 
 /// One thing to be done before a cell can run.
@@ -76,6 +97,11 @@ pub enum Step {
         /// The expression.
         source: String,
     },
+    /// Bind names to the values that the process of the cells has given for them.
+    Take {
+        /// The names.
+        names: Vec<String>,
+    },
     /// Remove names.
     Delete {
         /// The names.
@@ -119,6 +145,9 @@ pub struct CellToRun {
     pub is_suppressed: bool,
     /// Nothing that it shows is shown.
     pub is_captured: bool,
+    /// It runs before its turn: it may do nothing that is seen outside of the process. Where it would write a
+    /// file, start a program or use the network, that is not done, and nothing of the run is stored.
+    pub is_ahead: bool,
 }
 
 /// How a cell ended.

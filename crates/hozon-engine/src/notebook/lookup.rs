@@ -11,7 +11,7 @@ use hozon_syntax::{Cell, CellCode, CellKind, Notebook};
 use super::distributions::Distributions;
 use super::observer::CellObserver;
 use super::recipe::{CellKey, cell_key};
-use super::settings::{NotebookSettings, Surroundings};
+use super::settings::{NotebookSettings, Parameter, Surroundings};
 use super::versions::{Version, Versions};
 use crate::code_files::CodeFiles;
 use crate::explaining::{Memory, explain_among};
@@ -173,6 +173,32 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// Looks for results that a cell gave when it ran ahead of its turn, under the key that they have then.
+    pub(crate) fn find_ahead(
+        &mut self,
+        cell: usize,
+        key: &Key,
+        sharing: Digest,
+    ) -> Option<(Entry, CellRecord)> {
+        let mut observer = CellObserver {
+            surroundings: self.surroundings,
+            settings: self.settings,
+            versions: &self.versions,
+            code: &mut self.code,
+            distributions: &mut self.distributions,
+            sharing,
+            loaded: None,
+            untold: Vec::new(),
+        };
+        match look_up(self.store, key, &mut observer) {
+            TracedLookup::Hit(entry, _) if !self.is_too_old(self.cell(cell), &entry) => {
+                let record = record_of(self.store, &entry)?;
+                Some((*entry, record))
+            }
+            _ => None,
+        }
+    }
+
     fn is_too_old(&self, cell: &Cell, entry: &Entry) -> bool {
         let own = cell.settings.ttl.as_deref().and_then(seconds_of);
         let age_ms = self.store.system().now_ms().saturating_sub(entry.facts.created_ms);
@@ -181,8 +207,16 @@ impl<'a> Walk<'a> {
 
     /// Takes over what a cell did.
     pub(crate) fn pass(&mut self, cell: usize, entry: Option<Key>, record: CellRecord) {
-        self.versions.apply(cell, entry, &record, &self.settings.parameters);
+        let parameters = self.parameters_of(cell);
+        self.versions.apply(cell, entry, &record, &parameters);
         self.records.insert(cell, (entry, record));
+    }
+
+    /// The parameters that take the place of what a cell gives names. What it only changes in place is the
+    /// parameter's value, changed.
+    pub(crate) fn parameters_of(&self, cell: usize) -> Vec<&'a Parameter> {
+        let binds = &self.code(cell).binds;
+        self.settings.parameters.iter().filter(|parameter| binds.contains(&parameter.name)).collect()
     }
 
     /// Notes that nobody knows what a cell would give.
@@ -246,7 +280,8 @@ impl Walk<'_> {
         };
         let names = record.names.iter().filter(current).cloned().collect();
         let now = CellRecord { names, ..record.clone() };
-        self.versions.apply(cell, entry, &now, &self.settings.parameters);
+        let parameters = self.parameters_of(cell);
+        self.versions.apply(cell, entry, &now, &parameters);
         self.records.insert(cell, (entry, record));
     }
 

@@ -6,8 +6,11 @@
 //! world is part of its trace. [`run`](run_notebook) takes the cells in their order; stale ones go to an
 //! [`Executor`].
 
+mod ahead;
+mod ahead_jobs;
 mod distributions;
 mod executor;
+mod handing;
 mod lookup;
 mod observer;
 mod outcome;
@@ -20,10 +23,11 @@ mod settings;
 mod versions;
 
 pub use distributions::Distributions;
-pub use executor::{CellRun, CellToRun, Executor, ExecutorError, RunEnd, Step};
+pub use executor::{CellRun, CellToRun, Executor, ExecutorError, RunEnd, Step, Stopper};
+pub use handing::Receiver;
 pub use lookup::name_of_cell;
 pub use outcome::{CellOutcome, CellStatus, NotebookEvent};
 pub use plan::plan_notebook;
 pub use recipe::unseeded;
-pub use run::{NOT_ASKED_FOR, RunOptions, run_notebook};
+pub use run::{NOT_ASKED_FOR, Parties, RunOptions, run_notebook};
 pub use settings::{NotebookSettings, Parameter, Surroundings};

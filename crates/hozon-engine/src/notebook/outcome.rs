@@ -92,6 +92,8 @@ pub enum NotebookEvent<'a> {
         /// Its position.
         cell: usize,
     },
+    /// A moment has passed in which a cell that was begun ahead of its turn is waited for.
+    Waiting,
     /// A cell is done, restored or skipped.
     Ended(&'a CellOutcome),
 }

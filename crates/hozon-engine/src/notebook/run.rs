@@ -8,7 +8,9 @@ use hozon_key::{Subject, encode};
 use hozon_store::Store;
 use hozon_syntax::{CellKind, Graph, GraphFault, Notebook};
 
+use super::ahead::Ahead;
 use super::executor::{CellRun, CellToRun, Executor, ExecutorError, RunEnd, Step};
+use super::handing::Receiver;
 use super::lookup::{Found, Fresh, NoRun, Stale, Walk};
 use super::outcome::{CellOutcome, CellStatus, NotebookEvent};
 use super::presence::Presence;
@@ -27,6 +29,8 @@ pub struct RunOptions {
     pub forced: Option<BTreeSet<usize>>,
     /// Only these cells run, and those that they depend on; none: all.
     pub only: Option<BTreeSet<usize>>,
+    /// So many processes run cells at one time; 0 and 1: one after the other.
+    pub jobs: usize,
 }
 
 /// Why a cell did not run that was left out by the one who ran the notebook.
@@ -38,25 +42,40 @@ pub(crate) type Tell<'s> = &'s mut dyn FnMut(NotebookEvent<'_>) -> ControlFlow<(
 /// Starts an executor, when the first one is needed or the last one is gone.
 pub(crate) type Start<'s> = &'s mut dyn FnMut() -> Result<Box<dyn Executor>, String>;
 
-struct Runner<'a, 's> {
-    walk: Walk<'a>,
-    ranks: Vec<usize>,
-    options: &'a RunOptions,
-    start: Start<'s>,
-    executor: Option<Box<dyn Executor>>,
+/// Whom a run has to do with.
+pub struct Parties<'s> {
+    /// Gives an executor when one is needed; a run that finds everything in the store needs none.
+    pub start: Start<'s>,
+    /// Hears what happens. Where it breaks, the run ends as one that was interrupted: what is done is kept,
+    /// no further cell is looked at.
+    pub tell: Tell<'s>,
+    /// Gets the values that names have at the end.
+    pub receiver: Option<&'s mut dyn Receiver>,
+}
+
+pub(super) struct Runner<'a, 's> {
+    pub(super) walk: Walk<'a>,
+    /// The place of each cell in the order of the run.
+    pub(super) ranks: Vec<usize>,
+    pub(super) options: &'a RunOptions,
+    pub(super) order: &'a [usize],
+    /// Runs cells before their turn.
+    pub(super) ahead: Option<Ahead>,
+    pub(super) start: Start<'s>,
+    pub(super) executor: Option<Box<dyn Executor>>,
     /// Why no executor can be started: nobody tries twice.
     unstartable: Option<String>,
-    presence: Presence,
+    pub(super) presence: Presence,
     tell: Tell<'s>,
     /// The person wants to stop.
-    interrupted: bool,
+    pub(super) interrupted: bool,
+    /// A cell has failed in the process that the next one runs in.
+    pub(super) has_failed: bool,
+    /// The cell of which was told last that it begins.
+    started: Option<usize>,
 }
 
 /// Runs a notebook. Returns what came of each cell, in the order of the file.
-///
-/// `start` gives an executor when one is needed; a run that finds everything in the store needs none. Where
-/// `tell` breaks, the run ends as one that was interrupted: what is done is kept, no further cell is looked at.
-#[expect(clippy::too_many_arguments, reason = "each is a different thing, and one caller gives them")]
 pub fn run_notebook(
     store: &Store,
     notebook: &Notebook,
@@ -64,8 +83,7 @@ pub fn run_notebook(
     settings: &NotebookSettings,
     surroundings: &Surroundings<'_>,
     options: &RunOptions,
-    start: Start<'_>,
-    tell: Tell<'_>,
+    parties: Parties<'_>,
 ) -> Vec<CellOutcome> {
     let mut ranks = vec![usize::MAX; notebook.cells.len()];
     graph.order.iter().enumerate().for_each(|(rank, cell)| ranks[*cell] = rank);
@@ -77,12 +95,16 @@ pub fn run_notebook(
         walk,
         ranks,
         options,
-        start,
+        order: &graph.order,
+        ahead: (options.jobs > 1 && !options.frozen).then(|| Ahead::new(options.jobs - 1)),
+        start: parties.start,
         executor: None,
         unstartable: None,
         presence,
-        tell,
+        tell: parties.tell,
         interrupted: false,
+        has_failed: false,
+        started: None,
     };
     let mut outcomes: Vec<Option<CellOutcome>> = vec![None; notebook.cells.len()];
     for &cell in &graph.order {
@@ -90,6 +112,10 @@ pub fn run_notebook(
         runner.tell(NotebookEvent::Ended(&outcome));
         outcomes[cell] = Some(outcome);
     }
+    if let Some(receiver) = parties.receiver.filter(|_| !runner.interrupted) {
+        runner.hand_over(receiver);
+    }
+    runner.end_ahead();
     let all = outcomes.into_iter().enumerate();
     all.map(|(cell, outcome)| outcome.unwrap_or_else(|| left_out(notebook, graph, cell))).collect()
 }
@@ -150,11 +176,16 @@ fn fault_of(notebook: &Notebook, graph: &Graph, cell: usize) -> Option<String> {
 }
 
 impl Runner<'_, '_> {
-    fn tell(&mut self, event: NotebookEvent<'_>) {
+    pub(super) fn tell(&mut self, event: NotebookEvent<'_>) {
+        if let NotebookEvent::Started { cell } = event
+            && self.started.replace(cell) == Some(cell)
+        {
+            return;
+        }
         self.interrupted |= (self.tell)(event).is_break();
     }
 
-    fn is_forced(&self, cell: usize) -> bool {
+    pub(super) fn is_forced(&self, cell: usize) -> bool {
         self.options.force && self.options.forced.as_ref().is_none_or(|forced| forced.contains(&cell))
     }
 
@@ -247,7 +278,7 @@ impl Runner<'_, '_> {
         CellOutcome { entry: Some(entry), ..outcome(cell, status) }
     }
 
-    fn take_over(&mut self, cell: usize, entry: Option<Key>, record: CellRecord) {
+    pub(super) fn take_over(&mut self, cell: usize, entry: Option<Key>, record: CellRecord) {
         let stopped = record.stopped;
         self.walk.pass(cell, entry, record);
         if stopped {
@@ -255,10 +286,13 @@ impl Runner<'_, '_> {
         }
     }
 
-    fn stale(&mut self, cell: usize, stale: Stale, why: Vec<String>) -> Option<CellOutcome> {
+    fn stale(&mut self, cell: usize, stale: Stale, mut why: Vec<String>) -> Option<CellOutcome> {
         if self.options.frozen {
             self.walk.leave_open(cell);
             return Some(CellOutcome { why, ..outcome(cell, CellStatus::Stale) });
+        }
+        if let Some(outcome) = self.taken_from_ahead(cell, &stale, &mut why) {
+            return Some(outcome);
         }
         match self.bring(cell, &stale.key.present()) {
             Ok(true) => {}
@@ -279,6 +313,7 @@ impl Runner<'_, '_> {
             sharing: stale.key.sharing.known_digest(),
             ..self.to_run(cell, key)
         };
+        self.send_ahead(cell, false);
         match self.run(&to_run) {
             Ok(run) => Some(self.ran(cell, run, stale.unstorable, why)),
             Err(failure) => Some(self.failed(cell, failure, why)),
@@ -286,7 +321,7 @@ impl Runner<'_, '_> {
     }
 
     /// A cell as it is run, but for what it reads.
-    fn to_run(&self, cell: usize, key: Option<(Key, Vec<u8>)>) -> CellToRun {
+    pub(super) fn to_run(&self, cell: usize, key: Option<(Key, Vec<u8>)>) -> CellToRun {
         let (own, code) = (self.walk.cell(cell), self.walk.code(cell));
         CellToRun {
             cell,
@@ -305,6 +340,7 @@ impl Runner<'_, '_> {
             has_magics: own.live.is_some(),
             is_suppressed: code.last_expression.as_ref().is_some_and(|last| last.suppressed),
             is_captured: own.settings.capture,
+            is_ahead: false,
         }
     }
 
@@ -343,7 +379,8 @@ impl Runner<'_, '_> {
     /// something to its process, later cells run in another.
     fn forget_halfway(&mut self, cell: usize, record: &CellRecord) {
         let is_set = [&record.random, &record.process, &record.variables].iter().any(|set| !set.is_empty());
-        if is_set || record.has_effects || record.only_by_running {
+        self.has_failed = !(is_set || record.has_effects || record.only_by_running);
+        if !self.has_failed {
             self.executor = None;
             self.presence.clear();
         }
@@ -358,6 +395,7 @@ impl Runner<'_, '_> {
         match failure {
             Failure::Gone(text) => {
                 self.executor = None;
+                self.has_failed = false;
                 self.presence.clear();
                 let displays = Some(error_display("KernelDied", &text));
                 CellOutcome { why, displays, ..outcome(cell, CellStatus::Failed { seconds: 0.0 }) }
@@ -494,7 +532,8 @@ impl Runner<'_, '_> {
         if versions.iter().any(|version| is_live(version, &self.presence)) {
             return self.run_again(cell);
         }
-        let own: BTreeSet<&str> = missing.iter().copied().filter(|name| !self.is_parameter(name)).collect();
+        let own: BTreeSet<&str> =
+            missing.iter().copied().filter(|name| !self.is_parameter(cell, name)).collect();
         steps.extend(steps_of(&self.walk, cell, &own));
         steps.extend(versions.iter().filter_map(|version| {
             let source = version.parameter.clone()?;
@@ -518,14 +557,15 @@ impl Runner<'_, '_> {
         Ok(true)
     }
 
-    fn is_parameter(&self, name: &str) -> bool {
-        self.walk.settings.parameters.iter().any(|parameter| parameter.name == name)
+    /// Tells whether a parameter takes the place of what a cell gives a name.
+    fn is_parameter(&self, cell: usize, name: &str) -> bool {
+        self.walk.parameters_of(cell).iter().any(|parameter| parameter.name == name)
     }
 
     /// Notes that names have what a cell gives them. A parameter has another value: it is yet to be brought.
     fn note_names<'n>(&mut self, cell: usize, names: impl Iterator<Item = &'n str>) {
         for name in names {
-            if self.is_parameter(name) {
+            if self.is_parameter(cell, name) {
                 self.presence.names.remove(name);
             } else {
                 self.presence.names.insert(name.to_owned(), cell);
@@ -539,13 +579,13 @@ impl Runner<'_, '_> {
         did && !self.presence.effects.contains(&cell)
     }
 
-    fn versions_of(&self, cell: usize, names: &BTreeSet<&str>) -> Vec<Version> {
+    pub(super) fn versions_of(&self, cell: usize, names: &BTreeSet<&str>) -> Vec<Version> {
         let known =
             |name: &&str| self.walk.versions.known(name).filter(|version| version.cell == cell).cloned();
         let recorded = |name: &&str| {
             let (entry, record) = self.walk.records.get(&cell)?;
             let record = record.name(name)?.clone();
-            let parameters = &self.walk.settings.parameters;
+            let parameters = self.walk.parameters_of(cell);
             let parameter = parameters.iter().find(|parameter| parameter.name == **name);
             let parameter = parameter.map(|parameter| parameter.source.clone());
             Some(Version { cell, entry: *entry, record, parameter })
@@ -588,7 +628,7 @@ fn loaded_with(record: &CellRecord, names: &BTreeSet<&str>) -> Vec<String> {
     groups.flat_map(|group| group.names.iter().cloned()).collect()
 }
 
-fn outcome(cell: usize, status: CellStatus) -> CellOutcome {
+pub(super) fn outcome(cell: usize, status: CellStatus) -> CellOutcome {
     CellOutcome { cell, status, why: vec![], entry: None, displays: None }
 }
 

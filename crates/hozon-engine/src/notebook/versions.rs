@@ -98,6 +98,11 @@ impl Versions {
         self.names.get(name)
     }
 
+    /// Returns all names, sorted.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&String, &State)> {
+        self.names.iter()
+    }
+
     /// Returns the value of a name, if that is known.
     pub(crate) fn known(&self, name: &str) -> Option<&Version> {
         match self.names.get(name)? {
@@ -140,13 +145,13 @@ impl Versions {
         names.iter().any(|name| self.names.contains_key(name) && !self.is_module(name))
     }
 
-    /// Takes over what a cell did.
+    /// Takes over what a cell did. `parameters` are those that take the place of what it gives names.
     pub(crate) fn apply(
         &mut self,
         cell: usize,
         entry: Option<Key>,
         record: &CellRecord,
-        parameters: &[Parameter],
+        parameters: &[&Parameter],
     ) {
         let links: Vec<Link> =
             record.groups.iter().filter_map(|group| self.link(cell, record, group)).collect();

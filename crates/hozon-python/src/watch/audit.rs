@@ -21,12 +21,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Once;
 
 use hozon_sys::descriptor_path;
+use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyInt, PyTuple};
 
 use super::access::Access;
 use super::files::{self, located, stat_at};
+use super::holding::{self, Effect};
 use super::import_tables;
 use super::recorder::Inside;
 
@@ -81,6 +83,13 @@ unsafe extern "C" fn on_event(event: *const c_char, arguments: *mut ffi::PyObjec
     // SAFETY: the arguments are a tuple that outlives the call.
     let arguments = unsafe { Bound::from_borrowed_ptr(py, arguments) };
     if let Ok(arguments) = arguments.cast::<PyTuple>() {
+        if holding::is_on()
+            && let Some(effect) = effect_of(&inside, event.to_bytes(), arguments)
+        {
+            holding::note(effect);
+            PyKeyboardInterrupt::new_err("a cell that runs ahead of its turn goes no further").restore(py);
+            return -1;
+        }
         let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             let _ = handle(&inside, event.to_bytes(), arguments);
         }));
@@ -89,6 +98,62 @@ unsafe extern "C" fn on_event(event: *const c_char, arguments: *mut ffi::PyObjec
         }
     }
     0
+}
+
+/// What an event would do outside of this process.
+fn effect_of(inside: &Inside, event: &[u8], arguments: &Bound<'_, PyTuple>) -> Option<Effect> {
+    let counts = |place: usize| {
+        let mut found = false;
+        on_path(inside, arguments, place, None, |_| found = true);
+        found
+    };
+    let is_write = match event {
+        b"open" => {
+            !arguments.get_item(0).ok()?.is_instance_of::<PyInt>()
+                && access_of(arguments).is_some_and(|access| access != Access::Read)
+                && counts(0)
+        }
+        b"os.remove" | b"os.rmdir" | b"os.truncate" | b"os.chmod" | b"os.chown" | b"os.utime"
+        | b"os.setxattr" | b"os.removexattr" => counts(0),
+        b"os.rename" | b"os.link" => counts(0) || counts(1),
+        b"os.symlink" => counts(1),
+        b"os.mkdir" => {
+            let mut is_new = false;
+            on_path(inside, arguments, 0, None, |path| is_new = stat_at(&path.absolute).is_none());
+            is_new
+        }
+        b"sqlite3.connect" => {
+            let named = path_at(arguments, 0)?;
+            !(named.as_os_str().is_empty() || named == Path::new(":memory:"))
+        }
+        _ if event.starts_with(b"winreg.") => true,
+        _ => false,
+    };
+    match event {
+        _ if is_write => Some(Effect::Write),
+        b"subprocess.Popen" | b"os.posix_spawn" | b"os.exec" | b"os.startfile" | b"os.spawn"
+        | b"os.system" | b"pty.spawn" | b"os.fork" | b"os.forkpty" | b"os.kill" | b"os.killpg" => {
+            Some(Effect::Program)
+        }
+        b"socket.connect"
+        | b"socket.bind"
+        | b"socket.sendto"
+        | b"socket.sendmsg"
+        | b"socket.getaddrinfo"
+        | b"socket.gethostbyname" => Some(Effect::Network),
+        _ => None,
+    }
+}
+
+/// How an event says that a file is opened; none for one that another event tells of.
+fn access_of(arguments: &Bound<'_, PyTuple>) -> Option<Access> {
+    let mode: Option<String> = arguments.get_item(1).ok()?.extract().ok();
+    let flags: c_int = arguments.get_item(2).ok()?.extract().unwrap_or(0);
+    match &mode {
+        Some(mode) if flags == 0 && mode == "rb" => None,
+        Some(mode) if flags == 0 => Some(Access::of_mode(mode.as_bytes())),
+        _ => Some(Access::of_flags(flags)),
+    }
 }
 
 fn handle(inside: &Inside, event: &[u8], arguments: &Bound<'_, PyTuple>) -> PyResult<()> {
@@ -149,13 +214,7 @@ fn open(inside: &Inside, arguments: &Bound<'_, PyTuple>) -> PyResult<()> {
     if arguments.get_item(0)?.is_instance_of::<PyInt>() {
         return Ok(());
     }
-    let mode: Option<String> = arguments.get_item(1)?.extract().ok();
-    let flags: c_int = arguments.get_item(2)?.extract().unwrap_or(0);
-    let access = match &mode {
-        Some(mode) if flags == 0 && mode == "rb" => return Ok(()),
-        Some(mode) if flags == 0 => Access::of_mode(mode.as_bytes()),
-        _ => Access::of_flags(flags),
-    };
+    let Some(access) = access_of(arguments) else { return Ok(()) };
     on_path(inside, arguments, 0, None, |path| {
         if access == Access::Read {
             files::reading(inside, path, || stat_at(&path.absolute));

@@ -10,6 +10,7 @@ mod access;
 mod audit;
 mod files;
 mod front;
+mod holding;
 mod import_tables;
 mod lock;
 mod log;
@@ -22,6 +23,7 @@ pub(crate) use front::{
     note_open, note_status, note_unverifiable, note_whole_environment, note_working_directory,
     rescan_libraries, resume_watching, suspend_watching, watching_is_local,
 };
+pub(crate) use holding::{held_effect, hold_effects};
 pub(crate) use log::{NamedPath, Observations, ReadFile, StatusPart};
 pub(crate) use observed::{Observed, original_of, unobserved};
 pub(crate) use recorder::{Done, Heard};

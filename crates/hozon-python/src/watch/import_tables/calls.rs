@@ -15,6 +15,7 @@ use super::patch_after_dlopen;
 use crate::watch::access::Access;
 use crate::watch::audit::{base_name, path_of_bytes};
 use crate::watch::files::{self, located, stat_at};
+use crate::watch::holding::{self, Effect};
 use crate::watch::log::{NamedPath, StatusPart};
 use crate::watch::recorder::Inside;
 
@@ -158,6 +159,16 @@ fn look(given: &Given, with_stat: bool) -> Option<Before> {
     before
 }
 
+/// Tells whether an effect is held back; then the call has failed. To be asked only where somebody listens.
+fn is_held(effect: Effect) -> bool {
+    let holds = holding::is_on();
+    if holds {
+        holding::note(effect);
+        set_errno(if effect == Effect::Write { libc::EROFS } else { libc::EPERM });
+    }
+    holds
+}
+
 /// Tells after a call, if there is something to tell.
 fn tell(before: Option<Before>, tell: impl FnOnce(&Inside, Before, c_int)) {
     let Some(before) = before else { return };
@@ -173,6 +184,9 @@ fn is_absence(errno: c_int) -> bool {
 
 fn opened(given: &Given, access: Access, call: impl FnOnce() -> c_int) -> c_int {
     let before = look(given, access != Access::Read);
+    if access != Access::Read && before.is_some() && is_held(Effect::Write) {
+        return -1;
+    }
     let descriptor = call();
     tell(before, |inside, before, errno| tell_opened(inside, &before, access, descriptor, errno));
     descriptor
@@ -333,6 +347,9 @@ unsafe extern "C" fn rename(from: *const c_char, to: *const c_char) -> c_int {
     // SAFETY: the slot holds the address of the function of this name.
     let real = unsafe { transmute::<usize, Rename>(RENAME.load(Ordering::Relaxed)) };
     let (before, other) = (look(&Given::here(from), true), look(&Given::here(to), true));
+    if (before.is_some() || other.is_some()) && is_held(Effect::Write) {
+        return -1;
+    }
     // SAFETY: the arguments are the caller's.
     let result = unsafe { real(from, to) };
     tell(before, |inside, from, _| {
@@ -350,6 +367,9 @@ macro_rules! unlink_like {
             // SAFETY: the slot holds the address of the function of this name.
             let real = unsafe { transmute::<usize, Remove>($real.load(Ordering::Relaxed)) };
             let before = look(&Given::here(path), true);
+            if before.is_some() && is_held(Effect::Write) {
+                return -1;
+            }
             // SAFETY: the argument is the caller's.
             let result = unsafe { real(path) };
             tell(before, |inside, before, errno| {
@@ -369,7 +389,10 @@ unsafe extern "C" fn mkdir(path: *const c_char, mode: c_uint) -> c_int {
     type Make = unsafe extern "C" fn(*const c_char, c_uint) -> c_int;
     // SAFETY: the slot holds the address of the function of this name.
     let real = unsafe { transmute::<usize, Make>(MKDIR.load(Ordering::Relaxed)) };
-    let before = look(&Given::here(path), false);
+    let before = look(&Given::here(path), true);
+    if before.as_ref().is_some_and(|before| before.stat.is_none()) && is_held(Effect::Write) {
+        return -1;
+    }
     // SAFETY: the arguments are the caller's.
     let result = unsafe { real(path, mode) };
     tell(before, |inside, before, errno| {
@@ -382,13 +405,14 @@ unsafe extern "C" fn mkdir(path: *const c_char, mode: c_uint) -> c_int {
     result
 }
 
-/// Tells of something that nobody can verify, before it is done.
-fn unverifiable(kind: &'static str, detail: impl FnOnce() -> String) {
-    let Some(inside) = Inside::begin() else { return };
+/// Tells of something that nobody can verify, before it is done. True: it is held back, and fails.
+fn unverifiable(kind: &'static str, detail: impl FnOnce() -> String) -> bool {
+    let Some(inside) = Inside::begin() else { return false };
     let errno = errno();
     let detail = detail();
     inside.tell(|log| log.unverifiable(kind, &detail));
     set_errno(errno);
+    is_held(if kind == "network" { Effect::Network } else { Effect::Program })
 }
 
 fn text_of(text: *const c_char) -> String {
@@ -412,7 +436,9 @@ unsafe extern "C" fn connect(
     // SAFETY: the slot holds the address of the function of this name.
     let real = unsafe { transmute::<usize, Connect>(CONNECT.load(Ordering::Relaxed)) };
     // SAFETY: the caller passes an address of this length.
-    unverifiable("network", || unsafe { host_of(address, length) });
+    if unverifiable("network", || unsafe { host_of(address, length) }) {
+        return -1;
+    }
     // SAFETY: the arguments are the caller's.
     unsafe { real(socket, address, length) }
 }
@@ -449,7 +475,9 @@ unsafe extern "C" fn getaddrinfo(
     type Find = unsafe extern "C" fn(*const c_char, *const c_char, *const c_void, *mut c_void) -> c_int;
     // SAFETY: the slot holds the address of the function of this name.
     let real = unsafe { transmute::<usize, Find>(GETADDRINFO.load(Ordering::Relaxed)) };
-    unverifiable("network", || text_of(node).rsplit('@').next().unwrap_or_default().to_owned());
+    if unverifiable("network", || text_of(node).rsplit('@').next().unwrap_or_default().to_owned()) {
+        return libc::EAI_FAIL;
+    }
     // SAFETY: the arguments are the caller's.
     unsafe { real(node, service, hints, found) }
 }
@@ -458,7 +486,9 @@ unsafe extern "C" fn system(command: *const c_char) -> c_int {
     type System = unsafe extern "C" fn(*const c_char) -> c_int;
     // SAFETY: the slot holds the address of the function of this name.
     let real = unsafe { transmute::<usize, System>(SYSTEM.load(Ordering::Relaxed)) };
-    unverifiable("subprocess", || program_of(command));
+    if unverifiable("subprocess", || program_of(command)) {
+        return -1;
+    }
     // SAFETY: the argument is the caller's.
     unsafe { real(command) }
 }
@@ -466,7 +496,9 @@ unsafe extern "C" fn system(command: *const c_char) -> c_int {
 unsafe extern "C" fn popen(command: *const c_char, mode: *const c_char) -> *mut libc::FILE {
     // SAFETY: the slot holds the address of the function of this name.
     let real = unsafe { transmute::<usize, OpenStream>(POPEN.load(Ordering::Relaxed)) };
-    unverifiable("subprocess", || program_of(command));
+    if unverifiable("subprocess", || program_of(command)) {
+        return std::ptr::null_mut();
+    }
     // SAFETY: the arguments are the caller's.
     unsafe { real(command, mode) }
 }
@@ -491,7 +523,9 @@ macro_rules! spawn_like {
             ) -> c_int;
             // SAFETY: the slot holds the address of the function of this name.
             let real = unsafe { transmute::<usize, Spawn>($real.load(Ordering::Relaxed)) };
-            unverifiable("subprocess", || base_name(Path::new(&text_of(path))));
+            if unverifiable("subprocess", || base_name(Path::new(&text_of(path)))) {
+                return libc::EPERM;
+            }
             // SAFETY: the arguments are the caller's.
             unsafe { real(process, path, actions, attributes, arguments, environment) }
         }
