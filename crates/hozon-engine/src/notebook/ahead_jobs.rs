@@ -77,7 +77,7 @@ impl Runner<'_, '_> {
         let mut to_run = self.to_run(cell, Some((ahead_key, encode(&recipe))));
         to_run.inputs.clone_from(&stale.key.inputs);
         to_run.present = stale.key.present();
-        to_run.sharing = stale.key.sharing.digest;
+        to_run.sharing = stale.key.sharing.known_digest();
         to_run.is_ahead = true;
         Some(Job { cell: to_run, key: ahead_key, steps, effects })
     }
