@@ -195,7 +195,9 @@ def _figure_of_parts(value: Any, artist: type) -> Any:
     if containers is not None and isinstance(value, containers.BarContainer):
         value = list(value.patches[:1])
     if isinstance(value, dict):
-        value = [part for item in value.values() for part in (item if isinstance(item, list | tuple) else [item])]
+        value = [
+            part for item in value.values() for part in (item if isinstance(item, list | tuple) else [item])
+        ]
     parts = value if isinstance(value, list | tuple) else [value]
     if not parts or not all(isinstance(part, artist) for part in parts):
         return None

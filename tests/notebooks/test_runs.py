@@ -505,6 +505,25 @@ def test_what_stops_a_marimo_cell_stops_no_other_cell_that_uses_marimo(project: 
         assert "text" in done.text(3) or "text" in str(done.outputs(3))
 
 
+def test_a_stopped_cell_stops_no_cell_that_reads_the_same_value(project: Project) -> None:
+    project.marimo(
+        "import marimo as mo", "word = ['x']", "mo.stop(len(word) < 2)\none = 1", "print(word)", "print(one)"
+    )
+    for state in ("ran", "restored"):
+        done = project.run()
+        assert done.states == [state, state, "stopped", state, "skipped"]
+        assert done.text(4) == "['x']\n"
+
+
+def test_a_function_that_reaches_a_part_of_a_library_that_loads_late_is_stored(project: Project) -> None:
+    pytest.importorskip("numpy")
+    project.cells(
+        "import numpy as np", "def draw(n):\n    return np.random.rand(n)", "np.random.seed(0)\nx = draw(3)"
+    )
+    assert project.run().states == ["ran", "ran", "ran"]
+    assert project.run().ran == []
+
+
 def test_caches_of_marimo_work_in_its_notebooks(project: Project) -> None:
     cached = "@mo.cache\ndef twice(n):\n    return n * 2"
     project.marimo("import marimo as mo", cached, "print(twice(3), twice(3))")

@@ -450,7 +450,10 @@ impl<'walk, 'py> Builder<'walk, 'py> {
         while used < path.len() && object.is_instance_of::<PyModule>() && !names::is_of_hozon(&object) {
             let namespace =
                 object.getattr(intern!(self.py, "__dict__"))?.cast_into::<PyDict>().map_err(PyErr::from)?;
-            let found = namespace.get_item(path[used].as_str())?;
+            let mut found = namespace.get_item(path[used].as_str())?;
+            if found.is_none() && self.loads_submodule(&object, &path[used])? {
+                found = namespace.get_item(path[used].as_str())?;
+            }
             self.reached.guards.push(Guard::slot(&namespace, &path[used], found.as_ref()));
             let Some(found) = found else { return self.missing_edge(&object, path, used, edges) };
             owner = Some((namespace.as_ptr() as usize, Some(namespace)));
@@ -473,6 +476,22 @@ impl<'walk, 'py> Builder<'walk, 'py> {
         // What stands for a library's function while a computation is recorded is that function.
         let value = if object.is_instance_of::<PyFunction>() { inner } else { object };
         self.value_edge(&value, label, &path[used - 1], owner, edges)
+    }
+
+    /// Loads a library's submodule that comes when it is first asked for (`numpy.random`): what the code
+    /// reaches must not depend on whether somebody has asked. Tells whether it is there now.
+    fn loads_submodule(&mut self, module: &Bound<'py, PyAny>, name: &str) -> Walked<bool> {
+        if !module.hasattr(intern!(self.py, "__path__"))? || reach::module_package(module)?.is_none() {
+            return Ok(false);
+        }
+        let full_name = format!("{}.{name}", names::text_attribute(module, "__name__"));
+        let finder = self.py.import(intern!(self.py, "importlib.util"))?;
+        // What cannot be found or loaded is missing: the code will find that out by itself.
+        let is_there = finder.call_method1(intern!(self.py, "find_spec"), (&full_name,));
+        if !is_there.is_ok_and(|spec| !spec.is_none()) || self.imported(&full_name).is_err() {
+            return Ok(false);
+        }
+        Ok(true)
     }
 
     /// A module has no such attribute yet: it is made on demand, or the code will raise.

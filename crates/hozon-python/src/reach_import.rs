@@ -183,7 +183,7 @@ impl<'py> Builder<'_, 'py> {
     }
 
     /// Returns a module, imported now if need be; None where it cannot be.
-    fn imported(&mut self, module_name: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
+    pub(crate) fn imported(&mut self, module_name: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
         let was_loaded = guards::loaded_modules(self.py)?.contains(module_name)?;
         let sources = self.py.import("hozon._sources")?;
         let module = sources.call_method1("imported", (module_name,))?;

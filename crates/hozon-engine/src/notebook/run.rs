@@ -282,7 +282,8 @@ impl Runner<'_, '_> {
         let stopped = record.stopped;
         self.walk.pass(cell, entry, record);
         if stopped {
-            self.walk.give_up(cell);
+            let code = self.walk.code(cell);
+            self.walk.versions.leave_unbound(cell, code);
         }
     }
 

@@ -257,6 +257,14 @@ impl Versions {
         }
     }
 
+    /// Notes that a cell was stopped: what it has not come to is not there. What it changed until then is
+    /// known from its record.
+    pub(crate) fn leave_unbound(&mut self, cell: usize, code: &CellCode) {
+        for name in &code.binds {
+            self.names.insert(name.clone(), State::Pending(cell));
+        }
+    }
+
     fn is_module(&self, name: &str) -> bool {
         self.known(name).is_some_and(|version| matches!(version.record.kind, NameKind::Module { .. }))
     }
