@@ -336,7 +336,7 @@ def test_mo_stop_leaves_names_out(project: Project) -> None:
     found = hozon.run("app.py")
     assert found["other"] == 3
     assert "late" not in found
-    assert found.unavailable == {"late": "cell 2 has given it no value"}
+    assert found.unavailable["late"] == "cell 2 has given it no value"
 
 
 def test_this_process_stays_as_it_is(project: Project) -> None:

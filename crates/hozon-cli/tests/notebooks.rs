@@ -190,7 +190,10 @@ fn cells_that_run_at_once_give_and_print_what_the_serial_run_does() {
     ran.sort_unstable();
     assert_eq!((ran, one.started()), (one.ran(), 1));
     let warm = many.run(&["run", NB]);
-    assert_eq!((many.ran(), &warm.out, warm.err.as_str()), (vec![], &serial.out, "6 cells: 6 restored; 3.0 s saved\n"));
+    assert_eq!(
+        (many.ran(), &warm.out, warm.err.as_str()),
+        (vec![], &serial.out, "6 cells: 6 restored; 3.0 s saved\n")
+    );
     let names = |desk: &Desk| desk.run(&["ls", "--json"]).json()["entries"].as_array().unwrap().len();
     assert_eq!(names(&many), names(&one), "an entry from before its cell's turn is left");
 }
