@@ -4,6 +4,7 @@
 # make lint    formats, lints and types, checked
 # make bench   measures, beside joblib and diskcache (an optimized build)
 # make oracle  random edits of programs, generated and real, with the cache and without: EDITS=5000 SEED=1
+# make oracle-notebooks   the same with notebooks: EDITS=2000 SEED=1
 # make rules   switches each rule of keys, traces and effects off, and names any that no test guards
 # make bench-watching   what a first run costs beside one without hozon
 # make bench-notebooks  what a notebook takes of which nothing is stale (an optimized build)
@@ -19,7 +20,7 @@ PROFILE := fast
 export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
 export CARGO_TERM_PROGRESS_WHEN := never
 
-.PHONY: setup demo test test-rust test-python test-page lint bench bench-watching bench-notebooks oracle rules clean
+.PHONY: setup demo test test-rust test-python test-page lint bench bench-watching bench-notebooks oracle oracle-notebooks rules clean
 .DEFAULT_GOAL := help
 
 help:
@@ -81,6 +82,9 @@ EDITS := 5000
 SEED := 1
 oracle: setup
 	$(BIN)/python tests/oracle/run.py --edits $(EDITS) --seed $(SEED)
+
+oracle-notebooks: setup
+	$(BIN)/python tests/oracle/run_notebooks.py --edits $(EDITS) --seed $(SEED)
 
 ONLY :=
 rules: setup
