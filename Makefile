@@ -4,6 +4,7 @@
 # make lint    formats, lints and types, checked
 # make bench   measures, beside joblib and diskcache (an optimized build)
 # make oracle  random edits of programs, generated and real, with the cache and without: EDITS=5000 SEED=1
+# make oracle-notebooks   the same with notebooks: EDITS=2000 SEED=1
 # make rules   switches each rule of keys, traces and effects off, and names any that no test guards
 # make bench-watching   what a first run costs beside one without hozon
 # make bench-notebooks  what a notebook takes of which nothing is stale (an optimized build)
@@ -23,7 +24,7 @@ export CARGO_TERM_PROGRESS_WHEN := never
 # maturin tells pyo3 about Python by a file; with another one, cargo would build all that stands on pyo3 again.
 AS_BUILT = export PYO3_CONFIG_FILE="$$(ls $(CURDIR)/target/maturin/pyo3-config-*.txt)"
 
-.PHONY: setup demo test test-rust test-python test-page lint bench bench-watching bench-notebooks oracle rules published clean
+.PHONY: setup demo test test-rust test-python test-page lint bench bench-watching bench-notebooks oracle oracle-notebooks rules published clean
 .DEFAULT_GOAL := help
 
 help:
@@ -85,6 +86,9 @@ EDITS := 5000
 SEED := 1
 oracle: setup
 	$(BIN)/python tests/oracle/run.py --edits $(EDITS) --seed $(SEED)
+
+oracle-notebooks: setup
+	$(BIN)/python tests/oracle/run_notebooks.py --edits $(EDITS) --seed $(SEED)
 
 ONLY :=
 rules: setup

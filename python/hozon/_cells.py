@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import functools
+import gc
 import json
 import os
 import sys
 import types
 import warnings
+from abc import ABCMeta
 from typing import TYPE_CHECKING, Any
 
 from hozon import _process_state, _settings
@@ -23,6 +26,7 @@ from hozon._displaying import Displays
 from hozon._errors import HozonWarning, said
 from hozon._executing import execute
 from hozon._hozon import cell_record, held_effect, hold_effects, loaded_variable, unseeded_state, value_digest
+from hozon._mutable import ATOMS
 from hozon._pickling import loads
 from hozon._restoring import Names, given_file, parameter_file
 from hozon._running import STATES, VARIABLES, NotStored, Run, apply
@@ -30,7 +34,7 @@ from hozon._runtime import open_store
 from hozon._sharing import Sharing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from hozon._executing import Executed
     from hozon._hozon import Trace
@@ -186,6 +190,7 @@ class Course:
         taken_away = self._take_bound_names_away()
         self.found = dict(self.namespace)
         self.code = _attributes_of_code(self.namespace)
+        self.kept = {name: _kept(self.namespace[name]) for name in self.present if name in self.namespace}
         self.folder = os.getcwd()
         self.process = _process_state.snapshot()
         self.variables = dict(os.environ)
@@ -307,10 +312,13 @@ class Course:
         """Makes the record, and stores all that the cell gave, where that can be had again."""
         given, deleted = self._given()
         changed = self._changed_in_place(given)
-        sharing = Sharing(self.notebook.values(self.present), given, changed)
+        self.local_modules = _local_modules(self.notebook.options.project)
+        outside = self._outside()
+        sharing = Sharing(self.notebook.values(self.present), given, changed, outside)
+        self.in_modules |= {label: outside[label] for label in sharing.changed_outside}
         for name in sharing.drawn_in:
             given[name] = self.namespace[name]
-        records = [self._name(name, value) for name, value in sorted(given.items())]
+        records = [self._name(name, value, sharing) for name, value in sorted(given.items())]
         groups, outputs = self._groups(sharing, records)
         trace = self._trace(run, is_changing=bool(changed))
         effects, random, process = self._effects(run)
@@ -351,6 +359,11 @@ class Course:
                 changed.add(label)
         there = [name for name in self.opaque if name in self.namespace and name not in given]
         changed |= {name for name in there if self._may_have_changed(name)}
+        changed |= {
+            name
+            for name, before in self.kept.items()
+            if name in self.namespace and name not in given and before != _kept(self.namespace[name])
+        }
         now = _attributes_of_code(self.namespace)
         changed |= {
             name for name, held in now.items() if name not in given and _differ(self.code.get(name), held)
@@ -367,7 +380,16 @@ class Course:
         before = self.opaque[name]
         return before is None or before != _pickled(self.namespace[name], self.namespace)
 
-    def _name(self, name: str, value: Any) -> tuple[Any, ...]:
+    def _outside(self) -> dict[str, Any]:
+        """What variables of local modules hold that can change."""
+        return {
+            f"{module['__name__']}.{name}": value
+            for module in self.local_modules
+            for name, value in module.items()
+            if not (name.startswith("__") or callable(value) or isinstance(value, types.ModuleType))
+        }
+
+    def _name(self, name: str, value: Any, sharing: Sharing) -> tuple[Any, ...]:
         """What is known of a name that the cell gave a value: the kind is completed with the groups."""
         if isinstance(value, types.ModuleType):
             if sys.modules.get(value.__name__) is value:
@@ -381,8 +403,32 @@ class Course:
         except Exception as error:
             looked = (None, [], type(value).__name__, said(error))
         digest, deferred, shown, why = looked
+        # What is done to a function or class is done to whatever leads to it.
+        code = sharing.code_behind(name, self.namespace)
+        local = {"__main__", *(module["__name__"] for module in self.local_modules)}
+        deferred = sorted({*deferred, *(one for one in code if self.namespace[one].__module__ in local)})
+        if sharing.leads_outside(name):
+            why = "it shares objects with a variable of a module"
+            return (name, None, "live", why, deferred, shown)
+        if self._has_own_state(name, value):
+            digest = None
         is_definition = digest is not None and name in self.cell["definitions"] and name in self._plain()
+        is_definition = is_definition and not sharing.shares(name)
         return (name, digest, "definition" if is_definition else "value", why or "", deferred, shown)
+
+    def _has_own_state(self, name: str, value: Any) -> bool:
+        """Whether a function or class holds what neither its digest tells nor its statement makes."""
+        if _registered(value) or _kept(value):
+            return True
+        if not isinstance(value, types.FunctionType) or vars(value).keys() <= {"__wrapped__"}:
+            return False
+        if name not in self.cell["definitions"]:
+            return True
+        tree = ast.parse(self.cell["source"])
+        own = [part for part in tree.body if getattr(part, "name", None) == name]
+        is_used = any(isinstance(part, ast.Name) and part.id == name for part in ast.walk(tree))
+        # Decorators may have set them, and do so again.
+        return is_used or not all(getattr(part, "decorator_list", ()) for part in own)
 
     def _plain(self) -> set[str]:
         """The functions and classes whose statements do nothing else: no function of the notebook decorates
@@ -541,18 +587,88 @@ def _warnings_noted(notes: list[str]) -> Iterator[None]:
 
 def _is_no_change(module: dict[str, Any], name: str, value: Any) -> bool:
     """Whether a name of a module is Python's own, or a submodule that was imported."""
-    own = (name.startswith("__") and name.endswith("__")) or callable(value)
+    is_code = callable(value) and getattr(value, "__module__", None) != "__main__"
+    own = (name.startswith("__") and name.endswith("__")) or is_code
     return own or isinstance(value, types.ModuleType)
+
+
+def _local_modules(project: str) -> list[dict[str, Any]]:
+    """The namespaces of the loaded modules whose source is the person's own."""
+    folders = (os.path.join(project, ""), os.path.join(sys.path[0], ""))
+    found = []
+    for module in list(sys.modules.values()):
+        file = getattr(module, "__file__", None)
+        if (
+            isinstance(file, str)
+            and file.startswith(folders)
+            and f"{os.sep}site-packages{os.sep}" not in file
+        ):
+            found.append(vars(module))
+    own = ("__main__", "hozon")
+    return [module for module in found if str(module.get("__name__")).partition(".")[0] not in own]
 
 
 def _attributes_of_code(namespace: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """What the functions and classes of the notebook hold, whatever way leads to them."""
-    own = {name: vars(value) for name, value in namespace.items() if _is_own_code(value)}
+    own = {name: value for name, value in namespace.items() if _is_own_code(value)}
     # Python fills in annotations when they are first asked for.
     return {
-        name: {part: value for part, value in held.items() if not part.startswith("__anno")}
-        for name, held in own.items()
+        name: {
+            **{part: held for part, held in vars(value).items() if not part.startswith("__anno")},
+            **_registered(value),
+        }
+        for name, value in own.items()
     }
+
+
+def _registered(value: Any) -> dict[Any, Any]:
+    """What was registered with a generic function of `functools`, or an abstract class."""
+    if isinstance(value, types.FunctionType):
+        registry = getattr(value, "registry", None)
+        # The function itself is registered for all.
+        others = registry.items() if isinstance(registry, types.MappingProxyType) else ()
+        return {cls: function for cls, function in others if cls is not object}
+    if isinstance(value, ABCMeta):
+        return {reference: reference for reference in _registry_of(value)}
+    return {}
+
+
+def _registry_of(value: ABCMeta) -> Iterable[Any]:
+    """The classes that were registered with an abstract one, by weak references."""
+    import abc
+
+    dump: Any = getattr(abc, "_get_dump", None)
+    return dump(value)[0] if dump is not None else ()
+
+
+def _kept(value: Any) -> list[tuple[int, object]]:
+    """The results that can change of those that a function of `functools` keeps, each with its digest."""
+    if not isinstance(value, functools._lru_cache_wrapper):
+        return []
+    held = [part for part in gc.get_referents(value) if part is not vars(value)]
+    if value.cache_parameters()["maxsize"] is None:
+        held = [result for cache in held if type(cache) is dict for result in cache.values()]
+    # Beside the results there are the keys, the function, and what holds the cache together.
+    return [(id(result), _digest_or_none_like_it(result)) for result in held if _can_change(result)]
+
+
+def _can_change(result: Any) -> bool:
+    if type(result) is tuple:
+        return any(_can_change(item) for item in result)
+    if type(result) is dict and any(type(item).__name__ == "_lru_list_elem" for item in result.values()):
+        return False
+    return (
+        type(result) not in ATOMS
+        and not isinstance(result, type | types.FunctionType)
+        and type(result) is not object
+    )
+
+
+def _digest_or_none_like_it(value: Any) -> object:
+    try:
+        return value_digest(value)
+    except Exception:
+        return object()
 
 
 def _is_own_code(value: Any) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import gc
 import sys
 import types
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -17,6 +19,13 @@ MOST_OBJECTS = 5_000_000
 
 # Sharing them says nothing: they go by their names.
 _BY_NAME = (type, types.FunctionType, types.BuiltinFunctionType, types.ModuleType)
+
+# Where the search for what an object holds ends.
+_ENDS = (
+    *(type, types.ModuleType, types.CodeType, types.FrameType, types.MappingProxyType),
+    *(types.WrapperDescriptorType, types.MethodDescriptorType, types.GetSetDescriptorType),
+    *(types.MemberDescriptorType, types.ClassMethodDescriptorType, str, bytes, int, float, complex),
+)
 
 
 class Group(NamedTuple):
@@ -37,11 +46,24 @@ class Sharing:
     """What the values share that a cell has found, and those that it gave.
 
     Names whose objects it has changed, `changed`, draw in all that share something with them: those are
-    given as well, since none of them can be had from where it was.
+    given as well, since none of them can be had from where it was. `outside` are variables of modules, by
+    labels that are no names.
     """
 
-    def __init__(self, found: dict[str, Any], given: dict[str, Any], changed: Collection[str]) -> None:
-        values = {**found, **given}
+    def __init__(
+        self,
+        found: dict[str, Any],
+        given: dict[str, Any],
+        changed: Collection[str],
+        outside: dict[str, Any] | None = None,
+    ) -> None:
+        self._outside = outside or {}
+        values = {**found, **given, **self._outside}
+        # Objects that have no number, kept so that no other takes the place of one.
+        self._unnumbered: dict[int, Any] = {}
+        # For each name, the functions and classes that its value leads to, by their places in memory.
+        self._code: dict[str, set[int]] = {}
+        self._classes: dict[type, frozenset[int]] = {}
         self._names = [name for name, value in values.items() if not isinstance(value, types.ModuleType)]
         # By what owns memory, the names whose arrays lie in it.
         self._in_memory: dict[int, set[str]] = {}
@@ -49,7 +71,10 @@ class Sharing:
         self._met = self._parts_of([values[name] for name in self._names])
         self._holders = self._holders_of()
         # Names that are given because they share something with what was changed.
-        self.drawn_in = self._reached(changed) - set(given)
+        reached = self._reached(changed)
+        self.drawn_in = reached - set(given) - set(self._outside)
+        # Variables of modules that share something with what was changed.
+        self.changed_outside = reached & set(self._outside)
         self._own = set(given) | self.drawn_in
 
     def _parts_of(self, values: list[Any]) -> dict[str, list[Any]]:
@@ -57,12 +82,12 @@ class Sharing:
         if numbering.too_many is not None:
             # Nobody knows: as if all shared something.
             return {name: [0] for name in self._names}
-        parts = [
-            _parts(number, value, kind)
-            for number, (value, kind) in enumerate(
-                zip(numbering.objects(), numbering.kind_names(), strict=True)
-            )
-        ]
+        parts = []
+        code = []
+        for number, (value, kind) in enumerate(zip(numbering.objects(), numbering.kind_names(), strict=True)):
+            behind, code_behind = self._behind(value, kind, numbering)
+            parts.append([*_parts(number, value, kind), *behind])
+            code.append(code_behind)
         found: dict[str, list[Any]] = {}
         names = iter(self._names)
         name = ""
@@ -72,13 +97,64 @@ class Sharing:
             if number < 0:
                 name = next(names)
                 found[name] = []
+                self._code[name] = set()
             else:
                 found[name] += parts[number]
+                self._code[name].update(code[number])
         for name, of_name in found.items():
             for part in of_name:
                 if type(part) is tuple:
                     self._in_memory.setdefault(part[0], set()).add(name)
         return found
+
+    def _behind(self, value: Any, kind: str, numbering: Numbering) -> tuple[Collection[int], Collection[int]]:
+        """What an object holds that the numbering does not look into: iterators, bound methods, functions;
+        and the functions and classes that it leads to."""
+        if kind != "Opaque":
+            return (), self._code_of(value)
+        code = set(self._code_of(value))
+        found: list[int] = []
+        met: set[int] = set()
+        waiting = [value]
+        while waiting:
+            for part in _held(waiting.pop()):
+                if id(part) in met or _is_end(part):
+                    continue
+                met.add(id(part))
+                code |= self._code_of(part)
+                number = numbering.number_of(part)
+                if number is not None and not isinstance(part, _BY_NAME):
+                    found.append(number)
+                    continue
+                if not isinstance(part, _BY_NAME):
+                    self._unnumbered[id(part)] = part
+                    found.append(id(part))
+                waiting.append(part)
+        return found, code
+
+    def _code_of(self, value: Any) -> frozenset[int]:
+        """The functions and classes that an object is or is made by, by their places in memory."""
+        cls = type(value)
+        if cls not in self._classes:
+            self._classes[cls] = frozenset(id(base) for base in cls.__mro__ if base.__module__ != "builtins")
+        if isinstance(value, type):
+            return frozenset(id(base) for base in value.__mro__)
+        return self._classes[cls] | {id(value)} if cls is types.FunctionType else self._classes[cls]
+
+    def code_behind(self, name: str, namespace: dict[str, Any]) -> list[str]:
+        """The names of the notebook's functions and classes that the value of a name leads to."""
+        behind = self._code.get(name, set())
+        return [
+            other for other, value in namespace.items() if id(value) in behind and isinstance(value, _BY_NAME)
+        ]
+
+    def leads_outside(self, name: str) -> bool:
+        """Whether a value shares something with a variable of a module."""
+        return not self._reached([name]).isdisjoint(self._outside)
+
+    def shares(self, name: str) -> bool:
+        """Whether a value shares something with that of another name."""
+        return bool(self._partners(name))
 
     def _holders_of(self) -> list[set[str]]:
         """For each object, and each memory, that several names lead to: those names."""
@@ -149,6 +225,30 @@ class Sharing:
             return _view, (owner, value.dtype, value.shape, value.strides, offset)
 
         return reduce
+
+
+def _is_end(value: Any) -> bool:
+    if value is None or isinstance(value, _ENDS):
+        return True
+    # The namespace of a module.
+    return type(value) is dict and "__name__" in value and "__builtins__" in value
+
+
+def _held(value: Any) -> Iterable[Any]:
+    """What an object holds, as far as its class tells the collector of garbage."""
+    if isinstance(value, types.FunctionType):
+        return (
+            *(value.__closure__ or ()),
+            *(value.__defaults__ or ()),
+            *(value.__kwdefaults__ or {}).values(),
+            *vars(value).values(),
+        )
+    if isinstance(value, memoryview):
+        return (value.obj,)
+    if isinstance(value, functools._lru_cache_wrapper):
+        # What it keeps cannot be put back: whatever it has given would have to be made again with it.
+        return ()
+    return gc.get_referents(value)
 
 
 def _parts(number: int, value: Any, kind: str) -> list[Any]:

@@ -719,9 +719,6 @@ def test_a_class_that_is_changed_through_its_instance(project: Project) -> None:
     assert project.run().text(4) == "3 again\n"
 
 
-@pytest.mark.xfail(
-    strict=True, reason="what functools.lru_cache holds is seen by nobody, nor what is done to it"
-)
 def test_a_result_kept_by_functools_that_is_changed(project: Project) -> None:
     cells = [
         "import functools",

@@ -8,7 +8,6 @@ harmless: nothing that is stored may run again after them.
 
 from __future__ import annotations
 
-import ast
 import io
 import random
 import re
@@ -349,6 +348,9 @@ class Thing:
         return scale(x) + self.value + self.base
 """
 
+# What lies beside each notebook.
+FILES = (("pyproject.toml", ""), ("helpers.py", HELPERS), ("data.txt", "4\n7\n9\n"), ("texts/a.txt", "one"))
+
 # How a value is shown at the end, by its kind.
 SHOWN = {
     "func": "{0}(2)",
@@ -406,7 +408,9 @@ class Notebook:
 
     def writes_a_file_twice(self) -> bool:
         """Whether several cells write one file: each finds another's in its place, and runs again."""
-        written = [name for cell in self.state.cells if "write" in cell for name in re.findall(r"out_\d", cell)]
+        written = [
+            name for cell in self.state.cells if "write" in cell for name in re.findall(r"out_\d", cell)
+        ]
         return len(set(written)) < len(written)
 
     def edit(self, rng: random.Random) -> tuple[str, bool]:
@@ -488,8 +492,7 @@ def notebook(seed: int) -> Notebook:
     if rng.random() < 0.75:
         # Of few templates, so that cells have to do with each other.
         templates = [*rng.sample(templates, 12), *rng.sample(TEMPLATES["lists"], 3)]
-    files = {"pyproject.toml": "", "helpers.py": HELPERS, "data.txt": "4\n7\n", "texts/a.txt": "one"}
-    made = Notebook(State((), tuple(files.items())), templates, rng.random() < 0.2, rng.random() < 0.5)
+    made = Notebook(State((), FILES), templates, rng.random() < 0.2, rng.random() < 0.5)
     imports = IMPORTS + ("\nimport numpy as np" if "arrays" in kinds else "")
     cells = [imports, *(["random.seed(3)"] if "process" in kinds else [])]
     first = ["{int} = N", "{list} = [N, N]", TEMPLATES["classes"][0], "{dict} = {{'a': N}}", "def {func}(x):\n    return x + N"]  # fmt: skip
@@ -645,7 +648,9 @@ def removed(made: Notebook, rng: random.Random) -> str:
 def replaced(made: Notebook, rng: random.Random) -> str:
     """Another cell for one that gives no names."""
     text = made.new_cell(rng)
-    return _in_cell(made, rng, lambda old: text if not re.match(r"\w+_\d+ =|def|class|@", old) else old, "replaced")
+    return _in_cell(
+        made, rng, lambda old: text if not re.match(r"\w+_\d+ =|def|class|@", old) else old, "replaced"
+    )
 
 
 def swapped(made: Notebook, rng: random.Random) -> str:
@@ -671,7 +676,9 @@ def renamed(made: Notebook, rng: random.Random) -> str:
 
 def sign(made: Notebook, rng: random.Random) -> str:
     others = {"+": "-", "*": "+", ">": "<", "%": "*", "+=": "="}
-    return _in_cell(made, rng, lambda text: _with_token(text, lambda token: others.get(token.string), rng), "sign")
+    return _in_cell(
+        made, rng, lambda text: _with_token(text, lambda token: others.get(token.string), rng), "sign"
+    )
 
 
 HARMLESS = (comment, comment_behind, empty_line, spaces, helper_comment, touched, taken_back)

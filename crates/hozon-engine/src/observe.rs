@@ -134,12 +134,7 @@ impl KnownFiles {
     }
 
     /// Returns the digest of a file's first bytes or of its absence, and the stamp if that proves it next time.
-    pub fn beginning(
-        &self,
-        path: &Path,
-        length: u64,
-        last: Option<&Seen>,
-    ) -> (Digest, Option<FileStamp>) {
+    pub fn beginning(&self, path: &Path, length: u64, last: Option<&Seen>) -> (Digest, Option<FileStamp>) {
         let stamp = self.stamp(path);
         if let Some(last) = last.filter(|last| stamp.is_some() && last.stamp == stamp) {
             return (last.digest, stamp);

@@ -59,7 +59,8 @@ impl NotebookHost for PyHost {
     fn start(&self, notebook: &Path, settings: &HostSettings) -> Result<Box<dyn Executor>, String> {
         Python::attach(|py| {
             let own = &settings.notebook;
-            let site_folders: Vec<&OsStr> = own.site_folders.iter().map(|folder| folder.as_os_str()).collect();
+            let site_folders: Vec<&OsStr> =
+                own.site_folders.iter().map(|folder| folder.as_os_str()).collect();
             let given = (
                 notebook.as_os_str(),
                 settings.store.as_os_str(),

@@ -60,7 +60,7 @@ impl Needs<'_, '_> {
     }
 
     /// Adds what a cell read, as it was then.
-    fn add_read(&mut self, cell: usize, is_needed: impl Fn(&str) -> bool) {
+    pub(crate) fn add_read(&mut self, cell: usize, is_needed: impl Fn(&str) -> bool) {
         let walk = self.walk;
         for version in walk.read.get(&cell).into_iter().flatten() {
             if is_needed(&version.record.name) {

@@ -435,7 +435,7 @@ impl Runner<'_, '_> {
     /// come out otherwise.
     fn bring(&mut self, cell: usize, inputs: &[String]) -> Result<bool, Failure> {
         loop {
-            let wanted = self.wanted(inputs);
+            let wanted = self.wanted(cell, inputs);
             if self.would_overwrite(&wanted) {
                 self.executor()?.reset()?;
                 let effects = std::mem::take(&mut self.presence.effects);
@@ -458,11 +458,16 @@ impl Runner<'_, '_> {
         }
     }
 
-    fn wanted(&self, inputs: &[String]) -> Wanted {
+    fn wanted(&self, cell: usize, inputs: &[String]) -> Wanted {
         let mut needs =
             Needs { walk: &self.walk, ranks: &self.ranks, presence: &self.presence, wanted: Wanted::new() };
         for version in inputs.iter().filter_map(|name| self.walk.versions.known(name)) {
             needs.add(version);
+        }
+        for (_, before) in self.effects_before(cell) {
+            if self.has_to_run_again(before) {
+                needs.add_read(before, |_| true);
+            }
         }
         needs.wanted
     }
