@@ -382,6 +382,10 @@ def test_figures_of_matplotlib() -> None:
     assert "image/png" not in mime_bundle(axes, "jupyter")[0]
     assert "image/png" in mime_bundle(axes, "marimo")[0]
     assert "image/png" in mime_bundle(axes.bar([1], [2]), "marimo")[0]
+    assert "image/png" in mime_bundle(axes.plot([1]), "marimo")[0]
+    assert "image/png" in mime_bundle(axes.boxplot([[1, 2]]), "marimo")[0]
+    assert "image/png" not in mime_bundle([*axes.plot([1]), 1], "marimo")[0]
+    assert "image/png" not in mime_bundle([], "marimo")[0]
 
 
 def test_numbers_of_numpy_are_json() -> None:

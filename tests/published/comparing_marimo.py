@@ -47,6 +47,9 @@ def _of_cell(one: Shown, other: Shown) -> list[str]:
     if len(other.displays) > len(shown) and all(item[0] == "error" for item in own):
         # What hozon does not run, since a cell before it failed, marimo may run, without that one's names.
         return told
+    if own and all(item[0] == "error" and item[1]["error"].startswith(_CANNOT_RUN) for item in own):
+        # hozon names one fault of a cell, marimo all of them.
+        own = own[:1]
     if len(own) != len(shown):
         return [*told, f"displays: {[_brief(item) for item in own]} != {[_brief(item) for item in shown]}"]
     return told + [
@@ -127,13 +130,21 @@ def _tokens(text: str) -> list[str]:
 
 
 def _is_same_table(text: str, shown: dict[str, Any]) -> bool:
-    """Whether all that the first page of a table of marimo holds stands in what hozon shows, which may cut it
-    in the middle."""
-    found = re.search(r"data-data='([^']*)'", text)
-    if found is None:
+    """Whether all that the first page of a table of marimo holds stands in what hozon shows: the same table,
+    or the frame's own HTML, which may cut it in the middle."""
+    data = _data_of_table(text)
+    markup = str(shown.get("text/html", ""))
+    if "<marimo-table" in markup:
+        return data == _data_of_table(markup)
+    if data is None:
         return False
-    rows = json.loads(html.unescape(found[1]))
+    rows = json.loads(html.unescape(data))
     rows = json.loads(rows) if isinstance(rows, str) else rows
-    there = set(_tokens(visible(str(shown.get("text/html", "")))) + _tokens(str(shown.get("text/plain", ""))))
+    there = set(_tokens(visible(markup).lower()) + _tokens(str(shown.get("text/plain", "")).lower()))
     first = [value for row in rows[:3] for value in row.values() if isinstance(value, str | int)]
-    return all(token in there for value in first for token in _tokens(str(value)))
+    return all(token in there for value in first for token in _tokens(str(value).lower()))
+
+
+def _data_of_table(markup: str) -> str | None:
+    found = re.search(r"data-data='([^']*)'", markup)
+    return None if found is None else found[1]

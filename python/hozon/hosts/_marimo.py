@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import functools
-
 from typing import Any
 
 from hozon._displaying import current
