@@ -89,17 +89,10 @@ fn failed(session: &Session<'_>, file: &NotebookFile, outcome: &CellOutcome) -> 
         CellStatus::Broken { why } => why.clone(),
         _ => return None,
     };
-    let texts = displays.iter().filter_map(text_of);
-    let text = texts.filter_map(|text| match text {
+    let text = displays.iter().rev().filter_map(text_of).find_map(|text| match text {
         Text::Err(text) => Some(text),
         Text::Out(_) => None,
     });
     let (cell, state) = (outcome.cell, state::word(outcome));
-    Some(FailedCell {
-        cell,
-        called: cells::placed(file, cell),
-        state,
-        why,
-        text: text.last().unwrap_or_default(),
-    })
+    Some(FailedCell { cell, called: cells::placed(file, cell), state, why, text: text.unwrap_or_default() })
 }
