@@ -96,6 +96,9 @@ def normal_part(mime: str, part: Any, folder: str) -> Any:
     """A representation of a display without what is different each time."""
     if isinstance(part, list) and all(isinstance(line, str) for line in part):
         part = "".join(part)
+    if mime.endswith("+mimebundle"):
+        parts = json.loads(part) if isinstance(part, str) else part
+        return {kind: normal_part(kind, value, folder) for kind, value in parts.items()}
     if mime.startswith("image/") and mime != "image/svg+xml":
         return "".join(part.split()) if isinstance(part, str) else part
     if isinstance(part, str):
