@@ -21,6 +21,10 @@ PROFILE := fast
 export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
 export CARGO_TERM_PROGRESS_WHEN := never
 
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+MATURIN := VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin
+BUILD := --quiet --locked --profile $(PROFILE)
+
 # maturin tells pyo3 about Python by a file; with another one, cargo would build all that stands on pyo3 again.
 AS_BUILT = export PYO3_CONFIG_FILE="$$(ls $(CURDIR)/target/maturin/pyo3-config-*.txt)"
 
@@ -33,12 +37,16 @@ help:
 $(VENV)/installed: requirements-dev.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
+	$(PIP) "$$(grep '^maturin==' requirements-dev.txt)"
+	# The compiler and the installation of the rest take minutes each, and a core each.
+	$(PIP) --requirement requirements-dev.txt & installing=$$!; \
+	$(MATURIN) build $(BUILD) --auditwheel skip --out target/wheels; built=$$?; \
+	wait $$installing && exit $$built
 	touch $@
 
 # cargo finds out by itself what has to be built again; the Python files are used where they stand.
 setup: $(VENV)/installed
-	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --quiet --locked --profile $(PROFILE)
+	$(MATURIN) develop $(BUILD)
 
 demo: setup
 	$(BIN)/python examples/demo.py
@@ -71,15 +79,15 @@ lint: setup
 	$(BIN)/mypy
 
 bench: $(VENV)/installed
-	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --quiet --locked --release
+	$(MATURIN) develop --quiet --locked --release
 	$(BIN)/python benches/compare.py
 
 bench-watching: $(VENV)/installed
-	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --quiet --locked --release
+	$(MATURIN) develop --quiet --locked --release
 	$(BIN)/python benches/watching.py
 
 bench-notebooks: $(VENV)/installed
-	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --quiet --locked --release
+	$(MATURIN) develop --quiet --locked --release
 	$(BIN)/python benches/notebooks.py
 
 EDITS := 5000
