@@ -16,6 +16,7 @@ use pyo3::types::{PyBytes, PyDict, PyList};
 
 use crate::computation::{HOZON_VERSION, Pins};
 use crate::traces::observing;
+use crate::watch::Watch;
 
 /// `hozon._hosting.Host`, for the command.
 pub(crate) struct PyHost {
@@ -107,6 +108,7 @@ fn settings_of(found: &Bound<'_, PyAny>) -> PyResult<HostSettings> {
         python: text("python")?,
         system_pin: pins.system,
         watching: pins.watching_word(),
+        sees_native: Watch::sees_native(),
         site_folders: found.getattr("site_folders")?.extract()?,
         ttl: found.getattr("ttl")?.extract()?,
         parameters: parameters.into_iter().map(parameter).collect(),

@@ -84,7 +84,7 @@ impl Runner<'_, '_> {
 
     /// Tells whether all that a run looks at and does is seen.
     fn is_seen_whole(&self) -> bool {
-        self.walk.settings.watching.is_none()
+        self.walk.settings.watching.is_none() && self.walk.settings.sees_native
     }
 
     /// The effects of earlier cells, in their order. None if one is had by running its cell alone.

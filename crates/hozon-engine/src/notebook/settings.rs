@@ -26,6 +26,8 @@ pub struct NotebookSettings {
     pub system_pin: Pin,
     /// `audit` or `off` where runs are watched less than fully.
     pub watching: Option<String>,
+    /// Whether what native libraries do with files is seen on this system.
+    pub sees_native: bool,
     /// The folders of installed distributions.
     pub site_folders: Vec<PathBuf>,
     /// Results older than so many seconds are not used, unless a cell says otherwise.

@@ -66,7 +66,7 @@ impl Watch {
 
     /// Whether reads of native libraries can be seen on this system.
     #[staticmethod]
-    fn sees_native() -> bool {
+    pub(crate) fn sees_native() -> bool {
         import_tables::SEES_NATIVE
     }
 
