@@ -47,6 +47,8 @@ $(VENV)/installed: requirements-dev.txt
 # cargo finds out by itself what has to be built again; the Python files are used where they stand.
 setup: $(VENV)/installed
 	$(MATURIN) develop $(BUILD)
+	@# Where Python is told to write no bytecode, as in many tests, each process would compile hozon anew.
+	@$(BIN)/python -m compileall -q python/hozon
 
 demo: setup
 	$(BIN)/python examples/demo.py
