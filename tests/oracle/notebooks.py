@@ -54,7 +54,7 @@ TEMPLATES: dict[str, list[str]] = {
         "{int} = {LIST}.pop() if {LIST} else N",
         "{LIST}.extend({LIST})",
         "heapq.heapify({LIST})\nheapq.heappush({LIST}, N)",
-        "random.shuffle({LIST})",
+        "random.Random(N).shuffle({LIST})",
         "{nest} = [{LIST}, {LIST}, [N]]",
         "{nest} = ({LIST}, N)",
         "{NEST}[0].append(N)",
