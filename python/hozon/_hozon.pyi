@@ -309,6 +309,7 @@ class Observed:
         before: Callable[[tuple[Any, ...], Any], bool] | None = None,
         after: Callable[[tuple[Any, ...], Any, BaseException | None], None] | None = None,
         suspends: bool = False,
+        becomes: Callable[[Any, tuple[Any, ...]], Any] | None = None,
     ) -> Observed: ...
     def __call__(self, *arguments: Any, **keywords: Any) -> Any: ...
 

@@ -5,6 +5,7 @@ is seen by standing in for functions of the standard library, only while somethi
 
 - the environment, through the class of `os.environ`;
 - `os.stat`, `os.lstat` and `os.access`: who calls says how much of the status matters;
+- `os.scandir`, for the statuses that its entries give (`_scanning.py`);
 - `os.getcwd`, where local code asks for it;
 - `os.urandom`, the system's randomness;
 - `os.open` and `os.stat` with `dir_fd`, whose audit events do not say the folder;
@@ -41,6 +42,7 @@ from hozon._hozon import (
     suspend_watching,
     watching_is_local,
 )
+from hozon._scanning import Entries, Entry
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -81,6 +83,7 @@ _Keywords = Mapping[str, Any] | None
 _Error = BaseException | None
 _Before = Callable[[_Arguments, _Keywords], bool] | None
 _After = Callable[[_Arguments, _Keywords, _Error], None] | None
+_Becomes = Callable[[Any, _Arguments], Any] | None
 _Place = tuple[str, str | None, str, _Before, _After]
 
 
@@ -142,11 +145,12 @@ class _StandIn:
         before: _Before = None,
         after: _After = None,
         suspends: bool = False,
+        becomes: _Becomes = None,
     ) -> None:
         self.holder = holder
         self.namespace = vars(holder)
         self.name = name
-        self.how = (before, after, suspends)
+        self.how = (before, after, suspends, becomes)
         self.original: Any = None
         self.observed: Any = None
 
@@ -236,6 +240,7 @@ def _make_stand_ins() -> list[_StandIn]:
         _StandIn(environment, "__delitem__", after=_variable_written),
         _StandIn(os, "stat", after=_status_read),
         _StandIn(os, "lstat", after=_status_read),
+        _StandIn(os, "scandir", becomes=_entries_watched),
         _StandIn(os, "access", after=_access_asked),
         _StandIn(os, "open", before=_opens_in_folder),
         _StandIn(os, "getcwd", after=_working_directory_read),
@@ -305,6 +310,17 @@ _SILENT = ("linecache.py", "traceback.py", "warnings.py", "inspect.py")
 
 def _status_read(arguments: _Arguments, keywords: _Keywords, error: _Error) -> None:
     _note_status(arguments, keywords, error, _part_learned(sys._getframe(1)))
+
+
+def _entries_watched(entries: Any, arguments: _Arguments) -> Any:
+    # The entries of a descriptor have no paths.
+    return entries if arguments and isinstance(arguments[0], int) else Entries(entries, _entry_asked)
+
+
+def _entry_asked(entry: Entry) -> None:
+    part = _part_learned(sys._getframe(2))
+    if part is not None:
+        note_status(entry.path, part)
 
 
 def _access_asked(arguments: _Arguments, keywords: _Keywords, error: _Error) -> None:

@@ -14,6 +14,7 @@ pub(crate) struct Observed {
     before: Option<Py<PyAny>>,
     after: Option<Py<PyAny>>,
     suspends: bool,
+    becomes: Option<Py<PyAny>>,
 }
 
 #[pymethods]
@@ -25,11 +26,18 @@ impl Observed {
 
     /// While calls of this thread are recorded, `before(arguments, keywords)` is called first; if it
     /// returns True, or `suspends` is True, nothing that the call does is recorded. Then
-    /// `after(arguments, keywords, error)` is called. What these raise is lost.
+    /// `after(arguments, keywords, error)` is called. What these raise is lost. The result is what
+    /// `becomes(result, arguments)` makes of it.
     #[new]
-    #[pyo3(signature = (original, before=None, after=None, suspends=false))]
-    fn new(original: Py<PyAny>, before: Option<Py<PyAny>>, after: Option<Py<PyAny>>, suspends: bool) -> Self {
-        Self { original, before, after, suspends }
+    #[pyo3(signature = (original, before=None, after=None, suspends=false, becomes=None))]
+    fn new(
+        original: Py<PyAny>,
+        before: Option<Py<PyAny>>,
+        after: Option<Py<PyAny>>,
+        suspends: bool,
+        becomes: Option<Py<PyAny>>,
+    ) -> Self {
+        Self { original, before, after, suspends, becomes }
     }
 
     #[pyo3(signature = (*arguments, **keywords))]
@@ -54,7 +62,10 @@ impl Observed {
             let error = result.as_ref().err().map(|error| error.value(py));
             let _ = after.bind(py).call1((arguments, keywords, error));
         }
-        result
+        match &self.becomes {
+            Some(becomes) => becomes.bind(py).call1((result?, arguments)),
+            None => result,
+        }
     }
 
     fn __get__<'py>(
