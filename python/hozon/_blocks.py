@@ -9,7 +9,6 @@ import functools
 import sys
 from importlib import import_module
 from types import FunctionType, ModuleType
-from typing import TYPE_CHECKING, Any
 
 from hozon import _config, _results
 from hozon._config import UNSET
@@ -19,9 +18,11 @@ from hozon._running import Run, unwatched
 from hozon._runtime import WAIT_SECONDS, store_of, warn_once
 from hozon._skipping import CAN_DELETE, Exit, Skip, SkipBody, bind, find_exit, has_positions, position_at
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from types import CodeType, FrameType, TracebackType
+    from typing import Any
 
     from hozon._changes import Before
     from hozon._hozon import Keyed, Store, Turn

@@ -11,7 +11,6 @@ import sys
 import time
 from collections import namedtuple
 from types import FunctionType, ModuleType
-from typing import TYPE_CHECKING, Any
 
 from hozon import _config, _results, _runtime, _sources
 from hozon._errors import StoreError
@@ -21,8 +20,10 @@ from hozon._pickling import loads
 from hozon._running import Run
 from hozon._runtime import WAIT_SECONDS, store_of
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator
+    from typing import Any
 
     from hozon._changes import Before
     from hozon._hozon import Keyed, Store, Trace

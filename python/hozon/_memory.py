@@ -10,7 +10,6 @@ import functools
 import sys
 import time
 import weakref
-from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 from hozon import _config, _sources
 from hozon._config import UNSET
@@ -24,12 +23,14 @@ from hozon._functions import (
 )
 from hozon._generators import Items
 from hozon._hozon import Memory, memory_of
+from hozon._records import Record
 from hozon._runtime import warn_once
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import AsyncIterator, Callable, Generator
-    from typing import Concatenate, Generic, ParamSpec, Protocol, TypeVar
+    from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, overload
 
     from hozon._hozon import Missing
 
@@ -57,12 +58,17 @@ if TYPE_CHECKING:
         def cache_key(self, *args: P.args, **kwargs: P.kwargs) -> str: ...
         def cache_forget(self, *args: P.args, **kwargs: P.kwargs) -> bool: ...
         def cache_explain(self, *args: P.args, **kwargs: P.kwargs) -> str: ...
+else:
+
+    def overload(function: Callable[..., Any]) -> Callable[..., Any]:
+        """As `typing.overload`, which ruff knows: loading `typing` would take a good part of a short run."""
+        return function
 
 
 _METHODS = ("cache_info", "cache_parameters", "cache_clear", "cache_key", "cache_forget", "cache_explain")
 
 
-class Parameters(NamedTuple):
+class Parameters(Record):
     """What a memory is made with, beside its function."""
 
     maxsize: int | None
@@ -79,13 +85,13 @@ def cache(
     pin_local_libs: str | None = ...,
 ) -> Cached[P, R]: ...
 @overload
-def cache(
+def cache(  # noqa: F811
     *,
     pin_hozon_lib: str | None = ...,
     pin_sys_libs: str | None = ...,
     pin_local_libs: str | None = ...,
 ) -> Callable[[Callable[P, R]], Cached[P, R]]: ...
-def cache(
+def cache(  # noqa: F811
     function: Any = None,
     /,
     *,
@@ -129,7 +135,7 @@ def cache(
 @overload
 def lru_cache(maxsize: Callable[P, R], /) -> Cached[P, R]: ...
 @overload
-def lru_cache(
+def lru_cache(  # noqa: F811
     maxsize: int | None = ...,
     typed: bool = ...,
     *,
@@ -137,7 +143,7 @@ def lru_cache(
     pin_sys_libs: str | None = ...,
     pin_local_libs: str | None = ...,
 ) -> Callable[[Callable[P, R]], Cached[P, R]]: ...
-def lru_cache(
+def lru_cache(  # noqa: F811
     maxsize: Any = 128,
     typed: bool = False,
     *,
@@ -178,7 +184,7 @@ def _decorated(function: Any, maxsize: int | None, given: dict[str, Any]) -> Any
     if not callable(function):
         raise TypeError(f"a function is needed, not {function!r}")
     options = _config.resolve(file_of(function), given, name=None, when=None)
-    return _made(function, Parameters(maxsize, options.pins))
+    return _made(function, Parameters(maxsize=maxsize, pins=options.pins))
 
 
 def _made(function: Any, parameters: Parameters) -> Any:

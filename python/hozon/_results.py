@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hozon._errors import StoreError, said
 from hozon._hozon import Hit
 from hozon._pickling import loads, packed
+from hozon._records import Record
 from hozon._running import CHANGES, NotStored, apply
 from hozon._runtime import WAIT_SECONDS, warn_once
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from hozon._changes import Before, Loaded
     from hozon._config import Options
@@ -119,7 +121,7 @@ def restored(
     return outputs
 
 
-class Kept(NamedTuple):
+class Kept(Record):
     """What was stored of a run."""
 
     key: bytes
@@ -179,7 +181,7 @@ def _stored(
     key = store.put(run.keyed.key, recipe, trace, run.name, kind, place, run.seconds, outputs, run.notes)
     # By the key of its entry, which is another one where the computation looked at something while it ran.
     store.record_run(key, run.name, run.seconds, "")
-    return Kept(key, outputs, trace if len(trace) else None)
+    return Kept(key=key, outputs=outputs, trace=trace if len(trace) else None)
 
 
 def note_run(store: Store, keyed: Keyed, name: str, seconds: float, unstored: str = "") -> None:

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, Any
 
 from hozon._errors import said
 from hozon._hozon import inherit_trace, note_open, resume_watching, suspend_watching, trace_of
 from hozon._pickling import packed, with_access
 from hozon._runtime import warn_once
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from hozon._changes import Before
     from hozon._config import Options

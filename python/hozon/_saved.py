@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import sys
-from typing import TYPE_CHECKING, Any
 
 from hozon import _config, _results
 from hozon._config import UNSET
@@ -14,9 +13,10 @@ from hozon._hozon import Computation, Hit
 from hozon._running import Run
 from hozon._runtime import open_store, store_of, warn_once
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import TypeVar
+    from typing import Any, TypeVar
 
     T = TypeVar("T")
 

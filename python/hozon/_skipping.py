@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import sys
 from types import FunctionType, MethodType, NoneType
-from typing import TYPE_CHECKING, Any, NamedTuple
 
+from hozon._records import Record
+
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import CodeType, FrameType
-
+    from typing import Any
 
 # Whether the local names of a running function can be deleted from outside.
 CAN_DELETE = sys.version_info < (3, 12)
@@ -26,7 +28,7 @@ class SkipBody(BaseException):
     """Leaves a body that is not to run. Only the block that raised it ends it."""
 
 
-class Exit(NamedTuple):
+class Exit(Record):
     """Where a body can be left before it has begun.
 
     Attributes:
@@ -54,13 +56,13 @@ def find_exit(
     instructions = list(dis.get_instructions(code))
     behind = next(instruction for instruction in instructions if instruction.offset > entered)
     if managers_after == 0 and behind.opname == "POP_TOP":
-        return Exit(behind.offset)
+        return Exit(offset=behind.offset)
     if managers_after == 0 and behind.opname.startswith(
         ("STORE_FAST", "STORE_NAME", "STORE_GLOBAL", "STORE_DEREF")
     ):
         names = behind.argval
         name = str(names[0] if isinstance(names, tuple) else names)
-        return Exit(behind.offset, name, behind.opname == "STORE_GLOBAL")
+        return Exit(offset=behind.offset, unbound=name, of_module=behind.opname == "STORE_GLOBAL")
     first = _first_of_body(code, extent)
     stretches = _stretches_of_exits(code, instructions)
     own = min((entry for entry in stretches if entry[0] > entered), default=None)
@@ -70,7 +72,7 @@ def find_exit(
         default=None,
     )
     reaches = own is not None and here is not None and here[2] >= own[2]
-    return Exit(first) if reaches else None
+    return Exit(offset=first) if reaches else None
 
 
 def _first_of_body(code: CodeType, extent: tuple[int, int, int, int]) -> int:

@@ -11,7 +11,10 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from types import CodeType, ModuleType
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 # Source texts that came with a pickled function from another process, by file name, and whether its
 # sender knew that all its code is from that text.
