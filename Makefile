@@ -5,6 +5,7 @@
 # make bench   measures, beside joblib and diskcache (an optimized build)
 # make oracle  random edits of programs, generated and real, with the cache and without: EDITS=5000 SEED=1
 # make oracle-notebooks   the same with notebooks: EDITS=2000 SEED=1
+# make damage  every bit-flip and truncation of a small store that the tests try a part of
 # make rules   switches each rule of keys, traces and effects off, and names any that no test guards
 # make bench-watching   what a first run costs beside one without hozon
 # make bench-notebooks  what a notebook takes of which nothing is stale (an optimized build)
@@ -25,21 +26,38 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 MATURIN := VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin
 BUILD := --quiet --locked --profile $(PROFILE)
 
+# CI compiles with clippy, its findings as errors, so that nothing is compiled a second time to be linted.
+ifdef BUILD_WITH_CLIPPY
+export RUSTC_WORKSPACE_WRAPPER := clippy-driver
+export CLIPPY_ARGS := -D__CLIPPY_HACKERY__warnings
+CLIPPY := cargo build --quiet --locked --workspace --all-targets --profile $(PROFILE)
+else
+CLIPPY := cargo clippy --locked --workspace --all-targets --profile $(PROFILE) -- -D warnings
+endif
+
 # maturin tells pyo3 about Python by a file; with another one, cargo would build all that stands on pyo3 again.
 AS_BUILT = export PYO3_CONFIG_FILE="$$(ls $(CURDIR)/target/maturin/pyo3-config-*.txt)"
 
-.PHONY: setup demo test test-rust test-python test-page lint bench bench-watching bench-notebooks oracle oracle-notebooks rules published clean
+.PHONY: setup demo test test-rust test-python test-page lint bench bench-watching bench-notebooks oracle oracle-notebooks damage rules published clean
 .DEFAULT_GOAL := help
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | sed -n '1,/^$$/p'
 
+# uv installs in a tenth of pip's time, and compiles nothing; pip is for where it cannot.
+INSTALL = $(BIN)/uv pip install --quiet --native-tls --python $(BIN)/python
+# Compiled once: what tests start would compile it anew each time, and all of these libraries take a minute.
+IMPORTED := numpy, pandas, polars, pyarrow.dataset, pyarrow.parquet, scipy.sparse, sklearn.ensemble, \
+	matplotlib.pyplot, IPython, ipykernel.kernelapp, nbclient, marimo, joblib.externals.loky, duckdb, \
+	h5py, PIL.Image, diskcache, cloudpickle, coverage, pytest, xdist, sqlglot
+
 $(VENV)/installed: requirements-dev.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) "$$(grep '^maturin==' requirements-dev.txt)"
+	$(PIP) $$(grep -E '^(maturin|uv)==' requirements-dev.txt)
 	# The compiler and the installation of the rest take minutes each, and a core each.
-	$(PIP) --requirement requirements-dev.txt & installing=$$!; \
+	{ { $(INSTALL) --requirement requirements-dev.txt || $(PIP) --requirement requirements-dev.txt; } && \
+		env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -c "import $(IMPORTED)"; } & installing=$$!; \
 	$(MATURIN) build $(BUILD) --auditwheel skip --out target/wheels; built=$$?; \
 	wait $$installing && exit $$built
 	touch $@
@@ -75,10 +93,12 @@ test-page:
 
 lint: setup
 	cargo fmt --all --check
-	$(AS_BUILT); cargo clippy --locked --workspace --all-targets --profile $(PROFILE) -- -D warnings
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	@# Each uses one core for most of its time.
+	$(BIN)/mypy & typing=$$!; \
+	$(AS_BUILT); $(CLIPPY); linted=$$?; \
+	wait $$typing && exit $$linted
 
 bench: $(VENV)/installed
 	$(MATURIN) develop --quiet --locked --release
@@ -99,6 +119,9 @@ oracle: setup
 
 oracle-notebooks: setup
 	$(BIN)/python tests/oracle/run_notebooks.py --edits $(EDITS) --seed $(SEED)
+
+damage: setup
+	HOZON_TESTS_ALL=1 $(BIN)/python -m pytest -n 2 tests/never_lost/test_damage.py
 
 ONLY :=
 rules: setup

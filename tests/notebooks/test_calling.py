@@ -339,6 +339,17 @@ def test_mo_stop_leaves_names_out(project: Project) -> None:
     assert found.unavailable["late"] == "cell 2 has given it no value"
 
 
+def state_of_this_process() -> tuple[object, ...]:
+    return (
+        os.getcwd(),
+        list(sys.path),
+        sys.modules["__main__"],
+        random.getstate(),
+        list(warnings.filters),
+        sys.stdout,
+    )
+
+
 def test_this_process_stays_as_it_is(project: Project) -> None:
     project.write("data/x.txt", "x")
     project.cells(
@@ -347,25 +358,10 @@ def test_this_process_stays_as_it_is(project: Project) -> None:
         "text = open('x.txt').read() + str(random.random())",
     )
     random.seed(1)
-    before = (
-        os.getcwd(),
-        list(sys.path),
-        sys.modules["__main__"],
-        random.getstate(),
-        list(warnings.filters),
-        sys.stdout,
-    )
+    before = state_of_this_process()
     for _ in range(2):
         assert hozon.run("notebook.py")["text"].startswith("x0.")
-        after = (
-            os.getcwd(),
-            list(sys.path),
-            sys.modules["__main__"],
-            random.getstate(),
-            list(warnings.filters),
-            sys.stdout,
-        )
-        assert after == before
+        assert state_of_this_process() == before
         assert "FROM_A_CELL" not in os.environ
 
 

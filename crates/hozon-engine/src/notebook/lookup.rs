@@ -142,21 +142,27 @@ impl<'a> Walk<'a> {
         self.read.insert(index, read);
     }
 
-    fn find(&mut self, cell: &Cell, key: CellKey, loaded: Option<Asker<'_>>) -> Found {
-        let mut observer = CellObserver {
+    /// What a cell's record says of the surroundings is compared with what this sees.
+    fn observer<'a>(&'a mut self, sharing: Digest, loaded: Option<Asker<'a>>) -> CellObserver<'a> {
+        CellObserver {
             surroundings: self.surroundings,
             settings: self.settings,
             versions: &self.versions,
             code: &mut self.code,
             distributions: &mut self.distributions,
-            sharing: key.sharing.digest,
+            sharing,
             loaded,
             untold: Vec::new(),
-        };
-        let found = look_up(self.store, &key.key, &mut observer);
+        }
+    }
+
+    fn find(&mut self, cell: &Cell, key: CellKey, loaded: Option<Asker<'_>>) -> Found {
+        let store = self.store;
+        let mut observer = self.observer(key.sharing.digest, loaded);
+        let found = look_up(store, &key.key, &mut observer);
         let changed = matches!(&found, TracedLookup::Miss(miss) if !miss.changed.is_empty());
         let recipe = key.recipe.clone();
-        let mut now = if changed { recipe_now(self.store, recipe, &mut observer) } else { recipe };
+        let mut now = if changed { recipe_now(store, recipe, &mut observer) } else { recipe };
         let untold = observer.untold;
         if changed {
             self.code.add_lines(&mut now, &self.settings.project);
@@ -180,17 +186,8 @@ impl<'a> Walk<'a> {
         key: &Key,
         sharing: Digest,
     ) -> Option<(Entry, CellRecord)> {
-        let mut observer = CellObserver {
-            surroundings: self.surroundings,
-            settings: self.settings,
-            versions: &self.versions,
-            code: &mut self.code,
-            distributions: &mut self.distributions,
-            sharing,
-            loaded: None,
-            untold: Vec::new(),
-        };
-        match look_up(self.store, key, &mut observer) {
+        let store = self.store;
+        match look_up(store, key, &mut self.observer(sharing, None)) {
             TracedLookup::Hit(entry, _) if !self.is_too_old(self.cell(cell), &entry) => {
                 let record = record_of(self.store, &entry)?;
                 Some((*entry, record))
