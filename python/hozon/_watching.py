@@ -6,6 +6,7 @@ is seen by standing in for functions of the standard library, only while somethi
 - the environment, through the class of `os.environ`;
 - `os.stat`, `os.lstat` and `os.access`: who calls says how much of the status matters;
 - `os.scandir`, for the statuses that its entries give (`_scanning.py`);
+- local modules' own names for these functions;
 - `os.getcwd`, where local code asks for it;
 - `os.urandom`, the system's randomness;
 - `os.open` and `os.stat` with `dir_fd`, whose audit events do not say the folder;
@@ -22,7 +23,7 @@ import os
 import random
 import sys
 from _thread import RLock, get_ident
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from hozon._hozon import (
@@ -179,6 +180,7 @@ class _StandIns:
         self.made: list[_StandIn] = []
         # Those in modules that nothing has imported yet.
         self.to_come = list(_LATER)
+        self.aliases = _Aliases()
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(
                 before=self.lock.acquire,
@@ -203,6 +205,7 @@ class _StandIns:
         for stand_in in self.made:
             stand_in.install()
         self.find_loaded()
+        self.aliases.install(self.made)
 
     def find_loaded(self) -> None:
         """Takes in those whose modules have been loaded meanwhile."""
@@ -217,6 +220,7 @@ class _StandIns:
                 self.made[-1].install()
 
     def _remove(self) -> None:
+        self.aliases.remove()
         for stand_in in self.made:
             stand_in.remove()
 
@@ -227,6 +231,45 @@ class _StandIns:
         if not self.running:
             self._remove()
         self.lock.release()
+
+
+class _Aliases:
+    """Names of local modules for functions of `os` that something stands in for: `from os import stat`."""
+
+    def __init__(self) -> None:
+        # What `sys.modules` was like when the local ones were looked for.
+        self.seen: tuple[int, str] = (0, "")
+        self.namespaces: list[dict[str, Any]] = []
+        self.installed: list[tuple[dict[str, Any], str, _StandIn]] = []
+
+    def install(self, made: Iterable[_StandIn]) -> None:
+        originals = {id(each.original): each for each in made if each.holder is os}
+        self._find_local_modules()
+        for namespace in self.namespaces:
+            for name, value in list(namespace.items()):
+                stand_in = originals.get(id(value))
+                if stand_in is not None:
+                    namespace[name] = stand_in.observed
+                    self.installed.append((namespace, name, stand_in))
+
+    def remove(self) -> None:
+        for namespace, name, stand_in in self.installed:
+            if namespace.get(name) is stand_in.observed:
+                namespace[name] = stand_in.original
+        self.installed.clear()
+
+    def _find_local_modules(self) -> None:
+        now = len(sys.modules), next(reversed(sys.modules))
+        if now != self.seen:
+            self.seen = now
+            # Not by `getattr`: some modules are loaded by it.
+            namespaces = [getattr(module, "__dict__", None) for module in list(sys.modules.values())]
+            self.namespaces = [each for each in namespaces if isinstance(each, dict) and _is_own(each)]
+
+
+def _is_own(namespace: dict[str, Any]) -> bool:
+    file = namespace.get("__file__")
+    return namespace.get("__name__") == "__main__" or (isinstance(file, str) and _is_local(file))
 
 
 def _make_stand_ins() -> list[_StandIn]:
