@@ -14,6 +14,7 @@ use crate::guards::{self, Guard};
 use crate::reach::{self, Definition, Edge, Numbers, Origin, Pending, Reached, Target, ValueSlot};
 use crate::reach_path;
 use crate::walk::{Refusal, Walked, Walker};
+use crate::watch::original_of;
 use crate::{local_pins, names, places};
 
 /// Names of a module that say where it is and how it was loaded: no part of what it computes.
@@ -606,6 +607,9 @@ impl<'walk, 'py> Builder<'walk, 'py> {
         rest: &[String],
         edges: &mut Vec<Edge>,
     ) -> Walked<()> {
+        // What stands in for a function while a computation is watched is that function.
+        let original = original_of(object);
+        let object = original.as_ref().unwrap_or(object);
         if names::is_of_hozon(object) {
             return Ok(());
         }
@@ -702,7 +706,8 @@ impl<'walk, 'py> Builder<'walk, 'py> {
         owner: usize,
         edges: &mut Vec<Edge>,
     ) -> Walked<()> {
-        if reach::definition_kind(&names::unwrapped(value)?).is_some() || is_named(value)? {
+        let inner = names::unwrapped(value)?;
+        if reach::definition_kind(&inner).is_some() || is_named(&inner)? {
             return self.target_edges(value, label, &[], edges);
         }
         match self.slot(owner, label, value, None) {

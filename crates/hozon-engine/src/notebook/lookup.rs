@@ -143,7 +143,11 @@ impl<'a> Walk<'a> {
     }
 
     /// What a cell's record says of the surroundings is compared with what this sees.
-    fn observer<'a>(&'a mut self, sharing: Digest, loaded: Option<Asker<'a>>) -> CellObserver<'a> {
+    fn observer<'o, 'l>(
+        &'o mut self,
+        sharing: Digest,
+        loaded: Option<Asker<'l>>,
+    ) -> CellObserver<'o, 'a, 'l> {
         CellObserver {
             surroundings: self.surroundings,
             settings: self.settings,
