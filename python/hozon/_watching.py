@@ -4,7 +4,7 @@ The native part sees what CPython's audit events and native libraries' calls sho
 is seen by standing in for functions of the standard library, only while something is being watched:
 
 - the environment, through the class of `os.environ`;
-- `os.stat`, `os.lstat` and `os.access`: who calls says how much of the status matters;
+- `os.stat`, `os.lstat`, `os.access` and `os.readlink`: who calls says how much of the status matters;
 - `os.scandir`, for the statuses that its entries give (`_scanning.py`);
 - local modules' own names for these functions;
 - `os.getcwd`, where local code asks for it;
@@ -285,6 +285,7 @@ def _make_stand_ins() -> list[_StandIn]:
         _StandIn(os, "lstat", after=_status_read),
         _StandIn(os, "scandir", becomes=_entries_watched),
         _StandIn(os, "access", after=_access_asked),
+        _StandIn(os, "readlink", after=_link_read),
         _StandIn(os, "open", before=_opens_in_folder),
         _StandIn(os, "getcwd", after=_working_directory_read),
         _StandIn(os, "getcwdb", after=_working_directory_read),
@@ -336,12 +337,13 @@ _LEARNED: dict[str, str | None] = {
         (
             *("exists", "lexists", "isfile", "isdir", "islink", "isjunction", "ismount", "isdevdrive"),
             *("is_file", "is_dir", "is_symlink", "is_mount", "is_junction", "is_socket", "is_fifo"),
-            *("is_block_device", "is_char_device", "samefile", "sameopenfile", "realpath", "_joinrealpath"),
+            *("is_block_device", "is_char_device", "realpath", "_joinrealpath"),
             *("resolve", "glob", "rglob", "walk", "_walk", "fwalk", "_fwalk", "removedirs"),
         ),
         _KIND,
     ),
     "getsize": "size",
+    "samefile": "identity",
     # Makes folders that are missing: that they were is no input.
     "makedirs": None,
 }
@@ -366,11 +368,17 @@ def _entry_asked(entry: Entry) -> None:
         note_status(entry.path, part)
 
 
+def _link_read(arguments: _Arguments, keywords: _Keywords, error: _Error) -> None:
+    part = _part_learned(sys._getframe(1))
+    _note_status(arguments, keywords, error, part and "link")
+
+
 def _access_asked(arguments: _Arguments, keywords: _Keywords, error: _Error) -> None:
     path = _path_asked(arguments, keywords)
+    mode = arguments[1] if len(arguments) > 1 else (keywords or {}).get("mode")
     if path is not None:
         if os.path.lexists(path):
-            note_status(path, _KIND)
+            note_status(path, _KIND if mode == os.F_OK else "permissions")
         else:
             note_absent(path)
 

@@ -256,18 +256,28 @@ impl KnownFiles {
 
     /// Returns the digest of what the system tells of a file.
     pub fn status(&self, path: &Path, part: StatusPart) -> Digest {
+        if part == StatusPart::Link
+            && let Ok(target) = self.files.link(path)
+        {
+            return of_state(State::Link, &target);
+        }
         let stat = match self.files.look(path) {
             Ok(stat) => stat,
             Err(error) => return of_failure(&error),
         };
         let mut to = Writer::new();
         to.u8(kind_number(stat.kind));
-        // The size and times of a directory say nothing that its listing does not say better.
-        if part >= StatusPart::Size && stat.kind == FileKind::File {
-            to.u64(stat.size);
-        }
-        if part >= StatusPart::All && stat.kind == FileKind::File {
-            to.u64(stat.modified_ns.cast_unsigned());
+        // The size of a directory is its file system's own matter.
+        let is_file = stat.kind == FileKind::File;
+        match part {
+            StatusPart::Size if is_file => _ = to.u64(stat.size),
+            StatusPart::All => {
+                to.u64(if is_file { stat.size } else { 0 }).u64(stat.modified_ns.cast_unsigned());
+                to.u64(stat.mode.into());
+            }
+            StatusPart::Permissions => _ = to.u64(stat.mode.into()),
+            StatusPart::Identity => _ = to.u64(stat.inode),
+            StatusPart::Kind | StatusPart::Size | StatusPart::Link => {}
         }
         of_state(State::Status, &to.finish())
     }
@@ -289,6 +299,7 @@ enum State {
     Other = 3,
     Unreadable = 4,
     Status = 5,
+    Link = 6,
 }
 
 fn of_state(state: State, content: &[u8]) -> Digest {

@@ -80,8 +80,14 @@ pub enum StatusPart {
     Kind = 0,
     /// Its size, too.
     Size = 1,
-    /// Its times, too.
+    /// Its times and permissions, too.
     All = 2,
+    /// Its kind, and who may do what with it.
+    Permissions = 3,
+    /// Where it leads to, if it is a link.
+    Link = 4,
+    /// Which one it is, by whatever name.
+    Identity = 5,
 }
 
 /// A subject as it was seen.
@@ -301,6 +307,9 @@ impl StatusPart {
             0 => Ok(Self::Kind),
             1 => Ok(Self::Size),
             2 => Ok(Self::All),
+            3 => Ok(Self::Permissions),
+            4 => Ok(Self::Link),
+            5 => Ok(Self::Identity),
             _ => Err(WireError::BadValue),
         }
     }
@@ -399,6 +408,9 @@ mod tests {
             Subject::Status(data.clone(), StatusPart::Kind),
             Subject::Status(data.clone(), StatusPart::Size),
             Subject::Status(data.clone(), StatusPart::All),
+            Subject::Status(data.clone(), StatusPart::Permissions),
+            Subject::Status(data.clone(), StatusPart::Link),
+            Subject::Status(data.clone(), StatusPart::Identity),
             Subject::Written(data.clone()),
             Subject::Definition(data.clone(), "clean".into()),
             Subject::Variable(data.clone(), "clean".into()),

@@ -83,6 +83,9 @@ impl Build<'_> {
                 watch::StatusPart::Kind => StatusPart::Kind,
                 watch::StatusPart::Size => StatusPart::Size,
                 watch::StatusPart::All => StatusPart::All,
+                watch::StatusPart::Permissions => StatusPart::Permissions,
+                watch::StatusPart::Link => StatusPart::Link,
+                watch::StatusPart::Identity => StatusPart::Identity,
             };
             self.look(Subject::Status(self.place(path), part), observer);
         }

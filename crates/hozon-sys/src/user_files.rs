@@ -14,6 +14,9 @@ pub trait UserFiles: Send + Sync + Debug {
     /// Reads a regular file in pieces. Returns what it was like before and after.
     fn read_pieces(&self, path: &Path, each: &mut dyn FnMut(&[u8])) -> io::Result<(Stat, Stat)>;
 
+    /// Returns the bytes of where a link leads to. It is an error if there is none.
+    fn link(&self, path: &Path) -> io::Result<Vec<u8>>;
+
     /// Lists the names in a directory as bytes, sorted, each with its kind; links are not followed.
     fn names(&self, directory: &Path) -> io::Result<Vec<(Vec<u8>, FileKind)>>;
 }
@@ -22,6 +25,10 @@ pub trait UserFiles: Send + Sync + Debug {
 impl UserFiles for Os {
     fn look(&self, path: &Path) -> io::Result<Stat> {
         crate::seen_stat(path)
+    }
+
+    fn link(&self, path: &Path) -> io::Result<Vec<u8>> {
+        std::fs::read_link(path).map(|target| target.into_os_string().into_encoded_bytes())
     }
 
     fn read_pieces(&self, path: &Path, each: &mut dyn FnMut(&[u8])) -> io::Result<(Stat, Stat)> {
@@ -70,6 +77,10 @@ impl UserFiles for Os {
 impl UserFiles for Memory {
     fn look(&self, path: &Path) -> io::Result<Stat> {
         self.stat(path)
+    }
+
+    fn link(&self, _: &Path) -> io::Result<Vec<u8>> {
+        Err(io::Error::new(io::ErrorKind::InvalidInput, "there are no links here"))
     }
 
     fn read_pieces(&self, path: &Path, each: &mut dyn FnMut(&[u8])) -> io::Result<(Stat, Stat)> {

@@ -210,13 +210,17 @@ pub(crate) fn note_working_directory() {
     tell(Log::working_directory);
 }
 
-/// The status of something that is there was asked for; `part` is "kind", "size" or "all".
+/// The status of something that is there was asked for; `part` is "kind", "size", "all",
+/// "permissions", "link" or "identity".
 #[pyfunction]
 pub(crate) fn note_status(path: &Bound<'_, PyAny>, part: &str) -> PyResult<()> {
     let part = match part {
         "kind" => StatusPart::Kind,
         "size" => StatusPart::Size,
         "all" => StatusPart::All,
+        "permissions" => StatusPart::Permissions,
+        "link" => StatusPart::Link,
+        "identity" => StatusPart::Identity,
         _ => return Err(PyValueError::new_err(format!("{part:?} is no part of a status"))),
     };
     if let Some(inside) = Inside::begin()

@@ -32,8 +32,14 @@ pub(crate) enum StatusPart {
     Kind,
     /// Its length, too.
     Size,
-    /// Everything: times and permissions, too.
+    /// Times and permissions, too.
     All,
+    /// Its kind, and who may do what with it.
+    Permissions,
+    /// Where it leads to, if it is a link.
+    Link,
+    /// Which one it is, by whatever name.
+    Identity,
 }
 
 /// A file that was opened for reading before the computation wrote to it.
@@ -307,7 +313,7 @@ impl Log {
             let is_implied = |part| match part {
                 StatusPart::Kind => met.read.is_some() || implied.contains(&met.path.absolute),
                 StatusPart::Size => met.read.is_some(),
-                StatusPart::All => false,
+                StatusPart::All | StatusPart::Permissions | StatusPart::Link | StatusPart::Identity => false,
             };
             let statuses = met.statuses.iter().filter(|part| !is_implied(**part));
             all.statuses.extend(statuses.map(|part| (met.path.clone(), *part)));

@@ -74,5 +74,8 @@ fn name_of(part: StatusPart) -> &'static str {
         StatusPart::Kind => "kind",
         StatusPart::Size => "size",
         StatusPart::All => "all",
+        StatusPart::Permissions => "permissions",
+        StatusPart::Link => "link",
+        StatusPart::Identity => "identity",
     }
 }
