@@ -115,6 +115,7 @@ PATCHES = [
     row("method of an argument's class replaced", "class A:\n    def go(self):\n        return 0\nA.go = lambda self: 1",
         "return x.go()", ("self: 1", "self: 2"), call="f(A())"),
     row("function of the standard library replaced", "import math\nmath.sqrt = lambda x: x + 1", "return math.sqrt(x)"),
+    row("a built-in value", "import builtins\nbuiltins.LIMIT = 41", "return LIMIT", ("LIMIT = 41", "LIMIT = 42")),
     row("a built-in replaced", "import builtins\nbuiltins.hex = lambda x: 41", "return hex(x)", ("x: 41", "x: 42")),
     row("defaults replaced", "import local\nlocal.helper.__defaults__ = (41,)", "return local.helper(x)", ("(41,)", "(42,)"),
         modules={"local.py": "def helper(x, y=0):\n    return x + y\n"}),

@@ -5,6 +5,7 @@ A row is a program, what it looks at, and an edit of that after which it must ru
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable
@@ -89,6 +90,23 @@ def links(name: str, target: str) -> Callable[[Path], Path]:
     return edit
 
 
+def permits(name: str, mode: int) -> Callable[[Path], Path]:
+    def edit(folder: Path) -> Path:
+        (folder / name).chmod(mode)
+        return folder
+
+    return edit
+
+
+def makes_one_of_two(name: str, other: str) -> Callable[[Path], Path]:
+    def edit(folder: Path) -> Path:
+        (folder / other).unlink()
+        (folder / other).hardlink_to(folder / name)
+        return folder
+
+    return edit
+
+
 DATA = {"data.txt": "one", "data/a.txt": "1", "data/b.txt": "2", "other.txt": "else", "set.ini": "[a]"}
 
 # name, expression, edit, whether the result stays the same
@@ -114,6 +132,11 @@ FILES = [
     ("file becomes a link", "open('data.txt').read()", links("data.txt", "other.txt"), False),
     ("listdir", "sorted(os.listdir('data'))", writes("data/c.txt", ""), False),
     ("scandir", "sorted(e.name for e in os.scandir('data'))", removes("data/a.txt"), False),
+    ("permissions", "os.stat('data/a.txt').st_mode", permits("data/a.txt", 0o600), False),
+    ("whether it may be run", "os.access('data/a.txt', os.X_OK)", permits("data/a.txt", 0o755), False),
+    ("where a link leads", "os.readlink('link')", links("link", "data/b.txt"), False),
+    ("where a path leads", "os.path.realpath('link')[-5:]", links("link", "data/b.txt"), False),
+    ("which file it is", "os.path.samefile('data/a.txt', 'data/b.txt')", makes_one_of_two("data/a.txt", "data/b.txt"), False),
     ("scandir and size", "sorted(e.stat().st_size for e in os.scandir('data'))", writes("data/a.txt", "four"), False),
     ("scandir and time", "[e.stat().st_mtime for e in os.scandir('data') if e.name == 'a.txt']", touches("data/a.txt"), False),
     ("scandir by path and size", "[e.stat().st_size for e in os.scandir(Path('data')) if isinstance(e, os.DirEntry) and e.name == 'a.txt']",
@@ -156,6 +179,8 @@ def make(folder: Path, number: int) -> Path:
     with zipfile.ZipFile(folder / "data.zip", "w") as archive:
         archive.writestr(f"{number}.txt", "")
     (folder / "data.pickle").write_bytes(pickle.dumps(number))
+    with contextlib.suppress(FileExistsError):
+        (folder / "link").symlink_to("data/a.txt")
     with sqlite3.connect(folder / "base.db") as base:
         base.execute("drop table if exists t")
         base.execute("create table t (x)")
@@ -470,6 +495,10 @@ HITS = [
             print("RAN")
             return (Path(__file__).parent / "data.txt").read_text()
         """, lambda folder: folder.rename(folder.with_name("moved")), modules=DATA),
+    Case("whether it may be read, of a file that changes", reads("os.access('data.txt', os.R_OK)"),
+         writes("data.txt", "two!"), modules=DATA),
+    Case("which of two it is, of a file that changes", reads("os.path.samefile('data.txt', 'other.txt')"),
+         writes("data.txt", "two!"), modules=DATA),
     Case("an import inside", """
         @hozon.persistent_cache
         def f(x):

@@ -7,7 +7,10 @@ use hozon_key::{NodeKind, definition_digest};
 use hozon_syntax::{Fragment, Import, Read};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyCFunction, PyDict, PyFunction, PyModule, PyTuple, PyType};
+use pyo3::types::{
+    PyBool, PyBytes, PyCFunction, PyDict, PyFloat, PyFunction, PyInt, PyList, PyModule, PyString, PyTuple,
+    PyType,
+};
 
 use crate::code::{self, CodeFacts};
 use crate::guards::{self, Guard};
@@ -399,8 +402,8 @@ impl<'walk, 'py> Builder<'walk, 'py> {
     fn builtin_edge(&mut self, name: &str, path: &[String], edges: &mut Vec<Edge>) -> Walked<()> {
         let builtins = self.py.import("builtins")?;
         match builtins.dict().get_item(name)? {
-            // Someone has put a function of their own among the built-ins.
-            Some(found) if reach::is_local_definition(&found)? => {
+            // Someone has put a function or a value of their own among the built-ins.
+            Some(found) if reach::is_local_definition(&found)? || is_plain(&found) => {
                 let owner = (builtins.as_ptr() as usize, Some(builtins.dict()));
                 self.reached.guards.push(Guard::slot(&builtins.dict(), name, Some(&found)));
                 self.follow(&found, path, Some(owner), edges)
@@ -769,6 +772,18 @@ fn foreign_name(object: &Bound<'_, PyAny>) -> PyResult<Option<(String, String)>>
         return Ok(None);
     }
     Ok(reach::foreign_package(object)?.map(|package| (package, foreign_label(object))))
+}
+
+/// Python has no such values among its built-ins, but `__debug__`, which differs with `-O`.
+fn is_plain(value: &Bound<'_, PyAny>) -> bool {
+    value.is_instance_of::<PyBool>()
+        || value.is_exact_instance_of::<PyInt>()
+        || value.is_exact_instance_of::<PyFloat>()
+        || value.is_exact_instance_of::<PyString>()
+        || value.is_exact_instance_of::<PyBytes>()
+        || value.is_exact_instance_of::<PyList>()
+        || value.is_exact_instance_of::<PyTuple>()
+        || value.is_exact_instance_of::<PyDict>()
 }
 
 /// The package and full name of a variable of a foreign module (`sys.stderr`): what has no digest there is

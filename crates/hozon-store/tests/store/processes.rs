@@ -77,15 +77,19 @@ fn child_that_holds_a_lease() {
 fn three_hundred_kills_at_random_moments_of_puts_leave_nothing_wrong() {
     let folder = tempfile::tempdir().unwrap();
     let (mut orphans, mut found) = (0, 0);
+    // A busy machine needs longer for one put.
+    let mut most_microseconds = 4000;
     for kill in 0..300 {
         let mut child = start("processes::child_that_puts", folder.path(), kill % 3 * 20);
         wait_for(&mut child, "ready");
-        std::thread::sleep(Duration::from_micros(fastrand::u64(0..4000)));
+        std::thread::sleep(Duration::from_micros(fastrand::u64(0..most_microseconds)));
         child.kill().unwrap();
         child.wait().unwrap();
         orphans += std::fs::read_dir(folder.path().join("v1/tmp")).unwrap().count();
         if kill % 25 == 24 {
-            found += check_after_kills(folder.path());
+            let there = check_after_kills(folder.path());
+            most_microseconds *= if there == 0 { 4 } else { 1 };
+            found += there;
         }
     }
     assert!(orphans > 0, "no kill met a put in the act");
