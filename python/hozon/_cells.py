@@ -29,7 +29,7 @@ from hozon._hozon import cell_record, held_effect, hold_effects, loaded_variable
 from hozon._mutable import ATOMS
 from hozon._pickling import loads
 from hozon._restoring import Names, given_file, parameter_file
-from hozon._running import STATES, VARIABLES, NotStored, Run, apply
+from hozon._running import PROCESS, STATES, VARIABLES, NotStored, Run, apply, set_process
 from hozon._runtime import open_store
 from hozon._sharing import Sharing
 
@@ -40,9 +40,6 @@ if TYPE_CHECKING:
     from hozon._hozon import Trace
     from hozon._pickling import Output
     from hozon._sharing import Group
-
-# The name of the output that holds what a cell set for its process.
-PROCESS = "process"
 
 # Names that belong to the process, or to the interpreter, and not to a notebook.
 _NO_NAMES = frozenset(
@@ -153,9 +150,8 @@ class Notebook(Names):
             for name, codec, payload, buffers in self._entry(key).outputs()
             if codec == "effect"
         }
+        set_process(outputs)
         apply(outputs, None, self.options)
-        if PROCESS in outputs:
-            _process_state.restore(outputs[PROCESS][1])
         if STATES in outputs:
             self.note_random(outputs[STATES][1])
 
@@ -249,7 +245,7 @@ class Course:
         self.before = Before(values.items(), snapshots=False)
         namespaces, _ = keyed.bindable(None)
         self.modules = [(module, dict(module)) for module in namespaces if module is not self.namespace]
-        return Run(keyed, self.notebook.options, name, lambda: self.before)
+        return Run(keyed, self.notebook.options, name, lambda: self.before, is_cell=True)
 
     # The end ------------------------------------------------------------------------------------------
 
@@ -522,10 +518,12 @@ class Course:
             self.unstored = self.unstored or "it changes what shares objects with a value that has no digest"
         moved = self.folder if self.folder != self.notebook.folder else None
 
-        def make(watch: Any, project: str, states: list[tuple[str, bytes]]) -> Any:
+        def make(watch: Any, project: str, states: list[tuple[str, bytes]], _: Any, likely: list[str]) -> Any:
             known = self.notebook.random
             seen = [(name, digest if name in known else unseeded_state()) for name, digest in states]
-            return self.reach.trace(watch, project, seen, sharing, moved)
+            # What cells have set is in the keys of later ones: beside it counts how the process started.
+            process = _process_state.first_digests()
+            return self.reach.trace(watch, project, (seen, process, likely), sharing, moved)
 
         try:
             return run.trace(make)

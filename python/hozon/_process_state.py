@@ -3,14 +3,21 @@
 States are what differs from how Python and the libraries start, so that a process that has loaded a
 library and one that has not yet agree where nobody has set anything. All are told and set without
 importing anything that is not loaded.
+
+Cells of notebooks keep all of it as effects; functions and blocks what `left_behind` tells. What of it
+is in keys and traces of functions is in `_unnamed_state.py`.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+import time
 import warnings
+from _locale import LC_ALL, setlocale
 from typing import TYPE_CHECKING, Any
+
+from hozon import _unnamed_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,6 +49,20 @@ def restore(states: dict[str, Any]) -> None:
         apply(state)
 
 
+def state_of(name: str) -> Any:
+    """What is set now of one aspect, whose library is loaded."""
+    return _ASPECTS[name][1]()
+
+
+def left_behind() -> dict[str, Any]:
+    """What is set now of what a function or block may leave set, whether Python starts so or not."""
+    return {
+        "the locale": {"locale": setlocale(LC_ALL)},
+        "the time zone": {"zone": _unnamed_state.digest("the time zone")},
+        **{name: _unnamed_state.known_state(name) for name in _unnamed_state.SET_BY_CODE},
+    }
+
+
 def changed(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
     """The states that are others than before; an empty one where nothing is set any more."""
     names = {*before, *after}
@@ -70,6 +91,14 @@ def note_start(host: str = "script") -> None:
     _FIRST_PATH[:] = sys.path
     _START["folder"] = os.getcwd()
     _START["filters"] = _filters()
+    _START["locale"] = setlocale(LC_ALL)
+    _START["digests"] = _unnamed_state.digests()
+    _START["zone"] = _unnamed_state.digest("the time zone")
+
+
+def first_digests() -> list[tuple[str, bytes]]:
+    """`_unnamed_state.digests` of how the process started."""
+    return _START.get("digests") or _unnamed_state.digests()
 
 
 _START: dict[str, Any] = {}
@@ -224,14 +253,54 @@ def _set_logging(state: Any) -> None:
 
 
 def _locale() -> Any:
-    locale: Any = sys.modules["locale"]
-    now = locale.setlocale(locale.LC_ALL)
+    now = setlocale(LC_ALL)
     return {} if now == _START.setdefault("locale", now) else {"locale": now}
 
 
 def _set_locale(state: Any) -> None:
-    locale: Any = sys.modules["locale"]
-    locale.setlocale(locale.LC_ALL, state.get("locale", _START.get("locale", "")))
+    setlocale(LC_ALL, state.get("locale", _START.get("locale", "")))
+
+
+def _zone() -> Any:
+    now = _unnamed_state.digest("the time zone")
+    return {} if now == _START.setdefault("zone", now) else {"zone": now}
+
+
+def _set_zone(state: Any) -> None:
+    # The variable that names it is set by whoever restores the environment.
+    if hasattr(time, "tzset"):
+        time.tzset()
+
+
+# Decimals ---------------------------------------------------------------------------------------------
+
+_DECIMAL_DEFAULTS = {
+    "prec": 28,
+    "rounding": "ROUND_HALF_EVEN",
+    "Emin": -999999,
+    "Emax": 999999,
+    "capitals": 1,
+    "clamp": 0,
+    "traps": ("DivisionByZero", "InvalidOperation", "Overflow"),
+}
+
+
+def _decimal() -> Any:
+    context = sys.modules["decimal"].getcontext()
+    now = {name: getattr(context, name) for name in _DECIMAL_DEFAULTS}
+    now["traps"] = tuple(sorted(signal.__name__ for signal, is_on in now["traps"].items() if is_on))
+    return {name: value for name, value in now.items() if value != _DECIMAL_DEFAULTS[name]}
+
+
+def _set_decimal(state: Any) -> None:
+    decimal: Any = sys.modules["decimal"]
+    context = decimal.getcontext()
+    wanted = {**_DECIMAL_DEFAULTS, **state}
+    traps = wanted.pop("traps")
+    for name, value in wanted.items():
+        setattr(context, name, value)
+    for signal in context.traps:
+        context.traps[signal] = signal.__name__ in traps
 
 
 # What it is called, the library that it is of, how it is told, how it is set.
@@ -240,7 +309,9 @@ _ASPECTS: dict[str, tuple[str | None, Callable[[], Any], Callable[[Any], None]]]
     "sys.path": (None, _path, _set_path),
     "filters of warnings": (None, _general_filters, _set_filters),
     "the level of logging": ("logging", _logging, _set_logging),
-    "the locale": ("locale", _locale, _set_locale),
+    "the locale": (None, _locale, _set_locale),
+    "the time zone": (None, _zone, _set_zone),
+    "the decimal context": ("decimal", _decimal, _set_decimal),
     "options of NumPy": ("numpy", _numpy, _set_numpy),
     "options of pandas": ("pandas", _pandas, _set_pandas),
     "options of Matplotlib": ("matplotlib", _matplotlib, _set_matplotlib),

@@ -8,7 +8,7 @@ from hozon._errors import StoreError, said
 from hozon._hozon import Hit
 from hozon._pickling import loads, packed
 from hozon._records import Record
-from hozon._running import CHANGES, NotStored, apply
+from hozon._running import CHANGES, NotStored, apply, set_process_alike
 from hozon._runtime import WAIT_SECONDS, warn_once
 
 TYPE_CHECKING = False
@@ -106,6 +106,7 @@ def restored(
 
     try:
         outputs, loaded = unpacked(hit, namespace, before)
+        set_process_alike(outputs)
     except Mismatch:
         return None
     except Exception as error:

@@ -2,7 +2,7 @@
 
 A `Run` stands around the computation. What it has seen decides whether the result may be stored, and
 goes with it: the trace, as inputs; text, random states and environment variables, as effects, which are
-outputs. `apply` has the effects again on a hit.
+outputs. `set_process_alike` and `apply` have the effects again on a hit.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import time
 
+from hozon import _process_state, _unnamed_state
 from hozon._errors import said
 from hozon._hozon import inherit_trace, note_open, resume_watching, suspend_watching, trace_of
 from hozon._pickling import packed, with_access
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 # Names of the outputs that are no results.
 TEXT, STATES, VARIABLES, CHANGES = "shown", "random states", "environment variables", "changed inputs"
+PROCESS = "process"
 
 # What a computation may do that nobody can verify: the word of `allow`, and how a warning says it.
 _UNVERIFIABLE = {
@@ -66,6 +68,7 @@ class Run:
         before: Callable[..., Before],
         *,
         is_task: bool = False,
+        is_cell: bool = False,
     ) -> None:
         from hozon._randomness import RandomStates
 
@@ -80,6 +83,11 @@ class Run:
         self._handles: list[tuple[str, Any]] = []
         self._do(self._number_inputs, before)
         self._variables: list[str] = []
+        # What is set for the process at the start, and the digests of what can be read of it unnamed. Of
+        # cells, their notebook knows.
+        self._is_cell = is_cell
+        self._set_before: dict[str, Any] = {}
+        self._process: list[tuple[str, bytes]] = []
         # What to warn of, by the word that allows it.
         self._cautions: dict[str, str] = {}
         self._states = RandomStates()
@@ -99,6 +107,7 @@ class Run:
         self._started = 0.0
 
     def __enter__(self) -> Run:
+        self._do(self._note_process)
         self._each("start", self._parts)
         if self._handles:
             self._do(self._note_handles)
@@ -108,6 +117,11 @@ class Run:
     def __exit__(self, *error: object) -> None:
         self.seconds += time.perf_counter() - self._started
         self._each("stop", self._parts[::-1])
+
+    def _note_process(self) -> None:
+        if not self._is_cell:
+            self._process = unwatched(_unnamed_state.digests)
+            self._set_before = unwatched(_process_state.left_behind)
 
     def _note_handles(self) -> None:
         """What is read through a handle that was opened before is read by nobody's open."""
@@ -148,7 +162,9 @@ class Run:
     def trace(self, make: Callable[..., tuple[Trace, Deeds]] = trace_of) -> Trace:
         """What the computation has looked at. Raises `NotStored` if a hit could not stand for it."""
         watch = None if self._watching is None else self._watching.watch
-        trace, deeds = make(watch, self.options.project, self._states.inputs)
+        sees_calls = self._watching is not None and self._watching.sees_native
+        likely = [] if sees_calls else self.keyed.likely_states()
+        trace, deeds = make(watch, self.options.project, self._states.inputs, self._process, likely)
         why_not = self._fault
         if self._states.interleaved:
             why_not = "its consumer draws from the same random generators, so a hit could not repeat it"
@@ -213,7 +229,15 @@ class Run:
             if self._recording.too_much:
                 raise NotStored(self._recording.too_much)
             shown = self._recording.events()
-        found = ((STATES, self._states.after), (VARIABLES, variables or None), (TEXT, shown))
+        set_now: dict[str, Any] = {}
+        if not self._is_cell:
+            set_now = _process_state.changed(self._set_before, unwatched(_process_state.left_behind))
+        found = (
+            (STATES, self._states.after),
+            (VARIABLES, variables or None),
+            (PROCESS, set_now or None),
+            (TEXT, shown),
+        )
         return [packed(name, "effect", effect) for name, effect in found if effect is not None]
 
 
@@ -225,20 +249,41 @@ def _note_new_libraries() -> None:
     _replaying.note_new_libraries()
 
 
-def apply(outputs: dict[str, tuple[str, Any]], trace: Trace | None, options: Options) -> None:
-    """Has the effects of a computation again, and tells those around what it had looked at."""
-    if trace is not None:
-        inherit_trace(trace)
-    if STATES in outputs:
-        from hozon import _randomness
+def set_process(outputs: dict[str, tuple[str, Any]]) -> None:
+    """Sets for the process what a computation has set. Raises what a library raises that does not take it."""
+    set_variables(outputs)
+    if PROCESS in outputs:
+        unwatched(_process_state.restore, outputs[PROCESS][1])
 
-        _randomness.restore(outputs[STATES][1])
+
+def set_process_alike(outputs: dict[str, tuple[str, Any]]) -> None:
+    """As `set_process`, of a function or block. Raises if it is not set as it was."""
+    set_process(outputs)
+    if PROCESS in outputs:
+        now = unwatched(_process_state.left_behind)
+        for name, state in outputs[PROCESS][1].items():
+            if now[name] != state:
+                raise ValueError(f"{name} cannot be set as it was")
+
+
+def set_variables(outputs: dict[str, tuple[str, Any]]) -> None:
+    """Sets the environment variables that a computation has set."""
     if VARIABLES in outputs:
         for name, value in outputs[VARIABLES][1].items():
             if value is None:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+def apply(outputs: dict[str, tuple[str, Any]], trace: Trace | None, options: Options) -> None:
+    """Has the other effects of a computation again, and tells those around what it had looked at."""
+    if trace is not None:
+        inherit_trace(trace)
+    if STATES in outputs:
+        from hozon import _randomness
+
+        _randomness.restore(outputs[STATES][1])
     if TEXT in outputs and options.replay:
         from hozon import _replaying
 

@@ -10,6 +10,7 @@ is seen by standing in for functions of the standard library, only while somethi
 - `os.getcwd`, where local code asks for it;
 - `os.urandom`, the system's randomness;
 - `os.open` and `os.stat` with `dir_fd`, whose audit events do not say the folder;
+- the times of lines of logs, which are no reads of the time zone;
 - processes that `multiprocessing` starts, and work given to processes that run already.
 
 What happens during an import is no part of the computation: modules count by their code.
@@ -94,7 +95,8 @@ class Watching:
     def __init__(self, native: bool) -> None:
         """Args: native: whether import tables of native libraries may be patched."""
         self.watch = Watch(native)
-        self._audit_only = not (native and Watch.sees_native())
+        # Whether calls of the C library are seen.
+        self.sees_native = native and Watch.sees_native()
         self._running = False
 
     def start(self) -> None:
@@ -119,7 +121,7 @@ class Watching:
     def stop(self) -> None:
         """Ends. Once is enough."""
         try:
-            if self._audit_only:
+            if not self.sees_native:
                 for name in _NATIVE_READERS:
                     if name in sys.modules:
                         self.watch.add_unverifiable("native", name)
@@ -298,6 +300,10 @@ def _make_stand_ins() -> list[_StandIn]:
     except ImportError:
         return made
     return [*made, _StandIn(_posixsubprocess, "fork_exec", after=_process_started)]
+
+
+def _is_of_a_log(arguments: _Arguments, keywords: _Keywords) -> bool:
+    return True
 
 
 # --- processes
@@ -513,6 +519,8 @@ def _is_local(file: str) -> bool:
 _LATER: list[_Place] = [
     ("linecache", None, "updatecache", _shows_source, None),
     ("linecache", None, "checkcache", _shows_source, None),
+    # What a line of a log says of its time is no part of a result.
+    ("logging", "Formatter", "formatTime", _is_of_a_log, None),
     # Where work is given to processes that may have been started before.
     ("concurrent.futures.process", "ProcessPoolExecutor", "submit", None, _work_given_away),
     ("multiprocessing.pool", "Pool", "apply_async", None, _work_given_away),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -358,6 +359,46 @@ def test_what_is_set_for_the_whole_process_counts_for_later_cells(project: Proje
     project.cells(cells[0], "np.set_printoptions(precision=3)", *cells[2:])
     third = project.run()
     assert third.text(4) == "[1.235]\n"
+
+
+def test_a_context_of_decimals_that_a_cell_sets_counts_for_later_cells(project: Project) -> None:
+    cells = ["import decimal", "decimal.getcontext().prec = 5", "print(decimal.Decimal(1) / 3)"]
+    project.cells(*cells)
+    assert project.run().text(3) == "0.33333\n"
+    project.cells(*cells[:2], "print(decimal.Decimal(2) / 3)")
+    second = project.run()
+    assert second.ran == [3]
+    assert second.text(3) == "0.66667\n"
+    project.cells(cells[0], "decimal.getcontext().prec = 4", "print(decimal.Decimal(2) / 3)")
+    assert project.run().text(3) == "0.6667\n"
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="needs zones that a variable can name")
+def test_the_time_zone_counts_for_cells_that_read_it(project: Project) -> None:
+    cells = ["import time", "print(time.localtime(0).tm_hour)", "print('other')"]
+    project.cells(*cells)
+    assert project.run(TZ="UTC").text(2) == "0\n"
+    assert project.run(TZ="UTC").ran == []
+    second = project.run(TZ="JST-9")
+    assert second.ran == [2]
+    assert second.text(2) == "9\n"
+    assert "the time zone changed" in second.why(2)
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="needs zones that a variable can name")
+def test_a_time_zone_that_a_cell_sets_is_there_for_later_cells(project: Project) -> None:
+    cells = [
+        "import os, time",
+        "os.environ['TZ'] = 'JST-9'\ntime.tzset()",
+        "print(time.localtime(0).tm_hour)",
+    ]
+    project.cells(*cells)
+    assert project.run(TZ="UTC").text(3) == "9\n"
+    assert project.run(TZ="UTC").ran == []
+    project.cells(*cells[:2], "print(time.localtime(3600).tm_hour)")
+    second = project.run(TZ="UTC")
+    assert second.ran == [3]
+    assert second.text(3) == "10\n"
 
 
 def test_the_first_figure_sets_nothing_for_later_cells(project: Project) -> None:

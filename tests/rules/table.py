@@ -34,6 +34,9 @@ RUNNING = "python/hozon/_running.py"
 RANDOMNESS = "python/hozon/_randomness.py"
 RESULTS = "python/hozon/_results.py"
 IN_PLACE = "python/hozon/_changes.py"
+STATE = "crates/hozon-python/src/process_state.rs"
+CALLS_OF_C = "crates/hozon-python/src/watch/import_tables/calls.rs"
+STATES = "tests/never_stale/test_process_state.py"
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,8 @@ class Rule:
 
 # What a key holds.
 KEYS = [
+    Rule("options of libraries count", STATE, "    if aspects.of_recipes() == 0 {",
+         "    if OFF || aspects.of_recipes() == 0 {", STATES, "prec or options"),
     Rule("defaults count", BUILD, "        for (name, value) in defaults(function)? {",
          "        for (name, value) in defaults(function)?.into_iter().filter(|_| !OFF) {", STALE, "default"),
     Rule("decorators count", BUILD, "            counted.push(decorator.digest);\n            self.fragment_edges(decorator, scope, edges)?;",
@@ -136,8 +141,8 @@ KEYS = [
          "        Pin::Minor => if OFF { 1 } else { 2 },", PINS, "minor-1.2.3-1.3.0"),
     Rule("a pre-release counts whole", "crates/hozon-key/src/pins.rs", "(well_formed && is_post_or_local(rest)).then(",
          "(well_formed && (OFF || is_post_or_local(rest))).then(", PINS, "2.0.0rc1-2.0.0rc2"),
-    Rule("foreign code reached by value counts", WALK, "            self.touched.insert(package);\n            // The names alone",
-         "            if !OFF { self.touched.insert(package); }\n            // The names alone", PINS, "reached"),
+    Rule("foreign code reached by value counts", WALK, "            self.touch(package, &format!(\"{module}:{qualified_name}\"))?;",
+         "            if !OFF { self.touch(package, &format!(\"{module}:{qualified_name}\"))?; }", PINS, "reached"),
     Rule("comments do not count", BUILD, "        definition.text.clone_from(&facts.text);",
          "        if OFF { definition.own = named_digest(facts.text.as_deref().unwrap_or_default()); }", HITS, "comment"),
     Rule("positions do not count", BUILD, "        definition.place.clone_from(&facts.place);",
@@ -218,6 +223,12 @@ LOOKS = [
          "            if False:", HANDLES),
     Rule("the files of a connection count", RUNNING, "            for file in _handles.files_of(value):",
          "            for file in ():", HANDLES),
+    Rule("state of the process that a run reads counts", TRACE, "        build.seen.extend(read);",
+         "        build.seen.extend(read.filter(|_| !OFF));", STATES, "zone or locale"),
+    Rule("calls of C tell what state is read", CALLS_OF_C, "    inside.tell(|log| log.state(name));",
+         "    inside.tell(|log| if !OFF { log.state(name) });", STATES, "localtime or strxfrm"),
+    Rule("formats of dates tell what state is read", CALLS_OF_C, "                    inside.tell(|log| log.state(state));",
+         "                    inside.tell(|log| if !OFF { log.state(state) });", STATES, "months or strftime"),
     Rule("what nobody can verify is told", RESULTS, "        run.warn()",
          "        pass", "tests/never_stale/test_unverifiable.py"),
 ]  # fmt: skip
@@ -228,6 +239,8 @@ DEEDS = [
          "                pass", EFFECTS, "variable"),
     Rule("variables are deleted again", RUNNING, "                os.environ.pop(name, None)",
          "                pass", EFFECTS, "variable"),
+    Rule("options and the like are set again", RUNNING, "        unwatched(_process_state.restore, outputs[PROCESS][1])",
+         "        pass", STATES, "leaves"),
     Rule("random states go on", RUNNING, "        _randomness.restore(outputs[STATES][1])",
          "        pass", EFFECTS, "random or numpy"),
     Rule("text is shown again", RUNNING, "        _replaying.replay(outputs[TEXT][1])",

@@ -58,7 +58,7 @@ pub fn accepted_difference(
 ) -> Result<AcceptedDifference, String> {
     let (now, before) = (Parts::of(known(now))?, Parts::of(known(before))?);
     if now.fixed != before.fixed {
-        return Err("its name or the version of hozon is another one".to_owned());
+        return Err("its name, the version of hozon or a state of the process is another one".to_owned());
     }
     if now.arguments.digest() != before.arguments.digest() {
         return Err(format!("{} differ, and only edits of code can be accepted", arguments(&now, &before)));

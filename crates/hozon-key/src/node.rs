@@ -68,6 +68,8 @@ pub enum NodeKind {
     RandomState = 18,
     /// The directory that relative names started from.
     WorkingDirectory = 19,
+    /// State of the process that code reads without naming it: an option of a library, the time zone.
+    ProcessState = 20,
 }
 
 /// A short text for people. At most [`Shown::MOST_CHARACTERS`] are kept; a longer text is cut at its end.
@@ -106,7 +108,7 @@ impl From<String> for Shown {
 
 impl NodeKind {
     /// Every kind, in the order of the numbers.
-    pub const ALL: [NodeKind; 19] = [
+    pub const ALL: [NodeKind; 20] = [
         NodeKind::Computation,
         NodeKind::Name,
         NodeKind::Pin,
@@ -126,6 +128,7 @@ impl NodeKind {
         NodeKind::Environment,
         NodeKind::RandomState,
         NodeKind::WorkingDirectory,
+        NodeKind::ProcessState,
     ];
 
     /// Returns the number on disk and in keys.
@@ -160,6 +163,7 @@ impl NodeKind {
             Self::Environment => "environment variable",
             Self::RandomState => "random state",
             Self::WorkingDirectory => "working directory",
+            Self::ProcessState => "state of the process",
         }
     }
 }
@@ -264,7 +268,7 @@ mod tests {
             assert_eq!(kind.number() as usize, index + 1);
             assert_eq!(NodeKind::from_number(kind.number()), Some(kind));
         }
-        assert_eq!((NodeKind::from_number(0), NodeKind::from_number(20)), (None, None));
+        assert_eq!((NodeKind::from_number(0), NodeKind::from_number(21)), (None, None));
     }
 
     #[test]

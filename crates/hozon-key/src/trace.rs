@@ -51,6 +51,9 @@ pub enum Subject {
     },
     /// Which variables of a notebook share objects with what a cell reads.
     Sharing,
+    /// State of the process that code reads without naming it, as it was before the run: the time zone that
+    /// local times are told in, the locale.
+    ProcessState(String),
 }
 
 /// Where a file is, as the program names it. The same place has the same name after the project moved.
@@ -157,6 +160,7 @@ impl Subject {
             Self::Variable(..) | Self::Loaded { .. } | Self::Sharing => NodeKind::Value,
             Self::Source(_) => NodeKind::Module,
             Self::Distribution(_) => NodeKind::Distribution,
+            Self::ProcessState(_) => NodeKind::ProcessState,
         }
     }
 
@@ -171,7 +175,7 @@ impl Subject {
             Self::Sharing => "which variables share objects".to_owned(),
             Self::Written(place) => format!("{}, which it writes,", place.label()),
             Self::Appended(place, _) => format!("{}, which it appends to,", place.label()),
-            Self::Environment(name) | Self::RandomState(name) => name.clone(),
+            Self::Environment(name) | Self::RandomState(name) | Self::ProcessState(name) => name.clone(),
             Self::WholeEnvironment => "(all)".to_owned(),
             Self::WorkingDirectory => String::new(),
         }
@@ -224,6 +228,7 @@ impl Subject {
             Self::Loaded { .. } => 12,
             Self::Sharing => 13,
             Self::Appended(..) => 14,
+            Self::ProcessState(_) => 15,
         }
     }
 
@@ -248,7 +253,10 @@ impl Subject {
                 to.u8(*part as u8);
                 place.write(to);
             }
-            Self::Environment(name) | Self::RandomState(name) | Self::Distribution(name) => {
+            Self::Environment(name)
+            | Self::RandomState(name)
+            | Self::Distribution(name)
+            | Self::ProcessState(name) => {
                 to.text(name);
             }
             Self::WholeEnvironment | Self::WorkingDirectory | Self::Sharing => {}
@@ -275,6 +283,7 @@ impl Subject {
             12 => Self::Loaded { module: from.text()?.to_owned(), name: from.text()?.to_owned() },
             13 => Self::Sharing,
             14 => Self::Appended(Place::read(from)?, from.u64()?),
+            15 => Self::ProcessState(from.text()?.to_owned()),
             _ => return Err(WireError::BadValue),
         })
     }
@@ -420,6 +429,8 @@ mod tests {
             Subject::Environment("HOME".to_owned()),
             Subject::WholeEnvironment,
             Subject::Sharing,
+            Subject::ProcessState("the time zone".to_owned()),
+            Subject::ProcessState("the locale".to_owned()),
             Subject::RandomState("numpy".to_owned()),
             Subject::WorkingDirectory,
         ]

@@ -182,6 +182,7 @@ impl BlockSite {
             self.analyse(Builder::new(walker, &root), scope, may_stay)
         })?;
         reached.packages = walker.touched.clone();
+        reached.aspects = walker.aspects;
         reach::seal_code(&mut reached);
         Keyed::new(py, walker, Arc::new(reached), Vec::new(), Some(name), pins)
     }

@@ -20,7 +20,7 @@ use crate::places::{self, Place};
 use crate::reach::{self, Origin};
 use crate::reach_build::{Builder, Scope};
 use crate::shown::shown;
-use crate::trace_build::{Deeds, place_of, trace_of};
+use crate::trace_build::{Deeds, Digests, place_of, trace_of};
 use crate::traces::{Trace, observing};
 use crate::walk::{Refusal, Walked, Walker};
 use crate::watch::{Suspended, Watch};
@@ -99,18 +99,19 @@ impl CellReach {
     }
 
     /// The trace of a run that has ended, with the local code and the distributions that it reached.
-    /// `sharing` counts if it changed something in place; `moved` is the folder that relative names started
+    /// The states are those of [`trace_of`]; `sharing` counts if it changed something in place; `moved` is the folder that relative names started
     /// from, where that is not the notebook's own.
     fn trace(
         &self,
         py: Python<'_>,
         watch: Option<&Watch>,
         project: PathBuf,
-        states: Vec<(String, [u8; 32])>,
+        states: (Digests, Digests, Vec<String>),
         sharing: Option<[u8; 32]>,
         moved: Option<PathBuf>,
     ) -> PyResult<(Trace, Deeds)> {
-        let (mut trace, deeds) = trace_of(py, watch, project.clone(), states);
+        let (states, process, likely) = states;
+        let (mut trace, deeds) = trace_of(py, watch, project.clone(), states, process, likely);
         if let Some(folder) = moved {
             trace.seen.iter_mut().for_each(|seen| from_folder(&mut seen.subject, &folder, &project));
         }
@@ -176,8 +177,10 @@ impl CellReach {
             }
         }
         reached.packages.extend(walker.touched.iter().cloned());
+        reached.aspects.add(walker.aspects);
         let mut own = self.walker(py);
         own.touched.clone_from(&walker.touched);
+        own.aspects = walker.aspects;
         let keyed = Keyed::new(py, own, Arc::new(reached), arguments, None, self.pins)?;
         Ok((keyed, undigested))
     }

@@ -14,6 +14,7 @@ use crate::binding::{Binding, Bound as BoundArgument};
 use crate::distributions;
 use crate::errors;
 use crate::guards;
+use crate::process_state::{self, Aspects, Differing};
 use crate::reach::{self, Reached};
 use crate::shown::shown;
 use crate::walk::{Refusal, Walked, Walker};
@@ -132,6 +133,7 @@ impl Computation {
             .reached(&mut walker)
             .map_err(|refusal| errors::undigestible(py, refusal, errors::Input::Variable, &place()))?;
         walker.touched.extend(reached.packages.iter().cloned());
+        walker.aspects.add(reached.aspects);
         let arguments = self.inputs(&mut walker, bound)?;
         Keyed::new(py, walker, reached, arguments, self.name.clone(), self.pins)
             .map_err(|refusal| errors::undigestible(py, refusal, errors::Input::Variable, &place()))
@@ -291,6 +293,10 @@ pub(crate) struct Keyed {
     value_digests: Vec<Digest>,
     arguments: Vec<Input>,
     packages: BTreeSet<String>,
+    /// The state of the process that the computation may read without naming it.
+    aspects: Aspects,
+    /// What of it is not how Python starts.
+    differing: Vec<Differing>,
     home: String,
     name: Option<String>,
     pins: Pins,
@@ -315,6 +321,8 @@ impl Keyed {
         let mut keyed = Self {
             key: Key::from_digest(Digest::of(&[])),
             packages: walker.touched,
+            aspects: walker.aspects,
+            differing: process_state::differing(py, walker.aspects)?,
             home: walker.home,
             reached,
             value_digests,
@@ -352,6 +360,7 @@ impl Keyed {
         parts.push(self.reached.values_digest(&self.value_digests));
         parts.push(node_digest(NodeKind::Group, ARGUMENTS, None, &arguments));
         parts.push(distributions::digest(py, &self.packages, self.pins.system)?);
+        parts.extend(self.differing.iter().map(Differing::node_digest));
         Ok(key_from_parts(NodeKind::Computation, "", None, &parts))
     }
 
@@ -413,6 +422,7 @@ impl Keyed {
         root.children = self.fixed_nodes();
         root.children.extend([code, values, arguments]);
         root.children.push(distributions::node(py, &self.packages, self.pins.system)?);
+        root.children.extend(self.differing.iter().map(Differing::node));
         Ok(root)
     }
 
@@ -452,6 +462,11 @@ impl Keyed {
         let causes = hozon_key::likely_causes(&self.reached_tree(py, false)?);
         let _ = self.reached.causes.set(causes.clone());
         Ok(causes)
+    }
+
+    /// The names of the state of the process that names say it may read, and that only its run shows.
+    fn likely_states(&self) -> Vec<&'static str> {
+        self.aspects.of_traces()
     }
 
     /// What the code uses to run code that cannot be followed: `exec`, computed imports.

@@ -26,6 +26,7 @@ mod memory_table;
 mod names;
 mod numbering;
 mod places;
+mod process_state;
 mod reach;
 mod reach_build;
 mod reach_cache;

@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFunction, PyModule, PyString, PyType};
 
 use crate::names;
+use crate::process_state::Aspects;
 use crate::walk::Walker;
 
 /// The name that a module's version stands under.
@@ -16,12 +17,14 @@ pub(crate) const VERSION: &str = "__version__";
 /// in the module of the computation.
 ///
 /// Raises `ValueError` where the pin needs a version and neither the module nor its package has one.
-pub(crate) fn name_at_pin(walker: &Walker<'_>, object: &Bound<'_, PyAny>) -> PyResult<Option<String>> {
+pub(crate) fn name_at_pin(walker: &mut Walker<'_>, object: &Bound<'_, PyAny>) -> PyResult<Option<String>> {
     let module_name = module_name_of(object);
     if !is_pinned(walker, &module_name) {
         return Ok(None);
     }
     let version = version_at_pin(walker, &module_name)?;
+    // What its code reads is not looked at.
+    walker.aspects.add(Aspects::OF_ANY_CODE);
     let name = if object.is_instance_of::<PyModule>() {
         String::new()
     } else {

@@ -14,6 +14,7 @@ use pyo3::types::{PyBool, PyBytes, PyFloat, PyInt, PyModule, PyString, PyType};
 
 use crate::guards::Guard;
 use crate::places::{self, Place};
+use crate::process_state::Aspects;
 use crate::shown::shown;
 use crate::walk::{Walked, Walker};
 use crate::{names, reach_build, reach_cache};
@@ -25,6 +26,8 @@ pub(crate) struct Reached {
     pub(crate) guards: Vec<Guard>,
     /// Top-level packages of foreign code that was reached.
     pub(crate) packages: BTreeSet<String>,
+    /// The state of the process that it may read without naming it.
+    pub(crate) aspects: Aspects,
     /// What the code uses to run code that cannot be followed: `exec`, computed imports.
     pub(crate) unseen: BTreeSet<String>,
     /// Values without a digest, which go by the statements that made them: name and object.
@@ -209,6 +212,7 @@ pub(crate) fn of_callable<'py>(walker: &mut Walker<'py>, callable: &Bound<'py, P
     let outer_touched = std::mem::take(&mut walker.touched);
     let digest = walker.digest(callable);
     let packages = std::mem::replace(&mut walker.touched, outer_touched);
+    let aspects = walker.aspects;
     let slot = ValueSlot {
         label: names::type_name(&callable.get_type()),
         place: None,
@@ -218,12 +222,13 @@ pub(crate) fn of_callable<'py>(walker: &mut Walker<'py>, callable: &Bound<'py, P
         settled: false,
     };
     let code = node_digest(NodeKind::Group, CODE, None, &[]);
-    Ok(Reached { values: vec![slot], packages, code, ..Reached::empty() })
+    Ok(Reached { values: vec![slot], packages, aspects, code, ..Reached::empty() })
 }
 
 /// Analyses what `root` reaches, from scratch.
 pub(crate) fn analyse<'py>(walker: &mut Walker<'py>, root: &Bound<'py, PyAny>) -> Walked<Reached> {
     let outer_touched = std::mem::take(&mut walker.touched);
+    let outer_aspects = std::mem::take(&mut walker.aspects);
     let outer_unseen = std::mem::take(&mut walker.unseen);
     let result = once_all_is_loaded(walker, |walker| {
         let mut builder = reach_build::Builder::new(walker, root);
@@ -232,10 +237,13 @@ pub(crate) fn analyse<'py>(walker: &mut Walker<'py>, root: &Bound<'py, PyAny>) -
     });
     let packages = std::mem::replace(&mut walker.touched, outer_touched);
     let unseen = std::mem::replace(&mut walker.unseen, outer_unseen);
+    let aspects = std::mem::replace(&mut walker.aspects, outer_aspects);
+    walker.aspects.add(aspects);
     walker.touched.extend(packages.iter().cloned());
     walker.unseen.extend(unseen.iter().cloned());
     let mut reached = result?;
     reached.packages.extend(packages);
+    reached.aspects.add(aspects);
     reached.unseen.extend(unseen);
     walker.deferred.extend(reached.deferred.iter().cloned());
     walker.origins.extend(reached.origins.iter().cloned());
@@ -259,6 +267,7 @@ pub(crate) fn once_all_is_loaded<'py>(
             return made;
         }
         walker.touched.clear();
+        walker.aspects = Aspects::NONE;
         walker.unseen.clear();
     }
     make(walker)
@@ -278,6 +287,7 @@ impl Reached {
             values: Vec::new(),
             guards: Vec::new(),
             packages: BTreeSet::new(),
+            aspects: Aspects::NONE,
             unseen: BTreeSet::new(),
             handles: Vec::new(),
             deferred: BTreeSet::new(),

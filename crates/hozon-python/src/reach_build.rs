@@ -510,8 +510,9 @@ impl<'walk, 'py> Builder<'walk, 'py> {
         let module_name = names::text_attribute(module, "__name__");
         match reach::module_package(module)? {
             Some(package) => {
-                self.walker.touched.insert(package);
-                edges.push(named(path.join("."), &format!("{module_name}:{rest}")));
+                let name = format!("{module_name}:{rest}");
+                self.walker.touch(package, &name)?;
+                edges.push(named(path.join("."), &name));
                 Ok(())
             }
             // A local module's __getattr__ may do anything: all of the module counts.
@@ -543,7 +544,7 @@ impl<'walk, 'py> Builder<'walk, 'py> {
             return Ok(());
         }
         if let Some((package, whole_name)) = foreign_variable(&namespace, name)? {
-            self.walker.touched.insert(package);
+            self.walker.touch(package, &whole_name)?;
             edges.push(named(label, &whole_name));
             return Ok(());
         }
@@ -619,7 +620,7 @@ impl<'walk, 'py> Builder<'walk, 'py> {
         let object = &names::unwrapped(object)?;
         if let Some((package, name)) = foreign_name(object)? {
             if package != places::HOZON {
-                self.walker.touched.insert(package);
+                self.walker.touch(package, &name)?;
                 edges.push(named(label.to_owned(), &name));
                 self.compiled_edge(&names::text_attribute(object, "__module__"), edges)?;
             }
@@ -680,7 +681,7 @@ impl<'walk, 'py> Builder<'walk, 'py> {
     fn expand_foreign_function(&mut self, number: usize, function: &Bound<'py, PyAny>) -> Walked<Vec<Edge>> {
         let name = foreign_label(function);
         if let Some(package) = reach::foreign_package(function)? {
-            self.walker.touched.insert(package);
+            self.walker.touch(package, &name)?;
         }
         self.reached.definitions[number].own = named_digest(&name);
         let mut edges = Vec::new();

@@ -29,6 +29,7 @@ pub(crate) fn reached<'py>(walker: &mut Walker<'py>, root: &Bound<'py, PyAny>) -
     let key = (root.as_ptr() as usize, walker.notebook.is_some());
     if let Some(reached) = if keeps { kept(root, key)? } else { None } {
         walker.touched.extend(reached.packages.iter().cloned());
+        walker.aspects.add(reached.aspects);
         walker.unseen.extend(reached.unseen.iter().cloned());
         walker.deferred.extend(reached.deferred.iter().cloned());
         walker.origins.extend(reached.origins.iter().cloned());

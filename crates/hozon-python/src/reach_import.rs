@@ -145,7 +145,7 @@ impl<'py> Builder<'_, 'py> {
         if package == places::HOZON {
             return Ok(());
         }
-        self.walker.touched.insert(package);
+        self.note_import(package, module_name, import)?;
         edges.push(named(format!("import {module_name}"), module_name));
         let is_top = import.name.is_none() && !import.names_its_module();
         let start = self.loaded(if is_top { names::top_level(module_name) } else { module_name })?;
@@ -153,6 +153,19 @@ impl<'py> Builder<'_, 'py> {
         for path in import.uses.iter().flatten() {
             let names = import.name.iter().chain(&path[1..]).map(String::as_str).collect::<Vec<_>>();
             self.replaced_edge(&start, &names, path.join("."), edges)?;
+        }
+        Ok(())
+    }
+
+    /// Notes a foreign module that is imported, by what is used of it.
+    fn note_import(&mut self, package: String, module_name: &str, import: &Import) -> PyResult<()> {
+        let Some(uses) = import.uses.as_ref().filter(|uses| !uses.is_empty() && import.name.is_none()) else {
+            let name = import.name.as_deref().filter(|name| *name != "*").unwrap_or_default();
+            return self.walker.touch(package, &format!("{module_name}:{name}"));
+        };
+        for path in uses {
+            let used = if import.names_its_module() { path[1..].join(".") } else { String::new() };
+            self.walker.touch(package.clone(), &format!("{module_name}:{used}"))?;
         }
         Ok(())
     }

@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 
 use crate::code;
 use crate::places::{self, Place};
+use crate::process_state::Aspects;
 use crate::reach::{Edge, Origin, Target};
 use crate::reach_build::{Builder, Scope, foreign_label};
 use crate::walk::Walked;
@@ -51,6 +52,7 @@ impl<'py> Builder<'_, 'py> {
         if self.reached.unseen.is_empty() && self.walker.unseen.is_empty() {
             return Ok(());
         }
+        self.walker.aspects.add(Aspects::OF_ANY_CODE);
         let found = self.py.import("hozon._sources")?.call_method0("local_sources")?;
         let (sources, is_complete): (Vec<(String, String)>, bool) = found.extract()?;
         for (name, file) in sources {

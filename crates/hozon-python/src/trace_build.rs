@@ -9,8 +9,11 @@ use hozon_format::{Digest, FileStamp};
 use hozon_key::{Base, Place, Seen, StatusPart, Subject, TraceSet};
 use pyo3::prelude::*;
 
-use crate::traces::{Trace, known_files, observing};
+use crate::traces::{Trace, known_files, observing, of_process_state};
 use crate::watch::{self, NamedPath, Observations, ReadFile, Watch};
+
+/// Names, each with a digest.
+pub(crate) type Digests = Vec<(String, [u8; 32])>;
 
 /// What a run did that is no input.
 #[pyclass(frozen, get_all, module = "hozon._hozon")]
@@ -28,13 +31,16 @@ pub(crate) struct Deeds {
 }
 
 /// Makes the trace of a run that has ended. `states` are the random generators that it consumed, each
-/// with the digest of its state before.
+/// with the digest of its state before; `process` is the state of the process that can be read unnamed, each
+/// with its digest before, of which that counts which is in `likely` or was seen to be read.
 #[pyfunction]
 pub(crate) fn trace_of(
     py: Python<'_>,
     watch: Option<&Watch>,
     project: PathBuf,
-    states: Vec<(String, [u8; 32])>,
+    states: Digests,
+    process: Digests,
+    likely: Vec<String>,
 ) -> (Trace, Deeds) {
     let all = watch.map(Watch::take).unwrap_or_default();
     py.detach(|| {
@@ -45,7 +51,20 @@ pub(crate) fn trace_of(
             Seen { subject: Subject::RandomState(generator), digest, stamp: None }
         });
         build.seen.extend(known);
-        build.seen.extend(all.inherited.iter().map(|(seen, from)| rebased(seen, from, &project)));
+        let is_inherited = |name: &String| {
+            all.inherited.iter().any(|(seen, _)| seen.subject == Subject::ProcessState(name.clone()))
+        };
+        let is_read =
+            |name: &String| likely.contains(name) || all.states.contains(name.as_str()) || is_inherited(name);
+        let read = process.into_iter().filter(|(name, _)| is_read(name)).map(|(name, digest)| {
+            let digest = of_process_state(&Digest::from_bytes(digest));
+            Seen { subject: Subject::ProcessState(name), digest, stamp: None }
+        });
+        build.seen.extend(read);
+        // Of state of the process, what it was at the start counts, whoever has read it.
+        let is_no_state = |seen: &&(Seen, PathBuf)| !matches!(seen.0.subject, Subject::ProcessState(_));
+        let inherited = all.inherited.iter().filter(is_no_state);
+        build.seen.extend(inherited.map(|(seen, from)| rebased(seen, from, &project)));
         let (seen, changed) = (TraceSet::of(build.seen).seen, build.changed.into_iter().collect());
         (Trace::new(seen, project.clone()), deeds(all, changed))
     })

@@ -75,6 +75,12 @@ fn digest_of(py: Python<'_>, subject: &Subject) -> PyResult<Digest> {
             let digest = Digest::from_bytes(digest.extract()?);
             return Ok(of_random_state(&digest));
         }
+        Subject::ProcessState(name) => {
+            let _own_work = watch::Suspended::new();
+            let module = py.import(intern!(py, "hozon._unnamed_state"))?;
+            let digest = module.call_method1(intern!(py, "digest"), (name,))?;
+            return Ok(of_process_state(&Digest::from_bytes(digest.extract()?)));
+        }
         Subject::WorkingDirectory => {
             let folder = py.import(intern!(py, "os"))?.call_method0(intern!(py, "getcwdb"))?;
             to.bytes(folder.cast::<PyBytes>()?.as_bytes());
@@ -82,6 +88,11 @@ fn digest_of(py: Python<'_>, subject: &Subject) -> PyResult<Digest> {
         _ => return Ok(digest_of_nothing_else()),
     }
     Ok(Hasher::in_domain("hozon 2026 state of a subject v1").update(&to.finish()).finish())
+}
+
+/// The digest that state of the process counts by whose own digest this is.
+pub(crate) fn of_process_state(state: &Digest) -> Digest {
+    Hasher::in_domain("hozon 2026 state of a process v1").update(state.as_bytes()).finish()
 }
 
 /// The mapping beneath `os.environ`: reading it is not a read of the program.

@@ -15,6 +15,7 @@ use pyo3::types::{
 };
 
 use crate::buffers;
+use crate::process_state::{self, Aspects};
 use crate::reach::{self, Origin};
 use crate::{hooks, local_pins, names, places, shown};
 
@@ -107,6 +108,8 @@ pub(crate) struct Walker<'py> {
     pub(crate) met_unfinished: bool,
     /// Top-level packages of the non-local types and functions that were met.
     pub(crate) touched: BTreeSet<String>,
+    /// The state of the process that what was met may read without naming it.
+    pub(crate) aspects: Aspects,
     /// What was found in values that runs code which cannot be followed.
     pub(crate) unseen: BTreeSet<String>,
     /// The namespace of the notebook, if what is digested is a notebook's: code in it counts without what
@@ -136,6 +139,7 @@ impl<'py> Walker<'py> {
             in_progress: Vec::new(),
             met_unfinished: false,
             touched: BTreeSet::new(),
+            aspects: Aspects::NONE,
             unseen: BTreeSet::new(),
             notebook: None,
             deferred: BTreeSet::new(),
@@ -150,6 +154,13 @@ impl<'py> Walker<'py> {
         self.modules_loaded += 1;
         self.shared.clear();
         self.code_digests.clear();
+    }
+
+    /// Notes that something of a foreign module was met: a name such as `datetime:datetime`, or the module's.
+    pub(crate) fn touch(&mut self, package: String, name: &str) -> PyResult<()> {
+        self.aspects.add(process_state::read_by(self.py, &package, name)?);
+        self.touched.insert(package);
+        Ok(())
     }
 
     pub(crate) fn python(&self) -> Python<'py> {
@@ -363,7 +374,8 @@ impl<'py> Walker<'py> {
             return self.write_builtin(value);
         }
         let class = value.get_type();
-        if let Some(shape) = hooks::shape_function(&class)? {
+        if let Some((shape, aspects)) = hooks::shape_function(&class)? {
+            self.aspects.add(aspects);
             return self.write_shape(value, &shape);
         }
         self.write_reduced(value)
@@ -375,7 +387,7 @@ impl<'py> Walker<'py> {
         if let Some(package) = reach::foreign_package(value)? {
             let module: String = names::text_attribute(value, "__module__");
             let qualified_name = names::text_attribute(value, "__qualname__");
-            self.touched.insert(package);
+            self.touch(package, &format!("{module}:{qualified_name}"))?;
             // The names alone are a leaf; as a node it has a place in the memo like any other.
             self.writer.begin(Tag::Wrapper);
             self.writer.global(&module, &qualified_name);
@@ -415,8 +427,9 @@ impl<'py> Walker<'py> {
         self.writer.begin(Tag::Module);
         match reach::module_package(module)? {
             Some(package) => {
-                self.writer.text(&names::text_attribute(module, "__name__"));
-                self.touched.insert(package);
+                let name = names::text_attribute(module, "__name__");
+                self.writer.text(&name);
+                self.touch(package, &name)?;
             }
             None => {
                 let digest = match local_pins::name_at_pin(self, module)? {
@@ -438,7 +451,7 @@ impl<'py> Walker<'py> {
         if owner.is_none() || owner.is_instance_of::<PyModule>() {
             let module = names::text_attribute(value, "__module__");
             self.writer.global(&module, &name);
-            self.touched.insert(names::top_level(&module).to_owned());
+            self.touch(names::top_level(&module).to_owned(), &format!("{module}:{name}"))?;
             self.write_machine_code(&module)?;
         } else {
             self.writer.text(&name);
@@ -496,7 +509,12 @@ impl<'py> Walker<'py> {
         self.writer.begin(Tag::Reduced);
         if let Ok(name) = reduced.cast::<PyString>() {
             let module = names::text_attribute(value, "__module__");
-            self.touched.insert(names::top_level(&module).to_owned());
+            let top = names::top_level(&module).to_owned();
+            if places::of_module(self.py, &module)? == places::Place::Local {
+                self.touched.insert(top);
+            } else {
+                self.touch(top, &format!("{module}:{}", name.to_string_lossy()))?;
+            }
             self.writer.global(&module, &name.to_string_lossy());
             self.write_machine_code(&module)?;
         } else {

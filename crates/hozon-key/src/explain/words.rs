@@ -27,14 +27,14 @@ impl<Tag> fmt::Display for Explanation<Tag> {
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let subject = self.subject();
-        match (&self.before, &self.after) {
+        match self.contents() {
             (Some(before), Some(after)) if before != after => {
                 let colon = if self.node == NodeKind::Distribution { "" } else { ":" };
                 write!(f, "{subject}{colon} {} → {}", self.content(before), self.content(after))?;
             }
             (before, after) => {
                 write!(f, "{subject} {}", self.kind.word())?;
-                if let Some(content) = after.as_ref().or(before.as_ref()) {
+                if let Some(content) = after.or(before) {
                     let content = self.content(content);
                     if self.kind == ChangeKind::Changed {
                         write!(f, " ({content})")?
@@ -47,6 +47,9 @@ impl fmt::Display for Change {
         self.place.as_deref().map_or(Ok(()), |place| write!(f, " ({})", visible(place)))
     }
 }
+
+/// What stands for state of a process that nobody has set.
+const AS_IT_STARTS: &str = "as it starts";
 
 /// How many lines of a code difference are shown to people, for each change.
 const MOST_CODE_LINES: usize = 20;
@@ -65,6 +68,16 @@ impl Change {
         let more = lines.len().saturating_sub(MOST_CODE_LINES);
         let rest = (more > 0).then(|| format!("  … and {more} more lines (--json gives all)"));
         [title].into_iter().chain(shown).chain(rest).collect()
+    }
+
+    /// What it was and what it is now, as shown. State of the process is in no recipe where nobody has set it.
+    fn contents(&self) -> (Option<&str>, Option<&str>) {
+        let (before, after) = (self.before.as_deref(), self.after.as_deref());
+        match (self.node, before, after) {
+            (NodeKind::ProcessState, None, Some(after)) => (Some(AS_IT_STARTS), Some(after)),
+            (NodeKind::ProcessState, Some(before), None) => (Some(before), Some(AS_IT_STARTS)),
+            _ => (before, after),
+        }
     }
 
     /// What the change is about, as a person would name it.
@@ -87,9 +100,12 @@ impl Change {
             NodeKind::RandomState => format!("random state of {label}"),
             NodeKind::WorkingDirectory => "the working directory".to_owned(),
             NodeKind::File => label.into_owned(),
-            NodeKind::Name | NodeKind::Pin | NodeKind::Value | NodeKind::Distribution | NodeKind::Group => {
-                label.into_owned()
-            }
+            NodeKind::Name
+            | NodeKind::Pin
+            | NodeKind::Value
+            | NodeKind::Distribution
+            | NodeKind::Group
+            | NodeKind::ProcessState => label.into_owned(),
         }
     }
 
@@ -147,5 +163,6 @@ fn plural(kind: NodeKind) -> &'static str {
         NodeKind::Environment => "environment variables",
         NodeKind::RandomState => "random states",
         NodeKind::WorkingDirectory => "working directories",
+        NodeKind::ProcessState => "states of the process",
     }
 }

@@ -93,6 +93,8 @@ pub(crate) struct Observations {
     pub(crate) environment_written: BTreeSet<String>,
     /// Whether local code has asked for the working directory.
     pub(crate) working_directory: bool,
+    /// The state of the process that was read, by its names: the time zone, the locale.
+    pub(crate) states: BTreeSet<&'static str>,
     /// What nobody can verify: by kind, short details (a host, a program), at most 8 of each.
     pub(crate) unverifiable: BTreeMap<&'static str, BTreeSet<String>>,
     /// What stored results that it used had looked at, each with the folder of its project.
@@ -282,6 +284,11 @@ impl Log {
     /// All variables were asked for.
     pub(crate) fn whole_environment(&mut self) {
         self.others.whole_environment = true;
+    }
+
+    /// State of the process was read.
+    pub(crate) fn state(&mut self, name: &'static str) {
+        self.others.states.insert(name);
     }
 
     /// Something was done that cannot be verified.

@@ -42,6 +42,7 @@ pub(super) fn of_observations<'py>(py: Python<'py>, all: &Observations) -> PyRes
     view.set_item("whole_environment", all.whole_environment)?;
     view.set_item("environment_written", PySet::new(py, &all.environment_written)?)?;
     view.set_item("working_directory", all.working_directory)?;
+    view.set_item("states", PySet::new(py, &all.states)?)?;
     let unverifiable = PyDict::new(py);
     for (kind, details) in &all.unverifiable {
         unverifiable.set_item(kind, PySet::new(py, details)?)?;

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use hozon_sys::{Stat, descriptor_path, descriptor_stat};
 
 use super::patch_after_dlopen;
+use crate::process_state::{LOCALE, TIME_ZONE};
 use crate::watch::access::Access;
 use crate::watch::audit::{base_name, path_of_bytes};
 use crate::watch::files::{self, located, stat_at};
@@ -31,7 +32,27 @@ impl Call {
     pub(super) fn real(&self) -> usize {
         self.real.load(Ordering::Acquire)
     }
+
+    /// Whether it tells state of the process, and does nothing that audit events tell of.
+    pub(super) fn tells_state(&self) -> bool {
+        STATE.contains(&self.name)
+    }
 }
+
+/// The functions that tell state of the process.
+const STATE: [&CStr; 11] = [
+    c"localtime",
+    c"localtime_r",
+    c"mktime",
+    c"strftime",
+    c"wcsftime",
+    c"setlocale",
+    c"localeconv",
+    c"strcoll",
+    c"wcscoll",
+    c"strxfrm",
+    c"wcsxfrm",
+];
 
 macro_rules! calls {
     ($($static:ident = $name:literal by $function:ident;)*) => {
@@ -77,6 +98,17 @@ calls! {
     POPEN = c"popen" by popen;
     POSIX_SPAWN = c"posix_spawn" by posix_spawn;
     POSIX_SPAWNP = c"posix_spawnp" by posix_spawnp;
+    LOCALTIME = c"localtime" by localtime;
+    LOCALTIME_R = c"localtime_r" by localtime_r;
+    MKTIME = c"mktime" by mktime;
+    STRFTIME = c"strftime" by strftime;
+    WCSFTIME = c"wcsftime" by wcsftime;
+    SETLOCALE = c"setlocale" by setlocale;
+    LOCALECONV = c"localeconv" by localeconv;
+    STRCOLL = c"strcoll" by strcoll;
+    WCSCOLL = c"wcscoll" by wcscoll;
+    STRXFRM = c"strxfrm" by strxfrm;
+    WCSXFRM = c"wcsxfrm" by wcsxfrm;
     DLOPEN = c"dlopen" by dlopen;
 }
 
@@ -100,7 +132,7 @@ pub(super) fn find(name: &CStr) -> Option<&'static Call> {
     // Nearly all names are others: those end here.
     if !matches!(
         name.to_bytes().first(),
-        Some(b'_' | b'a' | b'c' | b'd' | b'f' | b'g' | b'l' | b'm' | b'o' | b'p' | b'r' | b's' | b'u')
+        Some(b'_' | b'a' | b'c' | b'd' | b'f' | b'g' | b'l' | b'm' | b'o' | b'p' | b'r' | b's' | b'u' | b'w')
     ) {
         return None;
     }
@@ -534,6 +566,143 @@ macro_rules! spawn_like {
 
 spawn_like!(posix_spawn, POSIX_SPAWN);
 spawn_like!(posix_spawnp, POSIX_SPAWNP);
+
+/// Tells that state of the process is read which no argument names.
+fn reads_state(name: &'static str) {
+    let Some(inside) = Inside::begin() else { return };
+    let errno = errno();
+    inside.tell(|log| log.state(name));
+    set_errno(errno);
+}
+
+unsafe extern "C" fn localtime(time: *const libc::time_t) -> *mut libc::tm {
+    type Tell = unsafe extern "C" fn(*const libc::time_t) -> *mut libc::tm;
+    // SAFETY: the slot holds the address of the function of this name.
+    let real = unsafe { transmute::<usize, Tell>(LOCALTIME.load(Ordering::Relaxed)) };
+    reads_state(TIME_ZONE);
+    // SAFETY: the argument is the caller's.
+    unsafe { real(time) }
+}
+
+unsafe extern "C" fn localtime_r(time: *const libc::time_t, into: *mut libc::tm) -> *mut libc::tm {
+    type Tell = unsafe extern "C" fn(*const libc::time_t, *mut libc::tm) -> *mut libc::tm;
+    // SAFETY: the slot holds the address of the function of this name.
+    let real = unsafe { transmute::<usize, Tell>(LOCALTIME_R.load(Ordering::Relaxed)) };
+    reads_state(TIME_ZONE);
+    // SAFETY: the arguments are the caller's.
+    unsafe { real(time, into) }
+}
+
+unsafe extern "C" fn mktime(parts: *mut libc::tm) -> libc::time_t {
+    type Make = unsafe extern "C" fn(*mut libc::tm) -> libc::time_t;
+    // SAFETY: the slot holds the address of the function of this name.
+    let real = unsafe { transmute::<usize, Make>(MKTIME.load(Ordering::Relaxed)) };
+    reads_state(TIME_ZONE);
+    // SAFETY: the argument is the caller's.
+    unsafe { real(parts) }
+}
+
+macro_rules! format_like {
+    ($function:ident, $real:ident, $character:ty) => {
+        unsafe extern "C" fn $function(
+            into: *mut $character,
+            most: usize,
+            format: *const $character,
+            parts: *const libc::tm,
+        ) -> usize {
+            type Format =
+                unsafe extern "C" fn(*mut $character, usize, *const $character, *const libc::tm) -> usize;
+            // SAFETY: the slot holds the address of the function of this name.
+            let real = unsafe { transmute::<usize, Format>($real.load(Ordering::Relaxed)) };
+            if let Some(inside) = Inside::begin() {
+                let errno = errno();
+                // SAFETY: the caller passes a format that ends with a zero.
+                let characters = (0..).map(|index| unsafe { *format.add(index) }).take_while(|one| *one != 0);
+                for state in states_told(characters.filter_map(|one| u8::try_from(one).ok())) {
+                    inside.tell(|log| log.state(state));
+                }
+                set_errno(errno);
+            }
+            // SAFETY: the arguments are the caller's.
+            unsafe { real(into, most, format, parts) }
+        }
+    };
+}
+
+format_like!(strftime, STRFTIME, c_char);
+format_like!(wcsftime, WCSFTIME, libc::wchar_t);
+
+/// The state of the process that a format of dates brings in.
+fn states_told(format: impl Iterator<Item = u8>) -> impl Iterator<Item = &'static str> {
+    let mut is_open = false;
+    format.filter_map(move |character| {
+        if !is_open {
+            is_open = character == b'%';
+            return None;
+        }
+        is_open = matches!(character, b'-' | b'_' | b'^' | b'#' | b'+' | b'0'..=b'9');
+        match character {
+            b's' | b'Z' => Some(TIME_ZONE),
+            b'a' | b'A' | b'b' | b'B' | b'h' | b'c' | b'p' | b'P' | b'r' | b'x' | b'X' | b'E' | b'O' => {
+                Some(LOCALE)
+            }
+            _ => None,
+        }
+    })
+}
+
+unsafe extern "C" fn setlocale(category: c_int, wanted: *const c_char) -> *mut c_char {
+    type Set = unsafe extern "C" fn(c_int, *const c_char) -> *mut c_char;
+    // SAFETY: the slot holds the address of the function of this name.
+    let real = unsafe { transmute::<usize, Set>(SETLOCALE.load(Ordering::Relaxed)) };
+    // How texts are encoded is asked for all the time, and Python sees to that itself.
+    if wanted.is_null() && category != libc::LC_CTYPE {
+        reads_state(LOCALE);
+    }
+    // SAFETY: the arguments are the caller's.
+    unsafe { real(category, wanted) }
+}
+
+unsafe extern "C" fn localeconv() -> *mut libc::lconv {
+    type Ask = unsafe extern "C" fn() -> *mut libc::lconv;
+    // SAFETY: the slot holds the address of the function of this name.
+    let real = unsafe { transmute::<usize, Ask>(LOCALECONV.load(Ordering::Relaxed)) };
+    reads_state(LOCALE);
+    // SAFETY: it takes nothing.
+    unsafe { real() }
+}
+
+macro_rules! collate_like {
+    ($function:ident, $real:ident, $character:ty) => {
+        unsafe extern "C" fn $function(one: *const $character, other: *const $character) -> c_int {
+            type Compare = unsafe extern "C" fn(*const $character, *const $character) -> c_int;
+            // SAFETY: the slot holds the address of the function of this name.
+            let real = unsafe { transmute::<usize, Compare>($real.load(Ordering::Relaxed)) };
+            reads_state(LOCALE);
+            // SAFETY: the arguments are the caller's.
+            unsafe { real(one, other) }
+        }
+    };
+}
+
+collate_like!(strcoll, STRCOLL, c_char);
+collate_like!(wcscoll, WCSCOLL, libc::wchar_t);
+
+macro_rules! transform_like {
+    ($function:ident, $real:ident, $character:ty) => {
+        unsafe extern "C" fn $function(into: *mut $character, from: *const $character, most: usize) -> usize {
+            type Transform = unsafe extern "C" fn(*mut $character, *const $character, usize) -> usize;
+            // SAFETY: the slot holds the address of the function of this name.
+            let real = unsafe { transmute::<usize, Transform>($real.load(Ordering::Relaxed)) };
+            reads_state(LOCALE);
+            // SAFETY: the arguments are the caller's.
+            unsafe { real(into, from, most) }
+        }
+    };
+}
+
+transform_like!(strxfrm, STRXFRM, c_char);
+transform_like!(wcsxfrm, WCSXFRM, libc::wchar_t);
 
 /// How many of the next events look for new libraries: `dlopen` was called and may not be done yet.
 pub(super) static DLOPENS: AtomicUsize = AtomicUsize::new(0);

@@ -24,16 +24,8 @@ static FAILED: AtomicBool = AtomicBool::new(false);
 const MOST_WAITS: u32 = 100_000;
 
 /// Libraries that are left alone: what implements the functions, and what audit events tell of.
-const LEFT_ALONE: [&str; 8] = [
-    "libc.so",
-    "libdl.so",
-    "libpthread.so",
-    "librt.so",
-    "ld-linux",
-    "linux-vdso",
-    "libpython",
-    "_posixsubprocess",
-];
+const LEFT_ALONE: [&str; 7] =
+    ["libc.so", "libdl.so", "libpthread.so", "librt.so", "ld-linux", "linux-vdso", "_posixsubprocess"];
 
 /// Tells whether tables have been patched in this process.
 pub(in crate::watch) fn is_in_use() -> bool {
@@ -117,7 +109,9 @@ unsafe extern "C" fn visit(info: *mut libc::dl_phdr_info, _size: usize, scan: *m
     // SAFETY: this is the callback.
     let library = unsafe { Library::of(info) };
     let is_done = scan.before.done.contains(&library.base);
-    if is_done || is_left_alone(info) || library.holds(scan.own) || patch(&library, scan) {
+    let name = name_of(info);
+    if is_done || is_left_alone(name) || library.holds(scan.own) || patch(&library, scan, is_of_python(name))
+    {
         scan.now.done.push(library.base);
     } else {
         scan.now.unfinished.push(library.base);
@@ -125,19 +119,29 @@ unsafe extern "C" fn visit(info: *mut libc::dl_phdr_info, _size: usize, scan: *m
     0
 }
 
-fn is_left_alone(info: &libc::dl_phdr_info) -> bool {
+/// The name of a library's file. The program itself has none.
+fn name_of(info: &libc::dl_phdr_info) -> &[u8] {
     if info.dlpi_name.is_null() {
-        return true;
+        return b"";
     }
-    // SAFETY: the loader's names are NUL-terminated.
+    // SAFETY: the loader's names are NUL-terminated, and live as long as what it tells.
     let path = unsafe { CStr::from_ptr(info.dlpi_name) }.to_bytes();
-    let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or(path);
-    // The program itself has no name: of a Python without libpython, audit events tell.
-    name.is_empty() || LEFT_ALONE.iter().any(|left| name.starts_with(left.as_bytes()))
+    path.rsplit(|byte| *byte == b'/').next().unwrap_or(path)
 }
 
-/// Patches one library. False where the loader seems not to be done with it, the first time.
-fn patch(library: &Library<'_>, scan: &Scan) -> bool {
+fn is_left_alone(name: &[u8]) -> bool {
+    LEFT_ALONE.iter().any(|left| name.starts_with(left.as_bytes()))
+}
+
+/// Whether this is the interpreter, in a library of its own or as the program: of what it does, audit events
+/// tell, but for the state of the process that it reads.
+fn is_of_python(name: &[u8]) -> bool {
+    name.is_empty() || name.starts_with(b"libpython")
+}
+
+/// Patches one library, or of the interpreter what tells state. False where the loader seems not to be done
+/// with it, the first time.
+fn patch(library: &Library<'_>, scan: &Scan, is_of_python: bool) -> bool {
     if !library.is_filled_in() && !scan.before.unfinished.contains(&library.base) {
         return false;
     }
@@ -145,7 +149,8 @@ fn patch(library: &Library<'_>, scan: &Scan) -> bool {
     let mut unsealed = false;
     let wanted = |slot: &Slot| leads_to_us(library, slot, &scan.real);
     library.for_each_import(wanted, |name, slot| {
-        let Some(call) = calls::find(name) else { return };
+        let counts = |call: &&calls::Call| !is_of_python || call.tells_state();
+        let Some(call) = calls::find(name).filter(counts) else { return };
         let now = slot.place().load(Ordering::Relaxed);
         let is_free = now == call.real() || (slot.may_be_lazy && library.holds(now));
         if call.real() == 0 || !is_free || !library.may_write(slot.address) {
