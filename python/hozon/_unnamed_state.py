@@ -186,6 +186,26 @@ def _torch() -> dict[str, Any]:
     return {} if now == "torch.float32" else {"default dtype": now}
 
 
+def _arguments_record() -> tuple[Any, ...]:
+    # Those of a kernel are no person's: they name a file that is new each time.
+    is_of_kernel = sys.argv and "ipykernel" in sys.argv[0]
+    return () if is_of_kernel else tuple(sys.argv[1:])
+
+
+def _arguments() -> dict[str, Any]:
+    given = _arguments_record()
+    return {"arguments": given} if given else {}
+
+
+def _limits_record() -> dict[str, int]:
+    return {"recursion": sys.getrecursionlimit(), "digits": sys.get_int_max_str_digits()}
+
+
+def _limits() -> dict[str, Any]:
+    usual = {"recursion": 1000, "digits": sys.int_info.default_max_str_digits}
+    return {name: limit for name, limit in _limits_record().items() if limit != usual[name]}
+
+
 def _told_to_cells(name: str) -> Callable[[], dict[str, Any]]:
     def state() -> dict[str, Any]:
         from hozon import _process_state
@@ -209,6 +229,8 @@ _ASPECTS = {
         "matplotlib", _matplotlib_record, _matplotlib, is_same=dict.__eq__, kept=_matplotlib_kept
     ),
     "options of PyTorch": _Aspect("torch", _torch_record, _torch),
+    "the program's arguments": _Aspect("sys", _arguments_record, _arguments),
+    "Python's limits": _Aspect("sys", _limits_record, _limits),
 }
 
 # Those that nobody but code sets: a backend of Matplotlib sets options when it first draws.

@@ -339,3 +339,41 @@ def test_why_names_the_state(tmp_path: Path) -> None:
     assert project.run().result == ["the decimal context: prec=9 → prec=5 0"]
     project.edit(("decimal.getcontext().prec = 5", "pass"))
     assert project.run().result == ["the decimal context: prec=5 → as it starts 0"]
+
+
+ASSERTS = """
+    @hozon.persistent_cache
+    def f(x):
+        print("RAN")
+        found = []
+        assert not found.append(x)
+        return found
+    """
+WITHOUT_UTF8 = {"PYTHONUTF8": "0", "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0"}
+PARSED = program("argparse.ArgumentParser().parse_known_args()[1]", "import argparse")
+
+STARTS = [
+    Case("arguments", PARSED, launch=Launch(("main.py", "a")), relaunch=Launch(("main.py", "b"))),
+    Case("no assertions", ASSERTS, relaunch=Launch(("-O", "main.py"))),
+    Case("no __debug__", program("__debug__"), relaunch=Launch(("-O", "main.py"))),
+    Case("the encoding of texts", program("open('main.py').encoding"), relaunch=Launch(environment=WITHOUT_UTF8)),
+    sets("the recursion limit", "sys.getrecursionlimit()", "import sys; sys.setrecursionlimit(2000)",
+         "import sys; sys.setrecursionlimit(3000)"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", STARTS, ids=[case.name for case in STARTS])
+def test_how_the_program_was_started_recomputes(case: Case, tmp_path: Path) -> None:
+    check_recomputes(case, tmp_path)
+
+
+STARTS_ALIKE = [
+    Case("arguments that are not read", program("x"), relaunch=Launch(("main.py", "b"))),
+    Case("arguments, and others of Python", PARSED, relaunch=Launch(("-W", "default", "main.py"))),
+    sets("a limit that is not read", "x", "pass", "import sys; sys.setrecursionlimit(3000)"),
+]
+
+
+@pytest.mark.parametrize("case", STARTS_ALIKE, ids=[case.name for case in STARTS_ALIKE])
+def test_another_start_that_changes_nothing_hits(case: Case, tmp_path: Path) -> None:
+    check_hits(case, tmp_path)

@@ -25,6 +25,8 @@ impl Aspects {
     const PANDAS: Self = Self(1 << 2);
     const MATPLOTLIB: Self = Self(1 << 3);
     const TORCH: Self = Self(1 << 4);
+    const ARGUMENTS: Self = Self(1 << 5);
+    const LIMITS: Self = Self(1 << 6);
     const ZONE: Self = Self(1 << 8);
     const LOCALE: Self = Self(1 << 9);
     /// What code may read of which nothing more is known. Styles of plots are not in it: they are changed often,
@@ -77,6 +79,9 @@ pub(crate) fn read_by(py: Python<'_>, package: &str, name: &str) -> PyResult<Asp
             Aspects::MATPLOTLIB | Aspects::NUMPY | Aspects::ZONE | Aspects::LOCALE
         }
         "seaborn" => Aspects::OF_ANY_CODE | Aspects::MATPLOTLIB,
+        "absl" | "click" | "docopt" | "fire" | "jsonargparse" | "simple_parsing" | "typer" | "tyro" => {
+            Aspects::OF_ANY_CODE | Aspects::ARGUMENTS
+        }
         _ => Aspects::OF_ANY_CODE,
     })
 }
@@ -92,6 +97,8 @@ fn of_python(module: &str, name: &str) -> Aspects {
         ("decimal" | "pydecimal" | "statistics", _) => Aspects::DECIMAL,
         // What is in a pickle has no name in the code.
         ("pickle" | "shelve", _) => Aspects::OF_ANY_CODE,
+        ("argparse" | "fileinput" | "optparse", _) => Aspects::ARGUMENTS,
+        ("sys", "getrecursionlimit" | "get_int_max_str_digits") => Aspects::LIMITS,
         ("locale" | "calendar", _) => Aspects::LOCALE,
         ("time", "" | "strftime" | "strptime") | ("strptime", _) => Aspects::ZONE | Aspects::LOCALE,
         ("time", "localtime" | "mktime" | "ctime" | "asctime" | "tzset" | "tzname") => Aspects::ZONE,
