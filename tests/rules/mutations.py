@@ -1,7 +1,7 @@
 """Switches off each rule of `table.py`, one after the other, and sees whether the tests chosen for it notice.
 
     make rules                     all of them: a build, then some seconds each
-    make rules ONLY='decorators'   those whose name has this text
+    make rules ONLY='decorators'   those whose name this regular expression finds
 
 Works on a copy of the project's tracked files; production code has no switches. The copy's Rust sources get
 a switch for every rule, so that they are built once; a file names the rule that is off. Python sources are
@@ -208,13 +208,13 @@ def is_chosen(rule: Rule, test: str) -> bool:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", default="", help="rules whose name has this text")
+    parser.add_argument("--only", default="", help="rules whose name this regular expression finds")
     parser.add_argument("--folder", type=Path, default=ROOT / "target/rules", help="where the copy is made")
     parser.add_argument(
         "--list", action="store_true", help="only see that every rule's text and tests are there"
     )
     options = parser.parse_args()
-    rules = [rule for rule in RULES if options.only in rule.name]
+    rules = [rule for rule in RULES if re.search(options.only, rule.name)]
     if options.list:
         return int(list_all(rules) > 0)
     return int(run_all(rules, options.folder) > 0)
