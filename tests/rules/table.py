@@ -234,7 +234,7 @@ LOOKS = [
     Rule("formats of dates tell what state is read", CALLS_OF_C, "                    inside.tell(|log| log.state(state));",
          "                    inside.tell(|log| if !OFF { log.state(state) });", STATES, "months or strftime"),
     Rule("entries of scandir tell of statuses", WATCHING, '        _StandIn(os, "scandir", becomes=_entries_watched),\n',
-         "", TRACES, "scandir and"),
+         "", TRACES, "scandir and (size or time)"),
     Rule("where a link leads counts", WATCHING, '        _StandIn(os, "readlink", after=_link_read),\n',
          "", TRACES, "leads"),
     Rule("names of local modules count", WATCHING, "                    namespace[name] = stand_in.observed",
