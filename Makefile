@@ -54,7 +54,8 @@ IMPORTED := numpy, pandas, polars, pyarrow.dataset, pyarrow.parquet, scipy.spars
 $(VENV)/installed: requirements-dev.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) $$(grep -E '^(maturin|uv)==' requirements-dev.txt)
+	$(PIP) "$$(grep '^maturin==' requirements-dev.txt)"
+	-$(PIP) --only-binary uv "$$(grep '^uv==' requirements-dev.txt)"
 	# The compiler and the installation of the rest take minutes each, and a core each.
 	{ { $(INSTALL) --requirement requirements-dev.txt || $(PIP) --requirement requirements-dev.txt; } && \
 		env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -c "import $(IMPORTED)"; } & installing=$$!; \
