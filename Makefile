@@ -55,7 +55,7 @@ $(VENV)/installed: requirements-dev.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) "$$(grep '^maturin==' requirements-dev.txt)"
-	-$(PIP) --only-binary uv "$$(grep '^uv==' requirements-dev.txt)"
+	-$(PIP) --only-binary uv uv==0.13.9
 	# The compiler and the installation of the rest take minutes each, and a core each.
 	{ { $(INSTALL) --requirement requirements-dev.txt || $(PIP) --requirement requirements-dev.txt; } && \
 		env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -c "import $(IMPORTED)"; } & installing=$$!; \
