@@ -39,21 +39,6 @@ def _search(package: str) -> tuple[str, str] | None:
     return (package, version) if isinstance(version, str) else None
 
 
-def unusual_start() -> list[tuple[str, str]]:
-    """How the interpreter was started, as far as code runs otherwise for it: nothing in most processes."""
-    import _locale
-
-    found = []
-    if sys.flags.optimize:
-        # No assertions, `__debug__` is false, and maybe no docstrings.
-        found.append(("python -O", str(sys.flags.optimize)))
-    encoding = "utf-8" if sys.flags.utf8_mode else _locale.getencoding()
-    if encoding.lower().replace("_", "-") not in ("utf-8", "utf8"):
-        # What `open` decodes texts with.
-        found.append(("the encoding of texts", encoding))
-    return found
-
-
 def counts_as_local(folder: str, package: str) -> bool:
     """Whether a package in a folder of installed ones is code of the person's own: installed from their
     folder, or put there without being a distribution's."""

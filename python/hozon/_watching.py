@@ -423,11 +423,11 @@ def _part_learned(frame: FrameType | None) -> str | None:
         if name in _SILENT:
             return None
         if name in _LOOKING:
-            return _KIND if not _is_local(file) else "all"
+            return _KIND if not _is_local(file) else "times"
         if name not in _ASKING and not any(folder in file for folder in _ASKING_FOLDERS):
-            return "all"
+            return "times" if _is_local(file) else "all"
         if _is_local(file):
-            return "all"
+            return "times"
         if code.co_name in _LEARNED:
             return _LEARNED[code.co_name]
         frame = frame.f_back

@@ -349,14 +349,12 @@ ASSERTS = """
         assert not found.append(x)
         return found
     """
-WITHOUT_UTF8 = {"PYTHONUTF8": "0", "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0"}
 PARSED = program("argparse.ArgumentParser().parse_known_args()[1]", "import argparse")
 
 STARTS = [
     Case("arguments", PARSED, launch=Launch(("main.py", "a")), relaunch=Launch(("main.py", "b"))),
     Case("no assertions", ASSERTS, relaunch=Launch(("-O", "main.py"))),
     Case("no __debug__", program("__debug__"), relaunch=Launch(("-O", "main.py"))),
-    Case("the encoding of texts", program("open('main.py').encoding"), relaunch=Launch(environment=WITHOUT_UTF8)),
     sets("the recursion limit", "sys.getrecursionlimit()", "import sys; sys.setrecursionlimit(2000)",
          "import sys; sys.setrecursionlimit(3000)"),
 ]  # fmt: skip
@@ -370,6 +368,7 @@ def test_how_the_program_was_started_recomputes(case: Case, tmp_path: Path) -> N
 STARTS_ALIKE = [
     Case("arguments that are not read", program("x"), relaunch=Launch(("main.py", "b"))),
     Case("arguments, and others of Python", PARSED, relaunch=Launch(("-W", "default", "main.py"))),
+    Case("no assertions where there were none", program("x"), relaunch=Launch(("-O", "main.py"))),
     sets("a limit that is not read", "x", "pass", "import sys; sys.setrecursionlimit(3000)"),
 ]
 

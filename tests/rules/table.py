@@ -61,8 +61,6 @@ class Rule:
 KEYS = [
     Rule("options of libraries count", STATE, "    if aspects.of_recipes() == 0 {",
          "    if OFF || aspects.of_recipes() == 0 {", STATES, "prec or options"),
-    Rule("how Python was started counts", "python/hozon/_distributions.py", "    if sys.flags.optimize:",
-         "    if False:", STATES, "assertions"),
     Rule("values among the built-ins count", BUILD, "|| is_plain(&found) => {", "|| (!OFF && is_plain(&found)) => {",
          THEMES, "built-in"),
     Rule("defaults count", BUILD, "        for (name, value) in defaults(function)? {",

@@ -267,12 +267,15 @@ impl KnownFiles {
         };
         let mut to = Writer::new();
         to.u8(kind_number(stat.kind));
-        // The size of a directory is its file system's own matter.
+        // The size of a directory is its file system's own matter, and libraries that look at its times are
+        // served better by its listing.
         let is_file = stat.kind == FileKind::File;
         match part {
             StatusPart::Size if is_file => _ = to.u64(stat.size),
-            StatusPart::All => {
-                to.u64(if is_file { stat.size } else { 0 }).u64(stat.modified_ns.cast_unsigned());
+            StatusPart::All | StatusPart::Times => {
+                let has_times = is_file || part == StatusPart::Times;
+                to.u64(if is_file { stat.size } else { 0 });
+                to.u64(if has_times { stat.modified_ns.cast_unsigned() } else { 0 });
                 to.u64(stat.mode.into());
             }
             StatusPart::Permissions => _ = to.u64(stat.mode.into()),

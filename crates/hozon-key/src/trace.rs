@@ -83,7 +83,7 @@ pub enum StatusPart {
     Kind = 0,
     /// Its size, too.
     Size = 1,
-    /// Its times and permissions, too.
+    /// Its times and permissions, too; of a directory its permissions alone.
     All = 2,
     /// Its kind, and who may do what with it.
     Permissions = 3,
@@ -91,6 +91,8 @@ pub enum StatusPart {
     Link = 4,
     /// Which one it is, by whatever name.
     Identity = 5,
+    /// As `All`, and the times of a directory.
+    Times = 6,
 }
 
 /// A subject as it was seen.
@@ -319,6 +321,7 @@ impl StatusPart {
             3 => Ok(Self::Permissions),
             4 => Ok(Self::Link),
             5 => Ok(Self::Identity),
+            6 => Ok(Self::Times),
             _ => Err(WireError::BadValue),
         }
     }
@@ -420,6 +423,7 @@ mod tests {
             Subject::Status(data.clone(), StatusPart::Permissions),
             Subject::Status(data.clone(), StatusPart::Link),
             Subject::Status(data.clone(), StatusPart::Identity),
+            Subject::Status(data.clone(), StatusPart::Times),
             Subject::Written(data.clone()),
             Subject::Definition(data.clone(), "clean".into()),
             Subject::Variable(data.clone(), "clean".into()),

@@ -16,8 +16,7 @@ static FOUND: Mutex<Option<Versions>> = Mutex::new(None);
 
 type Versions = HashMap<String, Option<(String, String)>>;
 
-/// Returns the recipe's group of distributions: those of the packages, and Python itself. How Python was
-/// started is among them where that is unusual, at any pin.
+/// Returns the recipe's group of distributions: those of the packages, and Python itself.
 pub(crate) fn node(py: Python<'_>, packages: &BTreeSet<String>, pin: Pin) -> PyResult<Node> {
     let mut versions = BTreeMap::new();
     let python = places::PYTHON.to_owned();
@@ -30,12 +29,6 @@ pub(crate) fn node(py: Python<'_>, packages: &BTreeSet<String>, pin: Pin) -> PyR
         }
     }
     let mut group = Node::new(NodeKind::Group, "distributions");
-    let started: Vec<(String, String)> =
-        py.import("hozon._distributions")?.call_method0("unusual_start")?.extract()?;
-    for (name, setting) in started {
-        let node = Node::leaf(NodeKind::Distribution, name.as_str(), Digest::of(setting.as_bytes()));
-        group.children.push(node.with_shown(setting.as_str()));
-    }
     for (name, version) in versions {
         if pin == Pin::None {
             continue;

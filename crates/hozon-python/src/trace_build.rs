@@ -105,6 +105,7 @@ impl Build<'_> {
                 watch::StatusPart::Permissions => StatusPart::Permissions,
                 watch::StatusPart::Link => StatusPart::Link,
                 watch::StatusPart::Identity => StatusPart::Identity,
+                watch::StatusPart::Times => StatusPart::Times,
             };
             self.look(Subject::Status(self.place(path), part), observer);
         }

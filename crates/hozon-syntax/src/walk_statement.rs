@@ -42,6 +42,13 @@ impl<'a> Walker<'a, '_> {
                 }
             }
             Stmt::IpyEscapeCommand(_) => self.mark_dynamic(),
+            Stmt::Assert(_) => {
+                // It runs only where `__debug__` is true; notebooks run with it.
+                if self.cell.is_none() {
+                    self.read(&["__debug__"], true);
+                }
+                visitor::walk_stmt(self, statement);
+            }
             Stmt::Return(_) | Stmt::Raise(_) | Stmt::Break(_) | Stmt::Continue(_) => {
                 visitor::walk_stmt(self, statement);
                 self.flow_mut().into_iter().for_each(Flow::leave);

@@ -211,7 +211,7 @@ pub(crate) fn note_working_directory() {
 }
 
 /// The status of something that is there was asked for; `part` is "kind", "size", "all",
-/// "permissions", "link" or "identity".
+/// "permissions", "link", "identity" or "times".
 #[pyfunction]
 pub(crate) fn note_status(path: &Bound<'_, PyAny>, part: &str) -> PyResult<()> {
     let part = match part {
@@ -221,6 +221,7 @@ pub(crate) fn note_status(path: &Bound<'_, PyAny>, part: &str) -> PyResult<()> {
         "permissions" => StatusPart::Permissions,
         "link" => StatusPart::Link,
         "identity" => StatusPart::Identity,
+        "times" => StatusPart::Times,
         _ => return Err(PyValueError::new_err(format!("{part:?} is no part of a status"))),
     };
     if let Some(inside) = Inside::begin()

@@ -32,7 +32,7 @@ pub(crate) enum StatusPart {
     Kind,
     /// Its length, too.
     Size,
-    /// Times and permissions, too.
+    /// Times and permissions, too; of a folder its permissions alone.
     All,
     /// Its kind, and who may do what with it.
     Permissions,
@@ -40,6 +40,8 @@ pub(crate) enum StatusPart {
     Link,
     /// Which one it is, by whatever name.
     Identity,
+    /// As `All`, and the times of a folder.
+    Times,
 }
 
 /// A file that was opened for reading before the computation wrote to it.
@@ -317,10 +319,16 @@ impl Log {
             if met.absent {
                 all.absent.push(met.path.clone());
             }
+            let has_times = met.statuses.contains(&StatusPart::Times);
+            let has_all = has_times || met.statuses.contains(&StatusPart::All);
             let is_implied = |part| match part {
-                StatusPart::Kind => met.read.is_some() || implied.contains(&met.path.absolute),
-                StatusPart::Size => met.read.is_some(),
-                StatusPart::All | StatusPart::Permissions | StatusPart::Link | StatusPart::Identity => false,
+                StatusPart::Kind => {
+                    met.read.is_some() || implied.contains(&met.path.absolute) || met.statuses.len() > 1
+                }
+                StatusPart::Size => met.read.is_some() || has_all,
+                StatusPart::Permissions => has_all,
+                StatusPart::All => has_times,
+                StatusPart::Link | StatusPart::Identity | StatusPart::Times => false,
             };
             let statuses = met.statuses.iter().filter(|part| !is_implied(**part));
             all.statuses.extend(statuses.map(|part| (met.path.clone(), *part)));

@@ -78,5 +78,6 @@ fn name_of(part: StatusPart) -> &'static str {
         StatusPart::Permissions => "permissions",
         StatusPart::Link => "link",
         StatusPart::Identity => "identity",
+        StatusPart::Times => "times",
     }
 }
