@@ -185,9 +185,20 @@ def test_a_display_can_be_updated() -> None:
         handle.display(2)
         handle.update(3)
         display(4, display_id="mine")
-        display(5, display_id="other", update=True)
-    assert [output["data"]["text/plain"] for output in displays.outputs] == ["3", "3", "4"]
-    assert all(output.keys() == {"output_type", "data", "metadata"} for output in displays.outputs)
+    *shown, update = displays.outputs
+    assert [output["data"]["text/plain"] for output in shown] == ["3", "3", "4"]
+    assert update["transient"] == {"display_id": handle.display_id}
+
+
+def test_updates_of_displays_of_other_cells_are_kept_the_last_of_each() -> None:
+    with Displays() as displays:
+        display(1, display_id="one", update=True)
+        display(2, display_id="two", update=True)
+        displays.clear()
+        display(3, display_id="one", update=True)
+    found = [(output["transient"]["display_id"], output["data"]["text/plain"]) for output in displays.outputs]
+    assert found == [("one", "3"), ("two", "2")]
+    assert {output["output_type"] for output in displays.outputs} == {"update_display_data"}
 
 
 def test_clearing_takes_away_what_was_shown() -> None:

@@ -532,6 +532,16 @@ def test_caches_of_marimo_work_in_its_notebooks(project: Project) -> None:
     assert [output["text"] for output in done.outputs(3)] == ["6 6\n"]
 
 
+@pytest.mark.parametrize("name", ["markdown.py", "marimo.py"])
+def test_a_marimo_notebook_with_the_name_of_a_package_of_marimos(project: Project, name: str) -> None:
+    project.write("beside.py", "WORD = 'found'")
+    project.marimo("import marimo as mo", "mo.md('*a*').text", "import beside\nbeside.WORD", name=name)
+    first = project.run(name=name)
+    assert first.states == ["ran"] * 3
+    assert "<em>a</em>" in first.text(2)
+    assert first.text(3) == "'found'"
+
+
 def test_sql_of_marimo_reads_variables(project: Project) -> None:
     pytest.importorskip("duckdb")
     cells = [
@@ -546,6 +556,22 @@ def test_sql_of_marimo_reads_variables(project: Project) -> None:
     assert project.run().ran == []
     project.marimo(cells[0], cells[1].replace("42", "43"), *cells[2:])
     assert project.run().text(4) == "[43]\n"
+
+
+def test_a_display_that_later_cells_update(project: Project) -> None:
+    cells = ["shown = display('begun', display_id='progress')", "shown.update('half')", "shown.update('done')"]
+    project.cells(*cells)
+    first = project.run()
+    assert [first.text(number) for number in (1, 2, 3)] == ["'done'", "", ""]
+    assert set(first.outputs(1)[0]) == {"output_type", "data", "metadata"}
+    second = project.run()
+    assert second.ran == []
+    assert second.text(1) == "'done'"
+    project.cells(*cells[:2], "shown.update('over')")
+    third = project.run()
+    assert third.ran == [3]
+    assert third.text(1) == "'over'"
+    assert project.command("run", "notebook.py").out == "'begun'\n'half'\n'over'\n"
 
 
 def test_a_jupyter_notebook_is_not_rewritten(project: Project) -> None:

@@ -1,12 +1,22 @@
 """What code may expect of marimo where its kernel does not run: `mo.output` shows outputs of the cell,
-`mo.cache` finds the notebook's `app`, and `mo.sql` the frames that are its variables."""
+`mo.cache` finds the notebook's `app`, and `mo.sql` the frames that are its variables. And the notebook's file
+does not stand in for a package that marimo imports, whatever its name is."""
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from typing import Any
+import importlib.abc
+import importlib.util
+import sys
+from typing import TYPE_CHECKING, Any
 
 from hozon._displaying import current
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
 
 
 def show_outputs(module: Any) -> None:
@@ -71,3 +81,48 @@ def give_variables(module: Any, namespace: dict[str, Any]) -> None:
 
     module.wrapped_sql = wrapped_sql
     module.execute_duckdb_sql = execute_duckdb_sql
+
+
+class Importer(importlib.abc.MetaPathFinder):
+    """Imports marimo as its kernel does, which is loaded before the notebook's folder is looked into: from
+    there a `markdown.py` would be what marimo imports by that name."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._is_asked = False
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if name != "marimo" or self._is_asked:
+            return None
+        self._is_asked = True
+        try:
+            with _left_out(self._folder):
+                spec = importlib.util.find_spec(name)
+        finally:
+            self._is_asked = False
+        if spec is None or spec.loader is None:
+            return spec
+        loader: Any = spec.loader
+        execute = loader.exec_module
+
+        def exec_module(module: Any) -> None:
+            with _left_out(self._folder):
+                execute(module)
+
+        loader.exec_module = exec_module
+        return spec
+
+
+@contextlib.contextmanager
+def _left_out(folder: str) -> Iterator[None]:
+    """Nothing is imported from a folder of the path, but for what is loaded already."""
+    place = sys.path.index(folder) if folder in sys.path else None
+    if place is not None:
+        del sys.path[place]
+    try:
+        yield
+    finally:
+        if place is not None:
+            sys.path.insert(place, folder)
