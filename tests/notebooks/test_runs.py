@@ -526,10 +526,13 @@ def test_a_function_that_reaches_a_part_of_a_library_that_loads_late_is_stored(p
 
 def test_caches_of_marimo_work_in_its_notebooks(project: Project) -> None:
     cached = "@mo.cache\ndef twice(n):\n    return n * 2"
-    project.marimo("import marimo as mo", cached, "print(twice(3), twice(3))")
+    method = "class Model:\n    @mo.persistent_cache\n    def fit(self, n):\n        print('fit')\n        return n * 3"
+    project.marimo(
+        "import marimo as mo", cached, "print(twice(3), twice(3))", method, "print(Model().fit(1), Model().fit(1))"
+    )
     done = project.run()
-    assert done.states == ["ran", "ran", "ran"], done.err
-    assert [output["text"] for output in done.outputs(3)] == ["6 6\n"]
+    assert done.states[:4] == ["ran"] * 4, done.err
+    assert [done.text(3), done.text(5)] == ["6 6\n", "fit\n3 3\n"]
 
 
 @pytest.mark.parametrize("name", ["markdown.py", "marimo.py"])
@@ -678,6 +681,13 @@ def test_a_deleted_name_is_gone(project: Project) -> None:
     assert project.run().ran == []
     project.cells(*cells[:2], "print('x' in globals(), 2)")
     assert project.run().text(3) == "False 2\n"
+
+
+def test_a_thousand_names_that_share_an_object(project: Project) -> None:
+    project.write("many.py", "one = []\nfor number in range(1500):\n    globals()[f'n{number}'] = [one]\n")
+    project.cells("from many import *\nn1499.append(2)", "n7[0], n1499")
+    assert project.run().text(2) == "([], [[], 2])"
+    assert project.run().text(2) == "([], [[], 2])"
 
 
 def test_a_name_that_a_cell_may_give(project: Project) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from comparing import Shown, as_terminal, normal, shown
 
 # Seconds that a notebook may take.
-LIMIT = 300
+LIMIT = 900
 
 # matplotlib says so where figures cannot be shown.
 _NOT_SHOWN = "FigureCanvasAgg is non-interactive"
@@ -63,6 +63,7 @@ def _in_kernel(notebook: Any, path: Path) -> list[Shown]:
     client = NotebookClient(
         notebook,
         timeout=LIMIT,
+        startup_timeout=LIMIT,
         allow_errors=True,
         kernel_name="python3",
         resources={"metadata": {"path": str(path.parent)}},

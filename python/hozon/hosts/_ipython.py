@@ -12,7 +12,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from hozon._displaying import display
-from hozon.hosts._marimo import Importer, give_app, give_variables, show_outputs
+from hozon.hosts._marimo import Importer, give_app, give_methods, give_variables, show_outputs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,6 +35,7 @@ def install(host: str, namespace: dict[str, Any], path: str = "") -> None:
     patch["marimo._runtime.output._output"] = show_outputs
     if host == "marimo":
         patch["marimo._save.toplevel"] = lambda module: give_app(module, path)
+        patch["marimo._save.save"] = give_methods
         patch["marimo._sql.utils"] = lambda module: give_variables(module, namespace)
         sys.meta_path.insert(0, Importer(sys.path[0]))
     sys.meta_path.insert(0, _AfterImport(patch))

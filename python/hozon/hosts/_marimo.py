@@ -62,6 +62,25 @@ def give_app(module: Any, path: str) -> None:
     module.get_app_from_scope = lambda scope: load()
 
 
+def give_methods(module: Any) -> None:
+    """Gives `marimo._save.save`, which has just been loaded, methods that are cached outside of the kernel:
+    marimo makes what it keys them by for functions alone."""
+    call: Any = module._cache_call
+    bind = call.__get__
+
+    def bound(self: Any, instance: Any, owner: type | None = None) -> Any:
+        method = bind(self, instance, owner)
+        if method is not self and method.base_block is None and self._external:
+            from marimo._save import toplevel
+
+            graph = toplevel.graph_from_scope(self.scope)
+            cell = toplevel.get_cell_id_from_scope(self.__wrapped__, self.scope)
+            method.base_block = self._build_base_block(self.__wrapped__, graph, cell)
+        return method
+
+    call.__get__ = bound
+
+
 def give_variables(module: Any, namespace: dict[str, Any]) -> None:
     """Gives `marimo._sql.utils`, which has just been loaded, functions that run SQL in a namespace: DuckDB
     takes names of tables that it does not know for variables of the code that calls it."""
