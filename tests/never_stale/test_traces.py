@@ -88,7 +88,14 @@ def links(name: str, target: str) -> Callable[[Path], Path]:
     return edit
 
 
-DATA = {"here.py": "", "data.txt": "one", "data/a.txt": "1", "data/b.txt": "2", "other.txt": "else", "set.ini": "[a]"}
+DATA = {
+    "here.py": "",
+    "data.txt": "one",
+    "data/a.txt": "1",
+    "data/b.txt": "2",
+    "other.txt": "else",
+    "set.ini": "[a]",
+}
 
 # name, expression, edit, whether the result stays the same
 FILES = [

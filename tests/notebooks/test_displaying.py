@@ -235,6 +235,23 @@ def test_outputs_are_told_as_they_come() -> None:
     assert told[2]["transient"] == {"display_id": "one"}
 
 
+def test_elements_of_marimo_in_a_structure_are_shown() -> None:
+    class Element:
+        def __repr__(self) -> str:
+            return "element"
+
+        def _mime_(self) -> tuple[str, str]:
+            return "text/html", "<b>it</b>"
+
+    value = [{"one": Element()}, "<"]
+    data, _ = mime_bundle(value, "marimo")
+    assert data["text/plain"] == "[{'one': element}, '<']"
+    assert "&#x27;one&#x27;: <b>it</b>" in data["text/html"]
+    assert "<div>&#x27;&lt;&#x27;</div>" in data["text/html"]
+    assert mime_bundle(value, "jupyter")[0].keys() == {"text/plain"}
+    assert mime_bundle(["<"], "marimo")[0].keys() == {"text/plain"}
+
+
 # Errors ------------------------------------------------------------------------------------------
 
 

@@ -524,15 +524,21 @@ def test_a_function_that_reaches_a_part_of_a_library_that_loads_late_is_stored(p
     assert project.run().ran == []
 
 
-def test_caches_of_marimo_work_in_its_notebooks(project: Project) -> None:
+def test_what_marimo_asks_its_kernel_for(project: Project) -> None:
     cached = "@mo.cache\ndef twice(n):\n    return n * 2"
     method = "class Model:\n    @mo.persistent_cache\n    def fit(self, n):\n        print('fit')\n        return n * 3"
     project.marimo(
-        "import marimo as mo", cached, "print(twice(3), twice(3))", method, "print(Model().fit(1), Model().fit(1))"
+        "import marimo as mo",
+        cached,
+        "print(twice(3), twice(3))",
+        method,
+        "print(Model().fit(1), Model().fit(1))",
+        "_own = six = twice(3)\nprint(mo.refs(), mo.defs())",
     )
     done = project.run()
-    assert done.states[:4] == ["ran"] * 4, done.err
+    assert done.states == ["ran", "ran", "ran", "ran", "ran, not stored", "ran"], done.err
     assert [done.text(3), done.text(5)] == ["6 6\n", "fit\n3 3\n"]
+    assert done.text(6) == "('mo', 'twice') ('six',)\n"
 
 
 @pytest.mark.parametrize("name", ["markdown.py", "marimo.py"])
@@ -562,7 +568,11 @@ def test_sql_of_marimo_reads_variables(project: Project) -> None:
 
 
 def test_a_display_that_later_cells_update(project: Project) -> None:
-    cells = ["shown = display('begun', display_id='progress')", "shown.update('half')", "shown.update('done')"]
+    cells = [
+        "shown = display('begun', display_id='progress')",
+        "shown.update('half')",
+        "shown.update('done')",
+    ]
     project.cells(*cells)
     first = project.run()
     assert [first.text(number) for number in (1, 2, 3)] == ["'done'", "", ""]

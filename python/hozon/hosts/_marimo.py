@@ -1,6 +1,7 @@
 """What code may expect of marimo where its kernel does not run: `mo.output` shows outputs of the cell,
-`mo.cache` finds the notebook's `app`, and `mo.sql` the frames that are its variables. And the notebook's file
-does not stand in for a package that marimo imports, whatever its name is."""
+`mo.refs` and `mo.defs` tell its names, `mo.cache` finds the notebook's `app`, and `mo.sql` the frames that
+are its variables. And the notebook's file does not stand in for a package that marimo imports, whatever its
+name is."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from hozon._displaying import current
+from hozon._executing import running_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -60,6 +62,24 @@ def give_app(module: Any, path: str) -> None:
         return load_app(path)
 
     module.get_app_from_scope = lambda scope: load()
+
+
+def give_names(module: Any) -> None:
+    """Gives `marimo._runtime.runtime`, which has just been loaded, functions that tell a cell's names."""
+
+    def defs() -> tuple[str, ...]:
+        return tuple(sorted(_cell().defs))
+
+    def refs() -> tuple[str, ...]:
+        return tuple(sorted(_cell().refs - module.BUILTINS))
+
+    module.defs, module.refs = defs, refs
+
+
+def _cell() -> Any:
+    from marimo._ast.compiler import compile_cell
+
+    return compile_cell(running_source(), "")
 
 
 def give_methods(module: Any) -> None:
