@@ -155,7 +155,7 @@ class Sharing:
 
     def shares(self, name: str) -> bool:
         """Whether a value shares something with that of another name."""
-        return bool(self._partners(name))
+        return name in self._holders
 
     def _holders_of(self) -> dict[str, set[frozenset[str]]]:
         """For each name the sets of names, itself among them, that lead to an object or a memory."""
@@ -170,9 +170,6 @@ class Sharing:
             for name in names if len(names) > 1 else ():
                 found.setdefault(name, set()).add(names)
         return found
-
-    def _partners(self, name: str) -> set[str]:
-        return {other for names in self._holders.get(name, ()) for other in names} - {name}
 
     def _reached(self, names: Iterable[str], within: Collection[str] | None = None) -> set[str]:
         reached: set[str] = set()
@@ -196,7 +193,8 @@ class Sharing:
             if name not in done:
                 group = self._reached([name], wanted)
                 done |= group
-                shares = {other for member in group for other in self._partners(member)} - group - self._own
+                holders = {names for member in group for names in self._holders.get(member, ())}
+                shares = set().union(*holders) - group - self._own
                 together = sorted(group), sorted(shares)
                 found.append(Group(*together, self._pattern(*together)))
         return found
