@@ -271,7 +271,18 @@ class Course:
                 answer.update(self._unkept(f"hozon cannot tell what it gave ({said(error)})", is_stopped))
         elif executed.end == "failed":
             answer["record"] = self._half_done(run)
+        self._remember(executed, answer)
         return answer
+
+    def _remember(self, executed: Executed, answer: dict[str, Any]) -> None:
+        """Notes for `hozon why` that it has run, and why that is kept nowhere."""
+        why = answer["unstored"] or (f"it raised {type(executed.error).__name__}" if executed.error else "")
+        if answer["entry"] is not None or not why or self.cell["key"] is None or self.cell["is_ahead"]:
+            return
+        # The index is derived: what it does not learn is no loss.
+        with contextlib.suppress(Exception):
+            store = open_store(self.notebook.options.folder)
+            store.record_run(bytes.fromhex(self.cell["key"]), self.cell["name"], answer["seconds"], why)
 
     def _half_done(self, run: Run) -> str:
         """The record of a cell that failed: what it has done to its process, which then serves no more."""

@@ -410,6 +410,9 @@ def test_an_error_stops_what_depends_on_it_and_nothing_else(project: Project) ->
     assert done.code == 1
     assert done.states == ["failed", "skipped", "ran"]
     assert "ZeroDivisionError" in done.text(1)
+    why = project.plan().why(1)
+    assert "it ran before" in why
+    assert "ZeroDivisionError" in why
 
 
 def test_an_error_does_not_stop_other_cells_that_call_the_same_module(project: Project) -> None:
