@@ -79,7 +79,8 @@ def give_names(module: Any) -> None:
 def _cell() -> Any:
     from marimo._ast.compiler import compile_cell
 
-    return compile_cell(running_source(), "")
+    no_id: Any = ""
+    return compile_cell(running_source(), no_id)
 
 
 def give_methods(module: Any) -> None:
