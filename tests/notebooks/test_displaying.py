@@ -235,6 +235,17 @@ def test_outputs_are_told_as_they_come() -> None:
     assert told[2]["transient"] == {"display_id": "one"}
 
 
+@pytest.mark.parametrize(("host", "shown"), [("marimo", ["a\n", "2"]), ("jupyter", ["a\n", "1", "2"])])
+def test_in_marimo_the_last_value_takes_the_place_of_displays(host: str, shown: list[str]) -> None:
+    with Displays(host) as displays:
+        print("a")
+        display(1)
+        displays.show_result(2)
+        displays.show_result(None)
+    found = [output.get("text") or output["data"]["text/plain"] for output in displays.outputs]
+    assert found == shown
+
+
 def test_elements_of_marimo_in_a_structure_are_shown() -> None:
     class Element:
         def __repr__(self) -> str:
