@@ -20,7 +20,7 @@ import warnings
 from abc import ABCMeta
 from typing import TYPE_CHECKING, Any
 
-from hozon import _process_state, _settings
+from hozon import _process_state, _settings, _sources
 from hozon._changes import Before, names_stored_by
 from hozon._displaying import Displays
 from hozon._errors import HozonWarning, said
@@ -194,19 +194,13 @@ class Course:
         self.folder = os.getcwd()
         self.process = _process_state.snapshot()
         self.variables = dict(os.environ)
-        run = self._run()
-        if self.cell["is_ahead"]:
-            hold_effects()
-        with Displays(self.notebook.host, self.notebook.on_shown) as displays, run:
-            executed = execute(
-                self.cell["source"],
-                namespace=self.namespace,
-                filename=self.file,
-                first_line=self.cell["first_line"],
-                shows_last=not self.cell["is_suppressed"],
-                has_magics=self.cell["has_magics"],
-                displays=displays,
-            )
+        notes: list[str] = []
+        with Displays(self.notebook.host, self.notebook.on_shown) as displays:
+            run = self._run_shown(displays, notes)
+            if self.cell["is_ahead"]:
+                hold_effects()
+            with run:
+                executed = self._execute(displays)
         for name, value in taken_away.items():
             # What the cell has not given a value is what it was.
             if name not in self.namespace:
@@ -214,10 +208,32 @@ class Course:
         if self.cell["is_ahead"] and (held := held_effect()) is not None:
             self.unstored = f"it {held}, which it does not do ahead of its turn"
         self.displays = [] if self.cell["is_captured"] else displays.outputs
-        notes: list[str] = []
         with _warnings_noted(notes):
             answer = self._end(run, executed)
         return {**answer, "displays": json.dumps(self.displays), "notes": notes}
+
+    def _run_shown(self, displays: Displays, notes: list[str]) -> Run:
+        """The run, before it begins. Local modules that the cell imports are loaded for its key: what they
+        write is the cell's. One that fails writes it again when the cell imports it."""
+        failures = _sources.failures()
+        with _warnings_noted(notes) as others:
+            run = self._run()
+        for warning in others:
+            warnings.showwarning(warning.message, warning.category, warning.filename, warning.lineno)
+        if _sources.failures() > failures:
+            displays.clear()
+        return run
+
+    def _execute(self, displays: Displays) -> Executed:
+        return execute(
+            self.cell["source"],
+            namespace=self.namespace,
+            filename=self.file,
+            first_line=self.cell["first_line"],
+            shows_last=not self.cell["is_suppressed"],
+            has_magics=self.cell["has_magics"],
+            displays=displays,
+        )
 
     def _take_bound_names_away(self) -> dict[str, Any]:
         """Names that the cell gives a value without reading them, itself or by a function that declares them
@@ -588,12 +604,18 @@ class Course:
 
 
 @contextlib.contextmanager
-def _warnings_noted(notes: list[str]) -> Iterator[None]:
-    """What hozon warns of is for the person who runs the notebook, and not of what its cells show."""
+def _warnings_noted(notes: list[str]) -> Iterator[list[warnings.WarningMessage]]:
+    """What hozon warns of is for the person who runs the notebook, and not of what its cells show. Gives the
+    list that other warnings are in at the end."""
+    others: list[warnings.WarningMessage] = []
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", HozonWarning)
-        yield
-    notes.extend(str(warning.message) for warning in caught if issubclass(warning.category, HozonWarning))
+        yield others
+    for warning in caught:
+        if issubclass(warning.category, HozonWarning):
+            notes.append(str(warning.message))
+        else:
+            others.append(warning)
 
 
 def _is_no_change(module: dict[str, Any], name: str, value: Any) -> bool:

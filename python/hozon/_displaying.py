@@ -223,8 +223,8 @@ class Displays:
             self._on_shown(update)
 
     def show_result(self, value: Any) -> None:
-        """The value of a cell's last expression; None shows nothing. In marimo it is shown in place of all that
-        the cell has displayed."""
+        """The value of a cell's last expression; None shows nothing. In marimo it is shown in place of all
+        that the cell has displayed."""
         if value is None:
             return
         if self.host == "marimo":

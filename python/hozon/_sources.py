@@ -197,14 +197,25 @@ def bytecode_reads(code: CodeType) -> list[list[str]]:
     return [list(read) for read in sorted(found) if read]
 
 
+# How many modules could not be imported for a key.
+_failures = 0
+
+
 def imported(name: str) -> ModuleType | None:
     """The module of this name, imported now if need be; None where it cannot be."""
+    global _failures
     import importlib
 
     try:
         return importlib.import_module(name)
     except Exception:
+        _failures += 1
         return None
+
+
+def failures() -> int:
+    """How often a module could not be imported."""
+    return _failures
 
 
 def origin_of(name: str) -> str | None:

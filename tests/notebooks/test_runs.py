@@ -116,6 +116,20 @@ def test_a_helper_in_another_cell_than_its_import(project: Project) -> None:
     assert "double() changed (utils.py:1)" in second.why(2)
 
 
+def test_what_a_module_writes_while_it_is_imported_is_shown(project: Project) -> None:
+    project.write(
+        "loud.py", "import warnings\nprint('loud')\nwarnings.warn('careful')\ndef f():\n    return 1"
+    )
+    project.write("broken.py", "print('breaks')\n1 / 0")
+    project.cells("from loud import *\nprint('after')", "import broken")
+    first = project.run()
+    texts = [output["text"] for output in first.outputs(1) if output["name"] == "stdout"]
+    assert "".join(texts) == "loud\nafter\n"
+    assert "careful" in first.text(1)
+    assert first.text(2).startswith("breaks\nZeroDivisionError")
+    assert project.run().outputs(1) == first.outputs(1)
+
+
 def test_other_code_of_the_helpers_file_does_not_count(project: Project) -> None:
     project.write("utils.py", HELPERS)
     project.cells("from utils import double", "print(double(4))")
