@@ -457,8 +457,10 @@ def _module_looked_for(spec: Any, arguments: _Arguments) -> Any:
                 base = os.path.join(folder, name.rpartition(".")[2])
                 note_absent(base)
                 note_absent(base + ".py")
-    elif spec.has_location and _is_local(spec.origin):
-        note_status(spec.origin, _KIND)
+    else:
+        for place in [spec.origin] if spec.has_location else spec.submodule_search_locations or ():
+            if _is_local(place):
+                note_status(place, _KIND)
     return spec
 
 
