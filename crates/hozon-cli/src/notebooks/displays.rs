@@ -20,16 +20,16 @@ pub(super) fn displays_of(store: &Store, outcome: &CellOutcome) -> Vec<Value> {
 ///
 /// `order` is that in which cells run.
 pub(super) fn in_the_end(store: &Store, outcomes: &[CellOutcome], order: &[usize]) -> Vec<Vec<Value>> {
-    let mut shown = outcomes.iter().map(|outcome| displays_of(store, outcome)).collect();
+    let mut shown: Vec<_> = outcomes.iter().map(|outcome| displays_of(store, outcome)).collect();
     make_updates(&mut shown, order);
     shown
 }
 
-fn make_updates(shown: &mut Vec<Vec<Value>>, order: &[usize]) {
+fn make_updates(shown: &mut [Vec<Value>], order: &[usize]) {
     for (rank, cell) in order.iter().enumerate() {
-        let (updates, others) = std::mem::take(&mut shown[*cell]).into_iter().partition(is_update);
+        let outputs = std::mem::take(&mut shown[*cell]);
+        let (updates, others): (Vec<_>, Vec<_>) = outputs.into_iter().partition(is_update);
         shown[*cell] = others;
-        let updates: Vec<Value> = updates;
         for update in &updates {
             let before = order[..rank].iter();
             before.for_each(|cell| shown[*cell].iter_mut().for_each(|output| take_over(output, update)));
@@ -167,7 +167,9 @@ mod tests {
     }
 
     fn texts(shown: &[Vec<Value>]) -> Vec<Vec<&str>> {
-        let text = |output: &'_ Value| Value::as_str(&output["data"]["text/plain"]);
+        fn text(output: &Value) -> Option<&str> {
+            output["data"]["text/plain"].as_str()
+        }
         shown.iter().map(|outputs| outputs.iter().filter_map(text).collect()).collect()
     }
 
