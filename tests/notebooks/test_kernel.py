@@ -93,7 +93,8 @@ def test_displays_of_ipython_are_outputs_in_every_host(start) -> None:
     """
     for host in ("jupyter", "marimo", "script"):
         outputs = run(start(host=host), source)["outputs"]
-        assert [output["data"]["text/html"] for output in outputs] == ["<b>two</b>"], host
+        found = [(output["output_type"], output["data"]["text/html"]) for output in outputs]
+        assert found == [("display_data", "<b>two</b>"), ("update_display_data", "<b>two</b>")], host
 
 
 def test_magic_commands_and_plain_cells_share_all(start) -> None:
