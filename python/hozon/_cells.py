@@ -214,14 +214,26 @@ class Course:
 
     def _run_shown(self, displays: Displays, notes: list[str]) -> Run:
         """The run, before it begins. Local modules that the cell imports are loaded for its key: what they
-        write is the cell's. One that fails writes it again when the cell imports it."""
-        failures = _sources.failures()
-        with _warnings_noted(notes) as others:
+        write and warn of is the cell's, and nothing else that is written then."""
+        kept = displays.mark()
+        warned: list[warnings.WarningMessage] = []
+        begin = 0
+
+        def hear(is_loaded: bool | None) -> None:
+            nonlocal kept, begin
+            if is_loaded:
+                kept = displays.mark()
+                warned.extend(caught[begin:])
+            else:
+                displays.forget(kept)
+                begin = len(caught)
+
+        with _warnings_noted(notes) as caught, _sources.hearing_imports(hear):
             run = self._run()
-        for warning in others:
-            warnings.showwarning(warning.message, warning.category, warning.filename, warning.lineno)
-        if _sources.failures() > failures:
-            displays.clear()
+        displays.forget(kept)
+        for warning in warned:
+            if not issubclass(warning.category, HozonWarning):
+                warnings.showwarning(warning.message, warning.category, warning.filename, warning.lineno)
         return run
 
     def _execute(self, displays: Displays) -> Executed:
@@ -606,16 +618,11 @@ class Course:
 @contextlib.contextmanager
 def _warnings_noted(notes: list[str]) -> Iterator[list[warnings.WarningMessage]]:
     """What hozon warns of is for the person who runs the notebook, and not of what its cells show. Gives the
-    list that other warnings are in at the end."""
-    others: list[warnings.WarningMessage] = []
+    list in which all warnings are noted."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", HozonWarning)
-        yield others
-    for warning in caught:
-        if issubclass(warning.category, HozonWarning):
-            notes.append(str(warning.message))
-        else:
-            others.append(warning)
+        yield caught
+    notes.extend(str(warning.message) for warning in caught if issubclass(warning.category, HozonWarning))
 
 
 def _is_no_change(module: dict[str, Any], name: str, value: Any) -> bool:

@@ -253,6 +253,18 @@ class Displays:
             if not wait:
                 self._clear_now()
 
+    def mark(self) -> int:
+        """Stands for all that has been shown until now."""
+        with self._lock:
+            self._drain()
+            self._end_text()
+            return len(self.outputs)
+
+    def forget(self, mark: int) -> None:
+        """Takes away what was shown since a mark, with nothing being updated or cleared since."""
+        if self.mark() > mark:
+            del self.outputs[mark:]
+
     def take_back(self) -> None:
         """Takes away what was displayed, as marimo does; text and errors stay."""
         with self._lock:

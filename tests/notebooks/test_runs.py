@@ -130,6 +130,12 @@ def test_what_a_module_writes_while_it_is_imported_is_shown(project: Project) ->
     assert project.run().outputs(1) == first.outputs(1)
 
 
+def test_what_values_write_while_they_are_digested_is_not_shown(project: Project) -> None:
+    loud = "class Loud:\n    def __reduce__(self):\n        print('loud')\n        return Loud, ()"
+    project.cells(loud, "value = Loud()", "value\nprint('mine')")
+    assert project.run().text(3) == "mine\n"
+
+
 def test_other_code_of_the_helpers_file_does_not_count(project: Project) -> None:
     project.write("utils.py", HELPERS)
     project.cells("from utils import double", "print(double(4))")
