@@ -44,13 +44,17 @@ def percent(path: Path) -> list[Shown]:
     import jupytext
 
     notebook = jupytext.read(path, fmt="py:percent")
-    if _is_docstring(notebook.cells[0].source):
+    first = notebook.cells[0]
+    if first.cell_type == "code" and _is_docstring(first.source):
         del notebook.cells[0]
     return _in_kernel(notebook, path)
 
 
 def _is_docstring(source: str) -> bool:
-    body = ast.parse(source).body
+    try:
+        body = ast.parse(source).body
+    except SyntaxError:  # Magics.
+        return False
     return all(isinstance(part, ast.Expr) and isinstance(part.value, ast.Constant) for part in body)
 
 
