@@ -391,6 +391,7 @@ HITS = [
          reads("__import__('importlib.util').util.find_spec('nowhere')"), writes("else.txt", ""), modules=DATA),
     Case("another file appears beside where a version is looked for",
          reads("__import__('importlib.metadata').metadata.version('pip')"), writes("else.txt", ""), modules=DATA),
+    Case("the processes that there are", reads("os.path.isdir('/proc') and len(os.listdir('/proc')) > 0")),
     Case("another variable", reads("os.environ.get('WHICH')"), relaunch=Launch(environment={"ELSE": "1"})),
     Case("a terminal's own variables", reads("len(os.environ.copy()) > 0"),
          relaunch=Launch(environment={"SHLVL": "3", "WINDOWID": "5"})),

@@ -111,8 +111,8 @@ def test_magic_commands_and_plain_cells_share_all(start) -> None:
 
 def test_libraries_find_that_they_are_in_a_kernel(start) -> None:
     process = start(host="jupyter")
-    source = "hasattr(get_ipython(), 'kernel'), 'IPKernelApp' in get_ipython().config"
-    assert value(run(process, source)) == "(True, True)"
+    source = "hasattr(get_ipython(), 'kernel'), 'IPKernelApp' in get_ipython().config, type(get_ipython())"
+    assert value(run(process, source)) == "(True, True, ipykernel.zmqshell.ZMQInteractiveShell)"
 
 
 def test_events_of_ipython_are_had_around_every_cell(start) -> None:
