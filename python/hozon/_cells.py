@@ -20,7 +20,7 @@ import warnings
 from abc import ABCMeta
 from typing import TYPE_CHECKING, Any
 
-from hozon import _process_state, _settings
+from hozon import _process_state, _settings, _sources
 from hozon._changes import Before, names_stored_by
 from hozon._displaying import Displays
 from hozon._errors import HozonWarning, said
@@ -190,19 +190,13 @@ class Course:
         self.folder = os.getcwd()
         self.process = _process_state.snapshot()
         self.variables = dict(os.environ)
-        run = self._run()
-        if self.cell["is_ahead"]:
-            hold_effects()
-        with Displays(self.notebook.host, self.notebook.on_shown) as displays, run:
-            executed = execute(
-                self.cell["source"],
-                namespace=self.namespace,
-                filename=self.file,
-                first_line=self.cell["first_line"],
-                shows_last=not self.cell["is_suppressed"],
-                has_magics=self.cell["has_magics"],
-                displays=displays,
-            )
+        notes: list[str] = []
+        with Displays(self.notebook.host, self.notebook.on_shown) as displays:
+            run = self._run_shown(displays, notes)
+            if self.cell["is_ahead"]:
+                hold_effects()
+            with run:
+                executed = self._execute(displays)
         for name, value in taken_away.items():
             # What the cell has not given a value is what it was.
             if name not in self.namespace:
@@ -210,10 +204,44 @@ class Course:
         if self.cell["is_ahead"] and (held := held_effect()) is not None:
             self.unstored = f"it {held}, which it does not do ahead of its turn"
         self.displays = [] if self.cell["is_captured"] else displays.outputs
-        notes: list[str] = []
         with _warnings_noted(notes):
             answer = self._end(run, executed)
         return {**answer, "displays": json.dumps(self.displays), "notes": notes}
+
+    def _run_shown(self, displays: Displays, notes: list[str]) -> Run:
+        """The run, before it begins. Local modules that the cell imports are loaded for its key: what they
+        write and warn of is the cell's, and nothing else that is written then."""
+        kept = displays.mark()
+        warned: list[warnings.WarningMessage] = []
+        begin = 0
+
+        def hear(is_loaded: bool | None) -> None:
+            nonlocal kept, begin
+            if is_loaded:
+                kept = displays.mark()
+                warned.extend(caught[begin:])
+            else:
+                displays.forget(kept)
+                begin = len(caught)
+
+        with _warnings_noted(notes) as caught, _sources.hearing_imports(hear):
+            run = self._run()
+        displays.forget(kept)
+        for warning in warned:
+            if not issubclass(warning.category, HozonWarning):
+                warnings.showwarning(warning.message, warning.category, warning.filename, warning.lineno)
+        return run
+
+    def _execute(self, displays: Displays) -> Executed:
+        return execute(
+            self.cell["source"],
+            namespace=self.namespace,
+            filename=self.file,
+            first_line=self.cell["first_line"],
+            shows_last=not self.cell["is_suppressed"],
+            has_magics=self.cell["has_magics"],
+            displays=displays,
+        )
 
     def _take_bound_names_away(self) -> dict[str, Any]:
         """Names that the cell gives a value without reading them, itself or by a function that declares them
@@ -267,7 +295,18 @@ class Course:
                 answer.update(self._unkept(f"hozon cannot tell what it gave ({said(error)})", is_stopped))
         elif executed.end == "failed":
             answer["record"] = self._half_done(run)
+        self._remember(executed, answer)
         return answer
+
+    def _remember(self, executed: Executed, answer: dict[str, Any]) -> None:
+        """Notes for `hozon why` that it has run, and why that is kept nowhere."""
+        why = answer["unstored"] or (f"it raised {type(executed.error).__name__}" if executed.error else "")
+        if answer["entry"] is not None or not why or self.cell["key"] is None or self.cell["is_ahead"]:
+            return
+        # The index is derived: what it does not learn is no loss.
+        with contextlib.suppress(Exception):
+            store = open_store(self.notebook.options.folder)
+            store.record_run(bytes.fromhex(self.cell["key"]), self.cell["name"], answer["seconds"], why)
 
     def _half_done(self, run: Run) -> str:
         """The record of a cell that failed: what it has done to its process, which then serves no more."""
@@ -575,11 +614,12 @@ class Course:
 
 
 @contextlib.contextmanager
-def _warnings_noted(notes: list[str]) -> Iterator[None]:
-    """What hozon warns of is for the person who runs the notebook, and not of what its cells show."""
+def _warnings_noted(notes: list[str]) -> Iterator[list[warnings.WarningMessage]]:
+    """What hozon warns of is for the person who runs the notebook, and not of what its cells show. Gives the
+    list in which all warnings are noted."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", HozonWarning)
-        yield
+        yield caught
     notes.extend(str(warning.message) for warning in caught if issubclass(warning.category, HozonWarning))
 
 

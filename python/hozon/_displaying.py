@@ -45,7 +45,10 @@ class Displays:
     Any thread may show something. All that is shown is valid JSON, and no live object.
 
     Attributes:
-        outputs: What was shown, in order; complete after `__exit__`.
+        outputs: What was shown, in order; complete after `__exit__`. Displays with a name have `transient`,
+            as messages of Jupyter do. Beside nbformat's outputs, the last update of each name stands at the
+            end: `{"output_type": "update_display_data", ..., "transient": {"display_id": str}}`. It has
+            been made in this cell's outputs; it is for those of the cells before.
         left_out: Bytes of text that were dropped, because there were more than `MOST_TEXT`.
         host: "jupyter" (also percent scripts), "marimo" or "script": whose manners count.
     """
@@ -53,8 +56,7 @@ class Displays:
     def __init__(self, host: str = "script", on_shown: Callable[[Output], None] | None = None) -> None:
         """Args:
         on_shown: Called with each output, or piece of text, as it comes, from any thread, but one at a
-            time. Beside nbformat's, there are `{"output_type": "clear_output", "wait": bool}` and
-            `{"output_type": "update_display_data", ..., "transient": {"display_id": str}}`.
+            time. Beside those, there is `{"output_type": "clear_output", "wait": bool}`.
             What it raises is not caught.
         """
         self.outputs: list[Output] = []
@@ -70,6 +72,8 @@ class Displays:
         self._clears_next = False
         self._last_error: BaseException | None = None
         self._named: dict[str, list[Output]] = {}
+        # The last update of each name: earlier cells may have displays of it.
+        self._updates: dict[str, Output] = {}
         self._descriptors: list[_descriptors.Descriptor] = []
         self._decoders: dict[str, codecs.IncrementalDecoder] = {}
         self._routing = _streams.Routing(self.write)
@@ -98,6 +102,7 @@ class Displays:
             self._end_text()
             if self.left_out:
                 self._add(_note(self.left_out))
+            self.outputs.extend(self._updates.values())
         if self in _active:
             _active.remove(self)
         self._routing.stop()
@@ -193,29 +198,37 @@ class Displays:
         """A display whose mime bundle is made already, of JSON.
 
         Args:
-            display_id: By what name it can be updated, within this cell.
+            display_id: By what name it can be updated, by this cell and later ones.
             update: Only changes the displays of that name.
         """
         parts = {"data": data, "metadata": metadata or {}}
+        named = {"transient": {"display_id": display_id}} if display_id is not None else {}
         with self._lock:
             self._drain()
             if update:
-                for output in self._named.get(display_id or "", ()):
-                    output.update(parts)
-                if self._on_shown is not None:
-                    self._send_text()
-                    named = {"transient": {"display_id": display_id}}
-                    self._on_shown({"output_type": "update_display_data", **parts, **named})
+                if display_id is not None:
+                    self._update(display_id, {"output_type": "update_display_data", **parts, **named})
                 return
-            output = {"output_type": "display_data", **parts}
+            output = {"output_type": "display_data", **parts, **named}
             if display_id is not None:
                 self._named.setdefault(display_id, []).append(output)
             self._add(output)
 
+    def _update(self, display_id: str, update: Output) -> None:
+        for output in self._named.get(display_id, ()):
+            output.update(data=update["data"], metadata=update["metadata"])
+        self._updates[display_id] = update
+        if self._on_shown is not None:
+            self._send_text()
+            self._on_shown(update)
+
     def show_result(self, value: Any) -> None:
-        """The value of a cell's last expression; None shows nothing."""
+        """The value of a cell's last expression; None shows nothing. In marimo it is shown in place of all
+        that the cell has displayed."""
         if value is None:
             return
+        if self.host == "marimo":
+            self.take_back()
         data, metadata = mime_bundle(value, self.host, self.show_error)
         if data:
             self.add_result(data, metadata)
@@ -239,6 +252,18 @@ class Displays:
             self._clears_next = wait
             if not wait:
                 self._clear_now()
+
+    def mark(self) -> int:
+        """Stands for all that has been shown until now."""
+        with self._lock:
+            self._drain()
+            self._end_text()
+            return len(self.outputs)
+
+    def forget(self, mark: int) -> None:
+        """Takes away what was shown since a mark, with nothing being updated or cleared since."""
+        if self.mark() > mark:
+            del self.outputs[mark:]
 
     def take_back(self) -> None:
         """Takes away what was displayed, as marimo does; text and errors stay."""

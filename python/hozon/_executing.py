@@ -54,6 +54,8 @@ class _Process:
     future_flags = 0
     # The event loop of cells; None until one needs it.
     loop: Any = None
+    # Of the cell that runs, or ran last.
+    source = ""
     # Whether code of a cell runs, that an interrupt may be raised in.
     is_running = False
     # Whether an interrupt has come while none did.
@@ -103,6 +105,7 @@ def execute(
     """
     cell = _Cell(source, namespace, filename, first_line, shows_last, displays)
     register_source(source, filename, first_line)
+    _Process.source = source
     process = os.getpid()
     error: BaseException | None
     with _Interruptible():
@@ -369,6 +372,11 @@ def forget_interrupt() -> None:
 def is_running() -> bool:
     """Whether code of a cell runs, and not hozon's own around it."""
     return _Process.is_running
+
+
+def running_source() -> str:
+    """The text of the cell that runs; of the last one if none does."""
+    return _Process.source
 
 
 def _raise_in_cell(number: int, frame: FrameType | None) -> None:

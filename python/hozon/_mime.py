@@ -78,6 +78,8 @@ def mime_bundle(
         found, notes = bundle if isinstance(bundle, tuple) else (bundle, {})
         data.update(found)
         metadata.update(notes)
+    if host == "marimo" and "text/html" not in data and _has_elements(value):
+        data["text/html"] = _elements(value, report)
     for mime, found in _by_marimo(value, report) + _by_library(value, host, report):
         data[mime] = found
     return _clean(data, metadata)
@@ -157,6 +159,29 @@ def _by_marimo(value: Any, report: OnError) -> list[tuple[str, Any]]:
         parts = json.loads(data) if isinstance(data, str) else data
         return [(name, _undressed(part)) for name, part in parts.items() if "/" in name]
     return [(str(mime), _undressed(data))]
+
+
+def _has_elements(value: Any) -> bool:
+    """Whether a structure holds what marimo shows as elements of its page."""
+    if type(value) is dict:
+        value = list(value.values())
+    if type(value) not in (list, tuple):
+        return False
+    return any(_has_elements(item) or _method(item, "_mime_") is not None for item in value)
+
+
+def _elements(value: Any, report: OnError) -> str:
+    """A structure, or what is in it, as HTML: one part below the other, where marimo shows a tree."""
+    import html
+
+    if type(value) is dict:
+        parts = [f"{html.escape(repr(key))}: {_elements(part, report)}" for key, part in value.items()]
+    elif type(value) in (list, tuple):
+        parts = [_elements(part, report) for part in value]
+    else:
+        found = dict(_by_marimo(value, report))
+        return str(found["text/html"]) if "text/html" in found else html.escape(repr(value))
+    return "<div>" + "".join(f"<div>{part}</div>" for part in parts) + "</div>"
 
 
 def _undressed(data: Any) -> Any:

@@ -70,6 +70,7 @@ class Sharing:
         # For each name, what it holds of what can be shared: numbers of objects, and places in memory.
         self._met = self._parts_of([values[name] for name in self._names])
         self._holders = self._holders_of()
+        self._led_outside = self._reached(self._outside)
         # Names that are given because they share something with what was changed.
         reached = self._reached(changed)
         self.drawn_in = reached - set(given) - set(self._outside)
@@ -150,32 +151,37 @@ class Sharing:
 
     def leads_outside(self, name: str) -> bool:
         """Whether a value shares something with a variable of a module."""
-        return not self._reached([name]).isdisjoint(self._outside)
+        return name in self._led_outside
 
     def shares(self, name: str) -> bool:
         """Whether a value shares something with that of another name."""
-        return bool(self._partners(name))
+        return name in self._holders
 
-    def _holders_of(self) -> list[set[str]]:
-        """For each object, and each memory, that several names lead to: those names."""
-        holders: dict[int, set[str]] = {}
+    def _holders_of(self) -> dict[str, set[frozenset[str]]]:
+        """For each name the sets of names, itself among them, that lead to an object or a memory."""
+        by_object: dict[int, set[str]] = {}
         for name, parts in self._met.items():
             for part in parts:
                 if type(part) is int:
-                    holders.setdefault(part, set()).add(name)
-        return [names for names in (*holders.values(), *self._in_memory.values()) if len(names) > 1]
-
-    def _partners(self, name: str) -> set[str]:
-        return {other for names in self._holders if name in names for other in names} - {name}
+                    by_object.setdefault(part, set()).add(name)
+        found: dict[str, set[frozenset[str]]] = {}
+        # Many objects have the same holders.
+        for names in {frozenset(names) for names in (*by_object.values(), *self._in_memory.values())}:
+            for name in names if len(names) > 1 else ():
+                found.setdefault(name, set()).add(names)
+        return found
 
     def _reached(self, names: Iterable[str], within: Collection[str] | None = None) -> set[str]:
         reached: set[str] = set()
+        gone_through: set[frozenset[str]] = set()
         waiting = list(names)
         while waiting:
             name = waiting.pop()
             if name not in reached and (within is None or name in within):
                 reached.add(name)
-                waiting.extend(self._partners(name))
+                for holders in self._holders.get(name, set()) - gone_through:
+                    gone_through.add(holders)
+                    waiting.extend(holders)
         return reached
 
     def groups(self, names: Iterable[str]) -> list[Group]:
@@ -187,7 +193,8 @@ class Sharing:
             if name not in done:
                 group = self._reached([name], wanted)
                 done |= group
-                shares = {other for member in group for other in self._partners(member)} - group - self._own
+                holders = {names for member in group for names in self._holders.get(member, ())}
+                shares = set().union(*holders) - group - self._own
                 together = sorted(group), sorted(shares)
                 found.append(Group(*together, self._pattern(*together)))
         return found

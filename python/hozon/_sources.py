@@ -6,10 +6,11 @@ code objects) is read here.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import CodeType, ModuleType
 
 TYPE_CHECKING = False
@@ -200,14 +201,37 @@ def bytecode_reads(code: CodeType) -> list[list[str]]:
     return [list(read) for read in sorted(found) if read]
 
 
+# Hears of imports for keys.
+_hear: Callable[[bool | None], None] | None = None
+
+
+@contextlib.contextmanager
+def hearing_imports(hear: Callable[[bool | None], None]) -> Iterator[None]:
+    """Has a function called before a module is loaded for a key, with None, and after, with whether it is."""
+    global _hear
+    _hear = hear
+    try:
+        yield
+    finally:
+        _hear = None
+
+
 def imported(name: str) -> ModuleType | None:
     """The module of this name, imported now if need be; None where it cannot be."""
     import importlib
 
+    hear = _hear if name not in sys.modules else None
+    if hear is not None:
+        hear(None)
+    module = None
     try:
-        return importlib.import_module(name)
+        module = importlib.import_module(name)
     except Exception:
         return None
+    finally:
+        if hear is not None:
+            hear(module is not None)
+    return module
 
 
 def origin_of(name: str) -> str | None:

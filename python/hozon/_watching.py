@@ -86,7 +86,7 @@ _Error = BaseException | None
 _Before = Callable[[_Arguments, _Keywords], bool] | None
 _After = Callable[[_Arguments, _Keywords, _Error], None] | None
 _Becomes = Callable[[Any, _Arguments], Any] | None
-_Place = tuple[str, str | None, str, _Before, _After]
+_Place = tuple[str, str | None, str, *tuple[Any, ...]]
 
 
 class Watching:
@@ -212,13 +212,13 @@ class _StandIns:
     def find_loaded(self) -> None:
         """Takes in those whose modules have been loaded meanwhile."""
         for place in [place for place in self.to_come if place[0] in sys.modules]:
-            module, owner, name, before, after = place
+            module, owner, name, *how = place
             holder: Any = sys.modules[module]
             if owner is not None:
                 holder = getattr(holder, owner, None)
             if hasattr(holder, name):
                 self.to_come.remove(place)
-                self.made.append(_StandIn(holder, name, before, after))
+                self.made.append(_StandIn(holder, name, *how))
                 self.made[-1].install()
 
     def _remove(self) -> None:
@@ -504,6 +504,23 @@ def _imported(arguments: _Arguments, keywords: _Keywords, error: _Error) -> None
         resume_watching()
 
 
+def _module_looked_for(spec: Any, arguments: _Arguments) -> Any:
+    """Tells where a module was looked for in vain among the person's own files, or found there. That the
+    import system lists folders for that is its own matter: it does so once in a while."""
+    name, path = arguments[0], arguments[1] if len(arguments) > 1 else None
+    if spec is None:
+        for folder in sys.path if path is None else path:
+            if isinstance(folder, str) and _is_local(folder):
+                base = os.path.join(folder, name.rpartition(".")[2])
+                note_absent(base)
+                note_absent(base + ".py")
+    else:
+        for place in [spec.origin] if spec.has_location else spec.submodule_search_locations or ():
+            if _is_local(place):
+                note_status(place, _KIND)
+    return spec
+
+
 _local_files: dict[str, bool] = {}
 
 
@@ -515,12 +532,16 @@ def _is_local(file: str) -> bool:
         return is_local
 
 
-# What may be loaded only later: module, class in it if any, name, and what is called before and after.
+# What may be loaded only later: module, class in it if any, name, and how its calls are looked at.
 _LATER: list[_Place] = [
     ("linecache", None, "updatecache", _shows_source, None),
     ("linecache", None, "checkcache", _shows_source, None),
     # What a line of a log says of its time is no part of a result.
     ("logging", "Formatter", "formatTime", _is_of_a_log, None),
+    ("importlib.util", None, "_find_spec", None, None, True, _module_looked_for),
+    # Versions are looked for in every folder of the path, which are listed for that once in a while.
+    ("importlib.metadata", "FastPath", "search", None, None, True),
+    ("importlib_metadata", "FastPath", "search", None, None, True),
     # Where work is given to processes that may have been started before.
     ("concurrent.futures.process", "ProcessPoolExecutor", "submit", None, _work_given_away),
     ("multiprocessing.pool", "Pool", "apply_async", None, _work_given_away),

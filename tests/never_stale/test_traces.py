@@ -107,7 +107,14 @@ def makes_one_of_two(name: str, other: str) -> Callable[[Path], Path]:
     return edit
 
 
-DATA = {"data.txt": "one", "data/a.txt": "1", "data/b.txt": "2", "other.txt": "else", "set.ini": "[a]"}
+DATA = {
+    "here.py": "",
+    "data.txt": "one",
+    "data/a.txt": "1",
+    "data/b.txt": "2",
+    "other.txt": "else",
+    "set.ini": "[a]",
+}
 
 # name, expression, edit, whether the result stays the same
 FILES = [
@@ -126,6 +133,9 @@ FILES = [
     ("a missing file appears", "open('no.txt').read() if os.path.exists('no.txt') else 'none'", writes("no.txt", "yes"), False),
     ("a missing file is tried", "[p.read_text() for p in [Path('no.txt')] if p.is_file()]", writes("no.txt", "yes"), False),
     ("a file goes", "os.path.exists('data.txt')", removes("data.txt"), False),
+    ("a module appears", "__import__('importlib.util').util.find_spec('beside') is None", writes("beside.py", ""), False),
+    ("a package appears", "__import__('importlib.util').util.find_spec('beside') is None", writes("beside/__init__.py", ""), False),
+    ("a module goes", "__import__('importlib.util').util.find_spec('here') is None", removes("here.py"), False),
     ("size", "os.path.getsize('data.txt')", writes("data.txt", "four"), False),
     ("time of change", "os.path.getmtime('data.txt')", touches("data.txt"), False),
     ("status", "os.stat('data.txt').st_size", writes("data.txt", "four"), False),
@@ -453,6 +463,11 @@ HITS = [
     Case("the file is replaced by an equal one", reads("open('data.txt').read()"), replaces("data.txt", "one"), modules=DATA),
     Case("existence only, content changes", reads("os.path.exists('data.txt')"), writes("data.txt", "longer"), modules=DATA),
     Case("a directory's files change", reads("sorted(os.listdir('data'))"), writes("data/a.txt", "9"), modules=DATA),
+    Case("another file appears beside a module that is looked for",
+         reads("__import__('importlib.util').util.find_spec('nowhere')"), writes("else.txt", ""), modules=DATA),
+    Case("another file appears beside where a version is looked for",
+         reads("__import__('importlib.metadata').metadata.version('pip')"), writes("else.txt", ""), modules=DATA),
+    Case("the processes that there are", reads("os.path.isdir('/proc') and len(os.listdir('/proc')) > 0")),
     Case("another variable", reads("os.environ.get('WHICH')"), relaunch=Launch(environment={"ELSE": "1"})),
     Case("a terminal's own variables", reads("len(os.environ.copy()) > 0"),
          relaunch=Launch(environment={"SHLVL": "3", "WINDOWID": "5"})),

@@ -185,9 +185,20 @@ def test_a_display_can_be_updated() -> None:
         handle.display(2)
         handle.update(3)
         display(4, display_id="mine")
-        display(5, display_id="other", update=True)
-    assert [output["data"]["text/plain"] for output in displays.outputs] == ["3", "3", "4"]
-    assert all(output.keys() == {"output_type", "data", "metadata"} for output in displays.outputs)
+    *shown, update = displays.outputs
+    assert [output["data"]["text/plain"] for output in shown] == ["3", "3", "4"]
+    assert update["transient"] == {"display_id": handle.display_id}
+
+
+def test_updates_of_displays_of_other_cells_are_kept_the_last_of_each() -> None:
+    with Displays() as displays:
+        display(1, display_id="one", update=True)
+        display(2, display_id="two", update=True)
+        displays.clear()
+        display(3, display_id="one", update=True)
+    found = [(output["transient"]["display_id"], output["data"]["text/plain"]) for output in displays.outputs]
+    assert found == [("one", "3"), ("two", "2")]
+    assert {output["output_type"] for output in displays.outputs} == {"update_display_data"}
 
 
 def test_clearing_takes_away_what_was_shown() -> None:
@@ -222,6 +233,34 @@ def test_outputs_are_told_as_they_come() -> None:
         "stream",
     ]
     assert told[2]["transient"] == {"display_id": "one"}
+
+
+@pytest.mark.parametrize(("host", "shown"), [("marimo", ["a\n", "2"]), ("jupyter", ["a\n", "1", "2"])])
+def test_in_marimo_the_last_value_takes_the_place_of_displays(host: str, shown: list[str]) -> None:
+    with Displays(host) as displays:
+        print("a")
+        display(1)
+        displays.show_result(2)
+        displays.show_result(None)
+    found = [output.get("text") or output["data"]["text/plain"] for output in displays.outputs]
+    assert found == shown
+
+
+def test_elements_of_marimo_in_a_structure_are_shown() -> None:
+    class Element:
+        def __repr__(self) -> str:
+            return "element"
+
+        def _mime_(self) -> tuple[str, str]:
+            return "text/html", "<b>it</b>"
+
+    value = [{"one": Element()}, "<"]
+    data, _ = mime_bundle(value, "marimo")
+    assert data["text/plain"] == "[{'one': element}, '<']"
+    assert "&#x27;one&#x27;: <b>it</b>" in data["text/html"]
+    assert "<div>&#x27;&lt;&#x27;</div>" in data["text/html"]
+    assert mime_bundle(value, "jupyter")[0].keys() == {"text/plain"}
+    assert mime_bundle(["<"], "marimo")[0].keys() == {"text/plain"}
 
 
 # Errors ------------------------------------------------------------------------------------------

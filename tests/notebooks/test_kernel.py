@@ -93,7 +93,8 @@ def test_displays_of_ipython_are_outputs_in_every_host(start) -> None:
     """
     for host in ("jupyter", "marimo", "script"):
         outputs = run(start(host=host), source)["outputs"]
-        assert [output["data"]["text/html"] for output in outputs] == ["<b>two</b>"], host
+        found = [(output["output_type"], output["data"]["text/html"]) for output in outputs]
+        assert found == [("display_data", "<b>two</b>"), ("update_display_data", "<b>two</b>")], host
 
 
 def test_magic_commands_and_plain_cells_share_all(start) -> None:
@@ -110,8 +111,8 @@ def test_magic_commands_and_plain_cells_share_all(start) -> None:
 
 def test_libraries_find_that_they_are_in_a_kernel(start) -> None:
     process = start(host="jupyter")
-    source = "hasattr(get_ipython(), 'kernel'), 'IPKernelApp' in get_ipython().config"
-    assert value(run(process, source)) == "(True, True)"
+    source = "hasattr(get_ipython(), 'kernel'), 'IPKernelApp' in get_ipython().config, type(get_ipython())"
+    assert value(run(process, source)) == "(True, True, ipykernel.zmqshell.ZMQInteractiveShell)"
 
 
 def test_events_of_ipython_are_had_around_every_cell(start) -> None:

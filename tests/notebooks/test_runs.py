@@ -117,6 +117,26 @@ def test_a_helper_in_another_cell_than_its_import(project: Project) -> None:
     assert "double() changed (utils.py:1)" in second.why(2)
 
 
+def test_what_a_module_writes_while_it_is_imported_is_shown(project: Project) -> None:
+    project.write(
+        "loud.py", "import warnings\nprint('loud')\nwarnings.warn('careful')\ndef f():\n    return 1"
+    )
+    project.write("broken.py", "print('breaks')\n1 / 0")
+    project.cells("from loud import *\nprint('after')", "import broken")
+    first = project.run()
+    texts = [output["text"] for output in first.outputs(1) if output["name"] == "stdout"]
+    assert "".join(texts) == "loud\nafter\n"
+    assert "careful" in first.text(1)
+    assert first.text(2).startswith("breaks\nZeroDivisionError")
+    assert project.run().outputs(1) == first.outputs(1)
+
+
+def test_what_values_write_while_they_are_digested_is_not_shown(project: Project) -> None:
+    loud = "class Loud:\n    def __reduce__(self):\n        print('loud')\n        return Loud, ()"
+    project.cells(loud, "value = Loud()", "value\nprint('mine')")
+    assert project.run().text(3) == "mine\n"
+
+
 def test_other_code_of_the_helpers_file_does_not_count(project: Project) -> None:
     project.write("utils.py", HELPERS)
     project.cells("from utils import double", "print(double(4))")
@@ -451,6 +471,9 @@ def test_an_error_stops_what_depends_on_it_and_nothing_else(project: Project) ->
     assert done.code == 1
     assert done.states == ["failed", "skipped", "ran"]
     assert "ZeroDivisionError" in done.text(1)
+    why = project.plan().why(1)
+    assert "it ran before" in why
+    assert "ZeroDivisionError" in why
 
 
 def test_an_error_does_not_stop_other_cells_that_call_the_same_module(project: Project) -> None:
@@ -565,12 +588,31 @@ def test_a_function_that_reaches_a_part_of_a_library_that_loads_late_is_stored(p
     assert project.run().ran == []
 
 
-def test_caches_of_marimo_work_in_its_notebooks(project: Project) -> None:
+def test_what_marimo_asks_its_kernel_for(project: Project) -> None:
     cached = "@mo.cache\ndef twice(n):\n    return n * 2"
-    project.marimo("import marimo as mo", cached, "print(twice(3), twice(3))")
+    method = "class Model:\n    @mo.persistent_cache\n    def fit(self, n):\n        print('fit')\n        return n * 3"
+    project.marimo(
+        "import marimo as mo",
+        cached,
+        "print(twice(3), twice(3))",
+        method,
+        "print(Model().fit(1), Model().fit(1))",
+        "_own = six = twice(3)\nprint(mo.refs(), mo.defs())",
+    )
     done = project.run()
-    assert done.states == ["ran", "ran", "ran"], done.err
-    assert [output["text"] for output in done.outputs(3)] == ["6 6\n"]
+    assert done.states == ["ran", "ran", "ran", "ran", "ran, not stored", "ran"], done.err
+    assert [done.text(3), done.text(5)] == ["6 6\n", "fit\n3 3\n"]
+    assert done.text(6) == "('mo', 'twice') ('six',)\n"
+
+
+@pytest.mark.parametrize("name", ["markdown.py", "marimo.py"])
+def test_a_marimo_notebook_with_the_name_of_a_package_of_marimos(project: Project, name: str) -> None:
+    project.write("beside.py", "WORD = 'found'")
+    project.marimo("import marimo as mo", "mo.md('*a*').text", "import beside\nbeside.WORD", name=name)
+    first = project.run(name=name)
+    assert first.states == ["ran"] * 3
+    assert "<em>a</em>" in first.text(2)
+    assert first.text(3) == "'found'"
 
 
 def test_sql_of_marimo_reads_variables(project: Project) -> None:
@@ -587,6 +629,26 @@ def test_sql_of_marimo_reads_variables(project: Project) -> None:
     assert project.run().ran == []
     project.marimo(cells[0], cells[1].replace("42", "43"), *cells[2:])
     assert project.run().text(4) == "[43]\n"
+
+
+def test_a_display_that_later_cells_update(project: Project) -> None:
+    cells = [
+        "shown = display('begun', display_id='progress')",
+        "shown.update('half')",
+        "shown.update('done')",
+    ]
+    project.cells(*cells)
+    first = project.run()
+    assert [first.text(number) for number in (1, 2, 3)] == ["'done'", "", ""]
+    assert set(first.outputs(1)[0]) == {"output_type", "data", "metadata"}
+    second = project.run()
+    assert second.ran == []
+    assert second.text(1) == "'done'"
+    project.cells(*cells[:2], "shown.update('over')")
+    third = project.run()
+    assert third.ran == [3]
+    assert third.text(1) == "'over'"
+    assert project.command("run", "notebook.py").out == "'begun'\n'half'\n'over'\n"
 
 
 def test_a_jupyter_notebook_is_not_rewritten(project: Project) -> None:
@@ -693,6 +755,13 @@ def test_a_deleted_name_is_gone(project: Project) -> None:
     assert project.run().ran == []
     project.cells(*cells[:2], "print('x' in globals(), 2)")
     assert project.run().text(3) == "False 2\n"
+
+
+def test_a_thousand_names_that_share_an_object(project: Project) -> None:
+    project.write("many.py", "one = []\nfor number in range(1500):\n    globals()[f'n{number}'] = [one]\n")
+    project.cells("from many import *\nn1499.append(2)", "n7[0], n1499")
+    assert project.run().text(2) == "([], [[], 2])"
+    assert project.run().text(2) == "([], [[], 2])"
 
 
 def test_a_name_that_a_cell_may_give(project: Project) -> None:

@@ -18,6 +18,7 @@ _VARYING = [
     for hint, pattern, stand_in in [
         ("-id=", r"((?:object|random)-id=(?:&[^;]*;|\\|['\"])*)[\w-]+", r"\1…"),
         ("0x", r"0x[0-9a-fA-F]{6,}", "0x…"),
+        ("...x", r"\.\.\.x[0-9a-f]{6,}", "...x…"),
         # A cell has no file: each tool names it in its own way.
         ("/ipykernel_", r"/[\w./-]{0,60}?/ipykernel_\d+/\d+\.py", "<cell>"),
         ("<cell ", r"<cell \d+ of [^>]*>", "<cell>"),

@@ -15,12 +15,15 @@ _TOKEN = re.compile(r"\w+(?:[.:]\w+)*")
 # Errors of the graph, and of what is no Python.
 _CANNOT_RUN = ("multiple-defs", "cycle", "setup-refs", "syntax", "SyntaxError")
 
+# A name that is not there, in marimo's words.
+_NO_NAME = "exception: Name `"
+
 # Cells that were not run because of another. (Where that one could not run, marimo runs them, without its names.)
 _NOT_RUN = (
     "ancestor-stopped",
     "ancestor-prevented",
     "exception: An ancestor",
-    "exception: Name `",
+    _NO_NAME,
     "skipped: ",
 )
 
@@ -44,6 +47,10 @@ def _of_cell(one: Shown, other: Shown) -> list[str]:
         f"{stream}: {where(*pair)}" for stream, pair in texts.items() if pair[0].strip() != pair[1].strip()
     ]
     own, shown = ([item for item in cell.displays if not _is_not_run(item)] for cell in (one, other))
+    if any(item[0] == "error" and item[1]["error"].startswith(_NO_NAME) for item in one.displays):
+        shown = [
+            item for item in shown if not (item[0] == "error" and item[1]["error"].startswith("NameError"))
+        ]
     if len(other.displays) > len(shown) and all(item[0] == "error" for item in own):
         # What hozon does not run, since a cell before it failed, marimo may run, without that one's names.
         return told
@@ -99,10 +106,21 @@ def _is_same_part(mime: str, part: Any, shown: dict[str, Any]) -> bool:
     text = part if isinstance(part, str) else json.dumps(part)
     if "<marimo-table" in text:
         return _is_same_table(text, shown)
+    if mime == "application/json" and (elements := _elements_in(json.loads(text))):
+        return all(element in str(shown.get("text/html", "")) for element in elements)
     if mime == "application/json":
         return _tokens(_leaves(text)) == _tokens(str(shown.get("text/plain", "")))
     texts = [visible(text), visible(_undressed(text))]
     return any(visible(str(other)) in texts for other in shown.values())
+
+
+def _elements_in(tree: Any) -> list[str]:
+    """The elements of the page in a structure, as HTML."""
+    if isinstance(tree, dict | list):
+        parts = tree.values() if isinstance(tree, dict) else tree
+        return [element for part in parts for element in _elements_in(part)]
+    is_element = isinstance(tree, str) and tree.startswith("text/html:<marimo-")
+    return [tree.removeprefix("text/html:")] if is_element else []
 
 
 def _bare(image: str) -> str:

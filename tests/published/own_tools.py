@@ -13,7 +13,7 @@ from typing import Any
 from comparing import Shown, as_terminal, normal, shown
 
 # Seconds that a notebook may take.
-LIMIT = 300
+LIMIT = 900
 
 # matplotlib says so where figures cannot be shown.
 _NOT_SHOWN = "FigureCanvasAgg is non-interactive"
@@ -44,13 +44,17 @@ def percent(path: Path) -> list[Shown]:
     import jupytext
 
     notebook = jupytext.read(path, fmt="py:percent")
-    if _is_docstring(notebook.cells[0].source):
+    first = notebook.cells[0]
+    if first.cell_type == "code" and _is_docstring(first.source):
         del notebook.cells[0]
     return _in_kernel(notebook, path)
 
 
 def _is_docstring(source: str) -> bool:
-    body = ast.parse(source).body
+    try:
+        body = ast.parse(source).body
+    except SyntaxError:  # Magics.
+        return False
     return all(isinstance(part, ast.Expr) and isinstance(part.value, ast.Constant) for part in body)
 
 
@@ -63,6 +67,7 @@ def _in_kernel(notebook: Any, path: Path) -> list[Shown]:
     client = NotebookClient(
         notebook,
         timeout=LIMIT,
+        startup_timeout=LIMIT,
         allow_errors=True,
         kernel_name="python3",
         resources={"metadata": {"path": str(path.parent)}},

@@ -25,6 +25,9 @@ from comparing import Shown, differences
 from fetching import CACHE, folder_of
 from listing import FORMATS, LIST, Notebook, notebooks
 
+# Runs that go on at once are not in each other's way.
+_WORK = CACHE / "work" / str(os.getpid())
+
 # What `run --json` calls cells that ran, in a warm run.
 _RAN = ("ran", "ran, not stored", "failed", "stopped")
 
@@ -87,7 +90,7 @@ def examine(notebook: Notebook, *, twice: bool) -> Result:
         sum(cell["state"] != "text" for cell in cold.cells),
         (comparing_marimo.differences if notebook.format == "marimo" else differences)(own, found),
         differences(cold.shown, warm.shown),
-        [_told(cell) for cell in warm.cells if cell["state"] in _RAN],
+        [_told(cell) for cell in warm.cells if _has_run(cell)],
         [_told(cell) for cell in _unexpected(cold.cells, warm.cells)],
         differences(own, again),
         (own_seconds, cold.seconds, warm.seconds),
@@ -100,7 +103,7 @@ def _fresh(source: Path, form: str) -> Path:
     It is always in the same place, since paths are shown. Notebooks of marimo are alone: what stands beside
     them, they would import (`markdown.py`, `sql.py`).
     """
-    folder = CACHE / "work" / form
+    folder = _WORK / form
     shutil.rmtree(folder, ignore_errors=True)
     if form == "marimo":
         folder.mkdir(parents=True)
@@ -152,9 +155,12 @@ def of_script(cells: list[Shown], path: Path) -> Shown:
 def _unexpected(cold: list[dict[str, Any]], warm: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Cells that ran again although the cold run had stored them and nothing before them is unstorable."""
     stored = {cell["number"] for cell in cold if cell["state"] == "ran"}
-    return [
-        cell for cell in warm if cell["state"] in _RAN and cell["number"] in stored and not _is_needed(cell)
-    ]
+    return [cell for cell in warm if _has_run(cell) and cell["number"] in stored and not _is_needed(cell)]
+
+
+def _has_run(cell: dict[str, Any]) -> bool:
+    # Those that were restored are called stopped as well, but there is no reason why they would have run.
+    return cell["state"] in _RAN and not (cell["state"] == "stopped" and not cell["why"])
 
 
 def _is_needed(cell: dict[str, Any]) -> bool:
@@ -223,6 +229,7 @@ def main() -> int:
             print(f"{notebook.format:8} {notebook.label}: {type(error).__name__}: {error}", flush=True)
         else:
             print(told(results[-1]), flush=True)
+    shutil.rmtree(_WORK, ignore_errors=True)
     print(summary(results, failed))
     return int(bool(failed) or any(not r.is_good and not r.notebook.differs for r in results))
 

@@ -42,7 +42,10 @@ def test_archives_are_pinned_and_free(archive: object) -> None:
     assert FREE.search(archive.license)  # type: ignore[attr-defined]
 
 
-def test_the_readme_names_every_source() -> None:
+def test_the_readme_names_every_source_and_notebook() -> None:
     readme = README.read_text()
     for archive in archives(TEXT).values():
         assert f"{archive.package} {archive.version}" in readme
+    for notebook in notebooks(TEXT):
+        assert f"`{notebook.path}`" in readme
+        assert notebook.differs in readme

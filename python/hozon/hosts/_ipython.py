@@ -12,7 +12,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from hozon._displaying import display
-from hozon.hosts._marimo import give_app, give_variables, show_outputs
+from hozon.hosts import _marimo
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -32,10 +32,13 @@ def install(host: str, namespace: dict[str, Any], path: str = "") -> None:
         patch = {"IPython.core.interactiveshell": lambda module: _give_shell(module, namespace)}
     else:
         patch = {"IPython.core.display_functions": _give_display}
-    patch["marimo._runtime.output._output"] = show_outputs
+    patch["marimo._runtime.output._output"] = _marimo.show_outputs
     if host == "marimo":
-        patch["marimo._save.toplevel"] = lambda module: give_app(module, path)
-        patch["marimo._sql.utils"] = lambda module: give_variables(module, namespace)
+        patch["marimo._save.toplevel"] = lambda module: _marimo.give_app(module, path)
+        patch["marimo._save.save"] = _marimo.give_methods
+        patch["marimo._runtime.runtime"] = _marimo.give_names
+        patch["marimo._sql.utils"] = lambda module: _marimo.give_variables(module, namespace)
+        sys.meta_path.insert(0, _marimo.Importer(sys.path[0]))
     sys.meta_path.insert(0, _AfterImport(patch))
 
 

@@ -1,12 +1,24 @@
 """What code may expect of marimo where its kernel does not run: `mo.output` shows outputs of the cell,
-`mo.cache` finds the notebook's `app`, and `mo.sql` the frames that are its variables."""
+`mo.refs` and `mo.defs` tell its names, `mo.cache` finds the notebook's `app`, and `mo.sql` the frames that
+are its variables. And the notebook's file does not stand in for a package that marimo imports, whatever its
+name is."""
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from typing import Any
+import importlib.abc
+import importlib.util
+import sys
+from typing import TYPE_CHECKING, Any
 
 from hozon._displaying import current
+from hozon._executing import running_source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
 
 
 def show_outputs(module: Any) -> None:
@@ -52,6 +64,44 @@ def give_app(module: Any, path: str) -> None:
     module.get_app_from_scope = lambda scope: load()
 
 
+def give_names(module: Any) -> None:
+    """Gives `marimo._runtime.runtime`, which has just been loaded, functions that tell a cell's names."""
+
+    def defs() -> tuple[str, ...]:
+        return tuple(sorted(_cell().defs))
+
+    def refs() -> tuple[str, ...]:
+        return tuple(sorted(_cell().refs - module.BUILTINS))
+
+    module.defs, module.refs = defs, refs
+
+
+def _cell() -> Any:
+    from marimo._ast.compiler import compile_cell
+
+    no_id: Any = ""
+    return compile_cell(running_source(), no_id)
+
+
+def give_methods(module: Any) -> None:
+    """Gives `marimo._save.save`, which has just been loaded, methods that are cached outside of the kernel:
+    marimo makes what it keys them by for functions alone."""
+    call: Any = module._cache_call
+    bind = call.__get__
+
+    def bound(self: Any, instance: Any, owner: type | None = None) -> Any:
+        method = bind(self, instance, owner)
+        if method is not self and method.base_block is None and self._external:
+            from marimo._save import toplevel
+
+            graph = toplevel.graph_from_scope(self.scope)
+            cell = toplevel.get_cell_id_from_scope(self.__wrapped__, self.scope)
+            method.base_block = self._build_base_block(self.__wrapped__, graph, cell)
+        return method
+
+    call.__get__ = bound
+
+
 def give_variables(module: Any, namespace: dict[str, Any]) -> None:
     """Gives `marimo._sql.utils`, which has just been loaded, functions that run SQL in a namespace: DuckDB
     takes names of tables that it does not know for variables of the code that calls it."""
@@ -71,3 +121,48 @@ def give_variables(module: Any, namespace: dict[str, Any]) -> None:
 
     module.wrapped_sql = wrapped_sql
     module.execute_duckdb_sql = execute_duckdb_sql
+
+
+class Importer(importlib.abc.MetaPathFinder):
+    """Imports marimo as its kernel does, which is loaded before the notebook's folder is looked into: from
+    there a `markdown.py` would be what marimo imports by that name."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._is_asked = False
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if name != "marimo" or self._is_asked:
+            return None
+        self._is_asked = True
+        try:
+            with _left_out(self._folder):
+                spec = importlib.util.find_spec(name)
+        finally:
+            self._is_asked = False
+        if spec is None or spec.loader is None:
+            return spec
+        loader: Any = spec.loader
+        execute = loader.exec_module
+
+        def exec_module(module: Any) -> None:
+            with _left_out(self._folder):
+                execute(module)
+
+        loader.exec_module = exec_module
+        return spec
+
+
+@contextlib.contextmanager
+def _left_out(folder: str) -> Iterator[None]:
+    """Nothing is imported from a folder of the path, but for what is loaded already."""
+    place = sys.path.index(folder) if folder in sys.path else None
+    if place is not None:
+        del sys.path[place]
+    try:
+        yield
+    finally:
+        if place is not None:
+            sys.path.insert(place, folder)

@@ -66,9 +66,11 @@ class _Hook(DisplayHook):  # type: ignore[misc]
 
 
 class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]
-    """The shell. Libraries know that they are shown in a notebook by the name of this class, by its
-    `kernel` (pandas prints frames in full width then), or by the application in its configuration."""
+    """The shell. Libraries know that they are shown in a notebook by the name of this class and of its
+    module (plotly gives its figures as data then, and not as pages), by its `kernel` (pandas prints frames in
+    full width then), or by the application in its configuration."""
 
+    __module__ = "ipykernel.zmqshell"
     kernel = None
 
     def __init__(self, **named: Any) -> None:

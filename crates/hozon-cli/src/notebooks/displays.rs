@@ -15,6 +15,60 @@ pub(super) fn displays_of(store: &Store, outcome: &CellOutcome) -> Vec<Value> {
     }
 }
 
+/// What the cells of a run show in the end, in the order of the outcomes, as notebooks keep it: displays are
+/// as the last cell that updated them has left them.
+///
+/// `order` is that in which cells run.
+pub(super) fn in_the_end(store: &Store, outcomes: &[CellOutcome], order: &[usize]) -> Vec<Vec<Value>> {
+    let mut shown: Vec<_> = outcomes.iter().map(|outcome| displays_of(store, outcome)).collect();
+    make_updates(&mut shown, order);
+    shown
+}
+
+fn make_updates(shown: &mut [Vec<Value>], order: &[usize]) {
+    for (rank, cell) in order.iter().enumerate() {
+        let outputs = std::mem::take(&mut shown[*cell]);
+        let (updates, others): (Vec<_>, Vec<_>) = outputs.into_iter().partition(is_update);
+        shown[*cell] = others;
+        for update in &updates {
+            let before = order[..rank].iter();
+            before.for_each(|cell| shown[*cell].iter_mut().for_each(|output| take_over(output, update)));
+        }
+    }
+    // Notebooks keep no names of displays.
+    for output in shown.iter_mut().flatten().filter_map(Value::as_object_mut) {
+        output.remove("transient");
+    }
+}
+
+fn take_over(output: &mut Value, update: &Value) {
+    if is_update(output) || name_of(output).is_none_or(|name| name_of(update) != Some(name)) {
+        return;
+    }
+    for field in ["data", "metadata"] {
+        output[field] = update[field].clone();
+    }
+}
+
+/// Tells whether an output only changes displays of cells before.
+fn is_update(output: &Value) -> bool {
+    output["output_type"] == "update_display_data"
+}
+
+fn name_of(output: &Value) -> Option<&str> {
+    output["transient"]["display_id"].as_str()
+}
+
+/// What one cell shows as it runs. Its own displays are up to date: updates are for those of others.
+pub(super) fn as_it_runs(mut outputs: Vec<Value>) -> Vec<Value> {
+    let own: Vec<String> =
+        outputs.iter().filter(|output| !is_update(output)).filter_map(name_of).map(str::to_owned).collect();
+    outputs.retain(|output| {
+        !is_update(output) || name_of(output).is_none_or(|name| !own.iter().any(|own| own == name))
+    });
+    outputs
+}
+
 fn stored(store: &Store, outcome: &CellOutcome) -> Option<String> {
     let Lookup::Hit(entry) = store.get(outcome.entry.as_ref()?) else { return None };
     displays_in(store, &entry)
@@ -105,5 +159,43 @@ mod tests {
         for (output, expected) in table {
             assert_eq!(text_of(&output), expected, "{output}");
         }
+    }
+
+    fn named(kind: &str, name: &str, text: &str) -> Value {
+        json!({"output_type": kind, "data": {"text/plain": text}, "metadata": {},
+               "transient": {"display_id": name}})
+    }
+
+    fn texts(shown: &[Vec<Value>]) -> Vec<Vec<&str>> {
+        fn text(output: &Value) -> Option<&str> {
+            output["data"]["text/plain"].as_str()
+        }
+        shown.iter().map(|outputs| outputs.iter().filter_map(text).collect()).collect()
+    }
+
+    #[test]
+    fn a_cell_updates_displays_of_the_cells_that_ran_before_it() {
+        let display = |name, text| named("display_data", name, text);
+        let update = |name, text| named("update_display_data", name, text);
+        let mut shown = vec![
+            vec![display("one", "late")],
+            vec![display("one", "a"), display("two", "b")],
+            vec![update("one", "c"), display("one", "own"), update("nobody", "d")],
+            vec![update("two", "e")],
+            vec![update("two", "f")],
+        ];
+        make_updates(&mut shown, &[1, 2, 3, 4, 0]);
+        assert_eq!(texts(&shown), [vec!["late"], vec!["c", "f"], vec!["own"], vec![], vec![]]);
+        assert!(shown.iter().flatten().all(|output| output.get("transient").is_none()), "{shown:?}");
+    }
+
+    #[test]
+    fn a_cell_that_updates_its_own_display_prints_it_once() {
+        let outputs = vec![
+            named("display_data", "own", "2"),
+            named("update_display_data", "own", "2"),
+            named("update_display_data", "other", "3"),
+        ];
+        assert_eq!(texts(&[as_it_runs(outputs)]), [["2", "3"]]);
     }
 }

@@ -8,7 +8,7 @@ use hozon_syntax::{CellKind, NotebookFormat};
 use hozon_sys::{Durability, FileKind, Publication, System, publish};
 use serde_json::Value;
 
-use super::displays::displays_of;
+use super::displays::in_the_end;
 use super::run::{Ended, Round};
 use super::session::Session;
 use super::{faults, state};
@@ -97,10 +97,11 @@ fn report(
     now_ms: u64,
 ) -> Report {
     let file = &round.file;
-    let cell = |outcome: &CellOutcome| ReportCell {
+    let shown = in_the_end(&session.store, &ended.outcomes, &file.graph.order);
+    let cell = |(outcome, outputs): (&CellOutcome, Vec<Value>)| ReportCell {
         attachments: original
             .and_then(|original| original["cells"][outcome.cell].get("attachments").cloned()),
-        ..report_cell(session, round, outcome)
+        ..report_cell(round, outcome, outputs)
     };
     Report {
         title: file.notebook.title.clone().unwrap_or_else(|| file.name()),
@@ -109,12 +110,12 @@ fn report(
         seconds: ended.totals.ran_seconds,
         seconds_saved: ended.totals.saved_seconds,
         kernel_started: ended.kernel_started,
-        cells: ended.outcomes.iter().map(cell).collect(),
+        cells: ended.outcomes.iter().zip(shown).map(cell).collect(),
         notes: faults::fields(file).into_iter().map(|fault| fault.text).chain(file.notes()).collect(),
     }
 }
 
-fn report_cell(session: &Session<'_>, round: &Round, outcome: &CellOutcome) -> ReportCell {
+fn report_cell(round: &Round, outcome: &CellOutcome, outputs: Vec<Value>) -> ReportCell {
     let cell = &round.file.notebook.cells[outcome.cell];
     ReportCell {
         number: outcome.cell + 1,
@@ -130,7 +131,7 @@ fn report_cell(session: &Session<'_>, round: &Round, outcome: &CellOutcome) -> R
         attachments: None,
         status: status(outcome),
         why: state::why(outcome),
-        outputs: displays_of(&session.store, outcome),
+        outputs,
         key: outcome.entry.map(|key| key.to_string()),
     }
 }

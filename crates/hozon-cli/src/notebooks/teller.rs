@@ -7,7 +7,7 @@ use hozon_engine::{CellOutcome, CellStatus, NotebookEvent};
 use hozon_key::visible;
 use hozon_store::Store;
 
-use super::displays::{Text, displays_of, text_of};
+use super::displays::{Text, as_it_runs, displays_of, text_of};
 use super::file::NotebookFile;
 use super::plan::short_why;
 use super::{cells, state};
@@ -139,7 +139,8 @@ impl<'a> Teller<'a> {
         if self.manner.texts == Texts::OfRan && restored {
             return;
         }
-        for text in displays_of(self.store, outcome).iter().filter_map(text_of) {
+        let outputs = as_it_runs(displays_of(self.store, outcome));
+        for text in outputs.iter().filter_map(text_of) {
             match text {
                 Text::Out(text) if self.manner.texts != Texts::None => self.print(&text),
                 Text::Out(_) => {}

@@ -54,7 +54,7 @@ fn is_randomness(absolute: &Path) -> bool {
 
 fn never_counts(absolute: &Path) -> bool {
     let text = absolute.to_string_lossy();
-    ["/proc/", "/sys/", "/dev/"].iter().any(|system| text.starts_with(system))
+    ["/proc", "/sys", "/dev"].iter().any(|system| absolute.starts_with(system))
         || text.contains("/__pycache__/")
         || text.ends_with("/site-packages")
         || is_of_host(&text)
