@@ -103,6 +103,8 @@ def _is_same_part(mime: str, part: Any, shown: dict[str, Any]) -> bool:
         return image is not None and (part == image or alike_images(_bare(part), image))
     if part in shown.values():
         return True
+    if mime.startswith("application/vnd.vegalite"):
+        return _is_chart(part, str(shown.get("text/html", "")))
     text = part if isinstance(part, str) else json.dumps(part)
     if "<marimo-table" in text:
         return _is_same_table(text, shown)
@@ -112,6 +114,21 @@ def _is_same_part(mime: str, part: Any, shown: dict[str, Any]) -> bool:
         return _tokens(_leaves(text)) == _tokens(str(shown.get("text/plain", "")))
     texts = [visible(text), visible(_undressed(text))]
     return any(visible(str(other)) in texts for other in shown.values())
+
+
+# Where a chart has its data.
+_ROWS = ("data", "datasets")
+
+
+def _is_chart(part: Any, page: str) -> bool:
+    """Whether a page draws a chart of Altair: its last script is given the chart and how to show it. (marimo
+    writes the rows of its data in a way of its own.)"""
+    found = re.search(r"\}\)\((\{.*\}), \{\"mode\": \"vega-lite\"", page, re.DOTALL)
+    own = json.loads(part) if isinstance(part, str) else part
+    if found is None:
+        return False
+    one, other = ({k: v for k, v in chart.items() if k not in _ROWS} for chart in (own, json.loads(found[1])))
+    return bool(one == other)
 
 
 def _elements_in(tree: Any) -> list[str]:
