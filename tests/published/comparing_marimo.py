@@ -116,19 +116,17 @@ def _is_same_part(mime: str, part: Any, shown: dict[str, Any]) -> bool:
     return any(visible(str(other)) in texts for other in shown.values())
 
 
-# Where a chart has its data.
-_ROWS = ("data", "datasets")
-
-
 def _is_chart(part: Any, page: str) -> bool:
-    """Whether a page draws a chart of Altair: its last script is given the chart and how to show it. (marimo
-    writes the rows of its data in a way of its own.)"""
+    """Whether a page draws a chart of Altair: its last script is given the chart and how to show it."""
     found = re.search(r"\}\)\((\{.*\}), \{\"mode\": \"vega-lite\"", page, re.DOTALL)
     own = json.loads(part) if isinstance(part, str) else part
-    if found is None:
-        return False
-    one, other = ({k: v for k, v in chart.items() if k not in _ROWS} for chart in (own, json.loads(found[1])))
-    return bool(one == other)
+    return found is not None and _chart(json.loads(found[1])) == _chart(own)
+
+
+def _chart(parts: dict[str, Any]) -> str:
+    """A chart without the names that are drawn for its parts, and what marimo adds."""
+    text = json.dumps({name: part for name, part in parts.items() if name != "usermeta"}, sort_keys=True)
+    return re.sub(r"\b(view|param)_[0-9a-f]{16}", r"\1", text)
 
 
 def _elements_in(tree: Any) -> list[str]:
