@@ -103,6 +103,8 @@ def _is_same_part(mime: str, part: Any, shown: dict[str, Any]) -> bool:
         return image is not None and (part == image or alike_images(_bare(part), image))
     if part in shown.values():
         return True
+    if mime.startswith("application/vnd.vegalite"):
+        return _is_chart(part, str(shown.get("text/html", "")))
     text = part if isinstance(part, str) else json.dumps(part)
     if "<marimo-table" in text:
         return _is_same_table(text, shown)
@@ -112,6 +114,19 @@ def _is_same_part(mime: str, part: Any, shown: dict[str, Any]) -> bool:
         return _tokens(_leaves(text)) == _tokens(str(shown.get("text/plain", "")))
     texts = [visible(text), visible(_undressed(text))]
     return any(visible(str(other)) in texts for other in shown.values())
+
+
+def _is_chart(part: Any, page: str) -> bool:
+    """Whether a page draws a chart of Altair: its last script is given the chart and how to show it."""
+    found = re.search(r"\}\)\((\{.*\}), \{\"mode\": \"vega-lite\"", page, re.DOTALL)
+    own = json.loads(part) if isinstance(part, str) else part
+    return found is not None and _chart(json.loads(found[1])) == _chart(own)
+
+
+def _chart(parts: dict[str, Any]) -> str:
+    """A chart without the names that are drawn for its parts, and what marimo adds."""
+    text = json.dumps({name: part for name, part in parts.items() if name != "usermeta"}, sort_keys=True)
+    return re.sub(r"\b(view|param)_[0-9a-f]{16}", r"\1", text)
 
 
 def _elements_in(tree: Any) -> list[str]:
