@@ -3,6 +3,8 @@
 
 use ruff_python_ast::{Decorator, Expr, ExprAttribute, ExprCall};
 
+use ruff_text_size::Ranged;
+
 use crate::walk::Walker;
 use crate::walk_expression::path_of;
 
@@ -63,7 +65,7 @@ impl<'a> Walker<'a, '_> {
     pub(crate) fn attribute_is_bound(&mut self, attribute: &'a ExprAttribute) {
         self.uses_attribute(&attribute.attr);
         if let Some(onto) = path_of(&attribute.value) {
-            self.plant(&onto, Some(&attribute.attr), false, attribute.range.start().to_u32());
+            self.plant(&onto, Some(&attribute.attr), false, attribute.start().to_u32());
         }
     }
 
@@ -71,7 +73,7 @@ impl<'a> Walker<'a, '_> {
     /// `register("name")`.
     pub(crate) fn attributes_of_call(&mut self, call: &'a ExprCall) {
         let Some(path) = path_of(&call.func) else { return };
-        let start = call.range.start().to_u32();
+        let start = call.start().to_u32();
         let arguments = &call.arguments.args;
         match *path.last().unwrap_or(&"") {
             "getattr" | "hasattr" => arguments.get(1).and_then(text_of).into_iter().for_each(|name| {
@@ -107,7 +109,7 @@ impl<'a> Walker<'a, '_> {
             };
             let Some(path) = path_of(function) else { continue };
             if path.last().is_some_and(|last| last.starts_with(REGISTER)) {
-                self.plant(&path, Some(name), true, decorator.range.start().to_u32());
+                self.plant(&path, Some(name), true, decorator.start().to_u32());
             }
         }
     }
