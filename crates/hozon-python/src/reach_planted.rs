@@ -162,6 +162,11 @@ impl<'py> Builder<'_, 'py> {
         for (index, part) in parts.iter().enumerate() {
             // A property is another thing than its function.
             let label = format!("{label} ({kind} {index})");
+            // Functions that a library makes in one place differ in what they close over alone.
+            if part.is_instance_of::<PyFunction>() && is_foreign(part)? {
+                self.target_edges(part, &label, &[], edges)?;
+                continue;
+            }
             match self.slot(class.as_ptr() as usize, &label, part, None) {
                 Ok(number) => edges.push(Edge { label, target: Target::Value(number) }),
                 Err(Refusal::Undigestible { .. }) => self.planting_statement(&label, module, plant)?,
