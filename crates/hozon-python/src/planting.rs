@@ -11,8 +11,7 @@ use pyo3::types::{PyDict, PyModule, PyString};
 
 use crate::code::{self, Source};
 use crate::guards::loaded_modules;
-use crate::names;
-use crate::places::{self, Place};
+use crate::places;
 
 /// A module that puts something somewhere.
 #[derive(Clone)]
@@ -87,6 +86,7 @@ fn local_ones_are_as_before(modules: &Bound<'_, PyDict>) -> PyResult<bool> {
 fn look_at(modules: &Bound<'_, PyDict>) -> PyResult<()> {
     let py = modules.py();
     let count = modules.len();
+    let foreign_folders = places::foreign_folders(py)?;
     let mut known = lock().take().unwrap_or_default();
     let mut local = HashMap::new();
     let mut planting = HashMap::new();
@@ -97,7 +97,7 @@ fn look_at(modules: &Bound<'_, PyDict>) -> PyResult<()> {
             continue;
         }
         let Ok(name) = name.extract::<String>() else { continue };
-        let Some(file) = local_file(modules, &name, &namespace, &known.foreign)? else {
+        let Some(file) = local_file(&namespace, &foreign_folders)? else {
             known.foreign.insert(loaded);
             continue;
         };
@@ -130,25 +130,11 @@ fn loaded_as<'py>(module: &Bound<'py, PyAny>) -> Option<(Loaded, Bound<'py, PyDi
     Some(((module.as_ptr() as usize, specification.as_ptr() as usize), namespace))
 }
 
-/// The file of a module of local code; None for others.
-fn local_file(
-    modules: &Bound<'_, PyDict>,
-    name: &str,
-    namespace: &Bound<'_, PyDict>,
-    foreign: &HashSet<Loaded>,
-) -> PyResult<Option<String>> {
-    // A package's modules are where it is, if that is one file.
-    let top = names::top_level(name);
-    if top != name
-        && let Some((top, namespace)) = modules.get_item(top)?.as_ref().and_then(loaded_as)
-        && file_in(&namespace)?.is_some()
-        && foreign.contains(&top)
-    {
-        return Ok(None);
-    }
-    let Some(file) = file_in(namespace)? else { return Ok(None) };
-    let is_local = places::of_file(modules.py(), &file)? == Some(Place::Local);
-    Ok(is_local.then_some(file))
+/// The file of a module of local code; None for others. What is installed is not looked at, even where it came
+/// from a person's folder: to find that out would cost more than all the rest.
+fn local_file(namespace: &Bound<'_, PyDict>, foreign_folders: &[String]) -> PyResult<Option<String>> {
+    let file = file_in(namespace)?;
+    Ok(file.filter(|file| !file.starts_with('<') && !places::is_installed(file, foreign_folders)))
 }
 
 fn file_in(namespace: &Bound<'_, PyDict>) -> PyResult<Option<String>> {
