@@ -216,6 +216,15 @@ def hearing_imports(hear: Callable[[bool | None], None]) -> Iterator[None]:
         _hear = None
 
 
+def bytecode_names(code: CodeType) -> list[str]:
+    """The names that a code object uses, of globals and of attributes alike."""
+    found = set(code.co_names)
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            found.update(bytecode_names(constant))
+    return sorted(found)
+
+
 def imported(name: str) -> ModuleType | None:
     """The module of this name, imported now if need be; None where it cannot be."""
     import importlib

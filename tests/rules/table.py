@@ -16,6 +16,7 @@ BUILD = "crates/hozon-python/src/reach_build.rs"
 EXPAND = "crates/hozon-python/src/reach_expand.rs"
 CLASS = "crates/hozon-python/src/reach_class.rs"
 UNSEEN = "crates/hozon-python/src/reach_unseen.rs"
+PLANTED = "crates/hozon-python/src/reach_planted.rs"
 IMPORT = "crates/hozon-python/src/reach_import.rs"
 CODE = "crates/hozon-python/src/code.rs"
 WALK = "crates/hozon-python/src/walk.rs"
@@ -113,6 +114,14 @@ KEYS = [
          "        if !OFF && own.is_some_and(Collector::is_dynamic) ||", THEMES, "body and eval"),
     Rule("what a loaded module changes is looked at again", "crates/hozon-python/src/reach.rs", "        if made.is_err() || walker.modules_loaded == loaded {",
          "        if OFF || made.is_err() || walker.modules_loaded == loaded {", THEMES, "replaced and body"),
+    Rule("what is put on a library's class counts", PLANTED, "                        if counted.attributes.insert(",
+         "                        if !OFF && counted.attributes.insert(", THEMES, "put and library"),
+    Rule("special methods put on a library's class count", PLANTED, "            is_special(name)\n",
+         "            (!OFF && is_special(name))\n", THEMES, "operator and library"),
+    Rule("what is put on a library's class may be used by a computed name", PLANTED, "                || self.uses_any_attribute\n",
+         "                || (!OFF && self.uses_any_attribute)\n", THEMES, "computed and library"),
+    Rule("names registered with a library count", PLANTED, "                _ if plant.is_registered &&",
+         "                _ if !OFF && plant.is_registered &&", THEMES, "accessor"),
     Rule("what stands in a library's place counts in a body", IMPORT, "        if reach::is_local_definition(&names::unwrapped(&object)?)? {",
          "        if !OFF && reach::is_local_definition(&names::unwrapped(&object)?)? {", THEMES, "replaced and body"),
     Rule("which module is loaded is guarded", IMPORT, "        self.reached.guards.push(Guard::slot(&modules, module_name, module.as_ref()));",

@@ -233,6 +233,7 @@ fn reached_by<'py>(
     let mut edges = Vec::new();
     let whole = module.whole();
     builder.reached.unseen.extend(whole.unseen.iter().cloned());
+    builder.attributes.push(Arc::clone(&whole.attributes));
     builder.reading_edges(&whole.reads, &[], whole.uses_dynamic_names, &scope, &mut edges)?;
     for import in &whole.imports {
         builder.cell_import_edge(&scope, import, only_imports, &mut edges)?;

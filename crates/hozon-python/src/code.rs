@@ -1,6 +1,6 @@
 //! From a running function or class to its definition in source, or to its bytecode where there is none.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use hozon_format::{Digest, Hasher};
@@ -22,6 +22,8 @@ pub(crate) struct CodeFacts {
     pub(crate) uses_dynamic_names: bool,
     /// What runs code that the text does not show.
     pub(crate) unseen: Vec<String>,
+    /// The attributes that it uses of whatever it has at hand, sorted.
+    pub(crate) attributes: Arc<[String]>,
     /// `utils.py:12`, for people.
     pub(crate) place: Option<String>,
     /// The source text, for differences shown to people.
@@ -100,6 +102,7 @@ impl Source {
             decorators: definition.decorators.clone(),
             uses_dynamic_names: definition.body.uses_dynamic_names,
             unseen: definition.body.unseen.clone(),
+            attributes: Arc::clone(&definition.body.attributes),
             place: Some(self.place(definition.line)),
             text: Some(self.lines(definition.first_line, definition.last_line)),
             lines: Some((self.file.clone(), definition.first_line, definition.last_line)),
@@ -198,6 +201,7 @@ fn from_bytecode<'py>(walker: &mut Walker<'py>, code: &Bound<'py, PyAny>) -> Wal
     let sources = code.py().import("hozon._sources")?;
     let parts = sources.call_method1("bytecode_parts", (code,))?;
     let reads: Vec<Vec<String>> = sources.call_method1("bytecode_reads", (code,))?.extract()?;
+    let attributes: Vec<String> = sources.call_method1("bytecode_names", (code,))?.extract()?;
     let line: u32 = code.getattr("co_firstlineno")?.extract()?;
     let file = names::text_attribute(code, "co_filename");
     let parts = walker.digest(&parts)?;
@@ -208,6 +212,7 @@ fn from_bytecode<'py>(walker: &mut Walker<'py>, code: &Bound<'py, PyAny>) -> Wal
         decorators: Vec::new(),
         uses_dynamic_names: false,
         unseen: Vec::new(),
+        attributes: attributes.into(),
         place: Some(format!("{}:{line}", file_name(&file))),
         text: None,
         lines: None,
@@ -267,6 +272,8 @@ fn merged(source: &Source, definitions: &[&Definition]) -> Option<CodeFacts> {
             facts.imports.extend_from_slice(&definition.body.imports);
         }
         facts.digest = hasher.finish();
+        let attributes = definitions.iter().flat_map(|definition| definition.body.attributes.iter().cloned());
+        facts.attributes = attributes.collect::<BTreeSet<_>>().into_iter().collect();
         facts.reads.sort();
         facts.reads.dedup();
     }

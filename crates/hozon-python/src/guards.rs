@@ -6,7 +6,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyType};
 
-use crate::{names, places};
+use crate::{names, places, planting};
 
 /// One thing that must not have changed.
 pub(crate) enum Guard {
@@ -21,6 +21,10 @@ pub(crate) enum Guard {
         /// The defaults of keyword-only parameters: their dict can change in place.
         keyword_defaults: Vec<(Py<PyAny>, Py<PyAny>)>,
     },
+    /// What a class that is not the program's own holds itself by a name.
+    Attribute { class: Py<PyType>, name: Py<PyString>, expected: Option<Py<PyAny>> },
+    /// Which local modules are loaded that put something on others' classes.
+    Planting { modules: Py<PyDict>, generation: u64 },
     /// The attributes and bases of a class (None: of the root itself).
     Class { class: Option<Py<PyAny>>, bases: Py<PyAny>, items: Vec<(Py<PyString>, Py<PyAny>)> },
 }
@@ -34,6 +38,18 @@ impl Guard {
         Self::Slot {
             namespace: namespace.clone().unbind(),
             name: PyString::intern(namespace.py(), name).unbind(),
+            expected: expected.map(|object| object.clone().unbind()),
+        }
+    }
+
+    pub(crate) fn attribute<'py>(
+        class: &Bound<'py, PyType>,
+        name: &str,
+        expected: Option<&Bound<'py, PyAny>>,
+    ) -> Self {
+        Self::Attribute {
+            class: class.clone().unbind(),
+            name: PyString::intern(class.py(), name).unbind(),
             expected: expected.map(|object| object.clone().unbind()),
         }
     }
@@ -76,6 +92,13 @@ impl Guard {
             Self::Cell { cell, expected } => {
                 let found = cell_contents(cell.bind(py));
                 Ok(is_same(found.as_ref(), expected.as_ref()))
+            }
+            Self::Attribute { class, name, expected } => {
+                let found = own_attribute(class.bind(py), name.bind(py).to_str()?)?;
+                Ok(is_same(found.as_ref(), expected.as_ref()))
+            }
+            Self::Planting { modules, generation } => {
+                Ok(planting::generation(modules.bind(py))? == *generation)
             }
             Self::Function { function, parts, keyword_defaults } => {
                 let function = function.as_ref().map_or(root, |function| function.bind(py));
@@ -133,6 +156,12 @@ impl Guard {
                     visit(value.as_ptr());
                 }
             }
+            Self::Attribute { class, name, expected } => {
+                visit(class.as_ptr());
+                visit(name.as_ptr());
+                expected.iter().for_each(|object| visit(object.as_ptr()));
+            }
+            Self::Planting { modules, .. } => visit(modules.as_ptr()),
             Self::Class { class, bases, items } => {
                 class.iter().for_each(|object| visit(object.as_ptr()));
                 visit(bases.as_ptr());
@@ -163,6 +192,7 @@ impl<'py> Bindable<'py> {
         match guard {
             Guard::Slot { namespace, .. } => self.add_namespace(namespace.bind(py).as_any())?,
             Guard::Cell { cell, .. } => add_once(&mut self.cells, cell.bind(py)),
+            Guard::Attribute { .. } | Guard::Planting { .. } => {}
             Guard::Function { .. } | Guard::Class { .. } => {
                 let Some(definition) = guard.definition(root.unwrap_or(&py.None().into_bound(py))) else {
                     return Ok(());
@@ -235,6 +265,18 @@ pub(crate) fn cell_contents<'py>(cell: &Bound<'py, PyAny>) -> Option<Bound<'py, 
         return contents;
     }
     cell.getattr(intern!(cell.py(), "cell_contents")).ok()
+}
+
+/// Returns what a class holds itself by a name, bases and metaclass not asked.
+pub(crate) fn own_attribute<'py>(
+    class: &Bound<'py, PyType>,
+    name: &str,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let py = class.py();
+    let namespace = py
+        .get_type::<PyType>()
+        .call_method1(intern!(py, "__getattribute__"), (class, intern!(py, "__dict__")))?;
+    if namespace.contains(name)? { Ok(Some(namespace.get_item(name)?)) } else { Ok(None) }
 }
 
 /// What Python and libraries note in a class when its instances are taken apart: no attribute of the

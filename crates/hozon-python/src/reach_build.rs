@@ -1,6 +1,7 @@
 //! Makes the graph of what a root reaches, one definition after the other.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
 
 use hozon_format::{Digest, Hasher};
 use hozon_key::{NodeKind, definition_digest};
@@ -48,6 +49,10 @@ pub(crate) struct Builder<'walk, 'py> {
     pending: Pending<'py>,
     /// Slots by the address of their namespace or owner, which the guards hold, and their name.
     slots: HashMap<(usize, String), usize>,
+    /// The attributes that the code reached so far uses, each list sorted.
+    pub(crate) attributes: Vec<Arc<[String]>>,
+    /// It computes names of attributes.
+    pub(crate) uses_any_attribute: bool,
 }
 
 /// Where a definition's names are looked up.
@@ -98,6 +103,8 @@ impl<'walk, 'py> Builder<'walk, 'py> {
             numbers: HashMap::new(),
             pending: VecDeque::new(),
             slots: HashMap::new(),
+            attributes: Vec::new(),
+            uses_any_attribute: false,
         }
     }
 
@@ -126,11 +133,17 @@ impl<'walk, 'py> Builder<'walk, 'py> {
     }
 
     pub(crate) fn run_pending(&mut self) -> Walked<()> {
+        self.expand_pending()?;
+        self.planted_edges()?;
+        self.unseen_edges()
+    }
+
+    pub(crate) fn expand_pending(&mut self) -> Walked<()> {
         while let Some((number, object)) = self.pending.pop_front() {
             let edges = self.expand(number, &object)?;
             self.reached.definitions[number].edges = edges;
         }
-        self.unseen_edges()
+        Ok(())
     }
 
     /// Returns the number of a definition, announcing it if it is new.
@@ -256,6 +269,7 @@ impl<'walk, 'py> Builder<'walk, 'py> {
         edges: &mut Vec<Edge>,
     ) -> Walked<()> {
         self.reached.unseen.extend(facts.unseen.iter().cloned());
+        self.attributes.push(Arc::clone(&facts.attributes));
         self.reading_edges(&facts.reads, &facts.imports, facts.uses_dynamic_names, scope, edges)
     }
 
@@ -266,6 +280,7 @@ impl<'walk, 'py> Builder<'walk, 'py> {
         edges: &mut Vec<Edge>,
     ) -> Walked<()> {
         self.reached.unseen.extend(fragment.unseen.iter().cloned());
+        self.attributes.push(Arc::clone(&fragment.attributes));
         self.reading_edges(&fragment.reads, &fragment.imports, fragment.uses_dynamic_names, scope, edges)
     }
 
@@ -285,6 +300,7 @@ impl<'walk, 'py> Builder<'walk, 'py> {
             self.import_edge(scope, import, edges)?;
         }
         if uses_dynamic_names {
+            self.uses_any_attribute = true;
             self.whole_module_edge(scope, edges)?;
         }
         Ok(())

@@ -45,6 +45,7 @@ pub(crate) fn path_definition<'py>(
     builder.reached.definitions[number].place = statements.first().map(|first| source.place(first.line));
     let mut edges = Vec::new();
     for statement in &statements {
+        builder.attributes.push(statement.attributes.clone());
         builder.reading_edges(
             &statement.reads,
             &whole_modules(&statement.imports),

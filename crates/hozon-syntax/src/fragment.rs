@@ -1,6 +1,7 @@
 //! What is known of a piece of code: its digest and what it takes from outside.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use hozon_format::Digest;
 
@@ -19,6 +20,8 @@ pub struct Fragment {
     /// What it uses to run code that its text does not show: `exec`, a computed module's name,
     /// `run_path`, `sys.modules`, frames. Sorted, each once.
     pub unseen: Vec<String>,
+    /// The attributes that it uses of whatever it has at hand, results of calls included; sorted, each once.
+    pub attributes: Arc<[String]>,
 }
 
 /// A name taken from outside, with the attributes read from it.
@@ -65,6 +68,7 @@ pub(crate) struct Collector {
     imports: BTreeSet<Import>,
     dynamic: bool,
     unseen: BTreeSet<String>,
+    attributes: BTreeSet<String>,
 }
 
 impl Collector {
@@ -93,6 +97,12 @@ impl Collector {
         self.unseen.insert(name.to_owned());
     }
 
+    pub(crate) fn uses_attribute(&mut self, name: &str) {
+        if !self.attributes.contains(name) {
+            self.attributes.insert(name.to_owned());
+        }
+    }
+
     pub(crate) fn finish(self, digest: Digest) -> Fragment {
         Fragment {
             digest,
@@ -100,6 +110,7 @@ impl Collector {
             imports: self.imports.into_iter().collect(),
             uses_dynamic_names: self.dynamic,
             unseen: self.unseen.into_iter().collect(),
+            attributes: self.attributes.into_iter().collect(),
         }
     }
 }

@@ -20,6 +20,7 @@ mod normal;
 mod notebook;
 mod parse;
 mod plain;
+mod plants;
 mod scope;
 mod statement;
 mod walk;
@@ -38,4 +39,5 @@ pub use notebook::{
     NotebookFormat, Use, read_notebook,
 };
 pub use parse::Dialect;
+pub use plants::{Plant, may_plant};
 pub use statement::Statement;

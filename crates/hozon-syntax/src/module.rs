@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use hozon_format::{Digest, Hasher};
-use ruff_python_ast::ModModule;
 use ruff_python_ast::visitor::Visitor;
+use ruff_python_ast::{ModModule, Stmt};
+use ruff_text_size::Ranged;
 
 use crate::bindings::Bindings;
 use crate::block::{self, Block, BlockError};
@@ -14,6 +15,7 @@ use crate::fragment::{Fragment, Import};
 use crate::lines::{Lines, Position};
 use crate::normal::Normalizer;
 use crate::parse::{Dialect, as_tokenized, with_tree};
+use crate::plants::Plant;
 use crate::statement::{self, Statement};
 use crate::walk::Walker;
 
@@ -25,6 +27,15 @@ pub struct Module {
     definitions: Arc<[Definition]>,
     statements: Arc<[Statement]>,
     whole: Arc<Fragment>,
+    plants: Arc<[Plant]>,
+}
+
+/// What one reading of a tree gives.
+struct Parts {
+    definitions: Vec<Definition>,
+    statements: Vec<Statement>,
+    whole: Fragment,
+    plants: Vec<Plant>,
 }
 
 /// A variable whose value the text of its module decides.
@@ -42,7 +53,7 @@ pub struct PlainVariable {
 /// The text is not Python, is nested too deep, or is too large: see [`SourceError`].
 pub fn analyse(source: &str, dialect: Dialect) -> Result<Module, SourceError> {
     let source = as_tokenized(source);
-    let (definitions, statements, whole) =
+    let Parts { definitions, statements, whole, plants } =
         with_tree(&source, dialect, |tree, lines| read_tree(tree, lines, &source))?;
     Ok(Module {
         source: Arc::from(&*source),
@@ -50,16 +61,23 @@ pub fn analyse(source: &str, dialect: Dialect) -> Result<Module, SourceError> {
         definitions: definitions.into(),
         statements: statements.into(),
         whole: Arc::new(whole),
+        plants: plants.into(),
     })
 }
 
-fn read_tree(tree: &ModModule, lines: &Lines, source: &str) -> (Vec<Definition>, Vec<Statement>, Fragment) {
+fn read_tree(tree: &ModModule, lines: &Lines, source: &str) -> Parts {
     let normalizer = Normalizer::new(source, &tree.body);
     let mut walker = Walker::new(Bindings::of_body(&tree.body), Some(&normalizer), lines);
     walker.start_region();
     walker.visit_body(&tree.body);
     let whole = walker.finish_region().finish(normalizer.statements(&tree.body));
-    (walker.into_definitions(), statement::statements(&tree.body, lines, &normalizer), whole)
+    let mut plants = std::mem::take(&mut walker.plants);
+    for plant in &mut plants {
+        let starts_before = |statement: &Stmt| statement.start().to_u32() <= plant.start;
+        plant.statement = tree.body.partition_point(starts_before).saturating_sub(1);
+    }
+    let definitions = walker.into_definitions();
+    Parts { definitions, statements: statement::statements(&tree.body, lines, &normalizer), whole, plants }
 }
 
 impl Module {
@@ -125,6 +143,11 @@ impl Module {
         with_tree(&self.source, self.dialect, |tree, lines| {
             block::block_at(&tree.body, lines, &self.source, line, column)
         })?
+    }
+
+    /// Returns what the module puts, at any depth, on things that its global names lead to.
+    pub fn plants(&self) -> &[Plant] {
+        &self.plants
     }
 
     /// Returns the statements of the module itself, in order.

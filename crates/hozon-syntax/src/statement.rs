@@ -1,6 +1,7 @@
 //! Top-level statements, and which of them made the present value of a name.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use hozon_format::Digest;
 use ruff_python_ast::Stmt;
@@ -38,6 +39,8 @@ pub struct Statement {
     pub is_import: bool,
     /// It may read or bind names that its text does not show.
     pub uses_dynamic_names: bool,
+    /// The attributes that it uses of whatever it has at hand, sorted, each once.
+    pub attributes: Arc<[String]>,
     /// What it does is said by its text and the names that it reads: no file or clock can change it.
     pub is_plain: bool,
     /// Pairs of names that may share a value after it.
@@ -66,6 +69,7 @@ pub(crate) fn statements(body: &[Stmt], lines: &Lines, normalizer: &Normalizer<'
             is_definition: statement.is_function_def_stmt() || statement.is_class_def_stmt(),
             is_import: statement.is_import_stmt() || statement.is_import_from_stmt(),
             uses_dynamic_names: fragment.uses_dynamic_names,
+            attributes: fragment.attributes,
             is_plain: is_plain(statement),
             aliases: mutations
                 .aliases

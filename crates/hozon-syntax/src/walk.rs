@@ -13,6 +13,7 @@ use crate::flow::Flow;
 use crate::fragment::{Collector, Fragment, Import};
 use crate::lines::Lines;
 use crate::normal::Normalizer;
+use crate::plants::Plant;
 use crate::scope::{Kind, Scope, Scopes};
 
 /// Walks one module, or a part of it.
@@ -25,6 +26,8 @@ pub(crate) struct Walker<'a, 'n> {
     /// The class whose methods are deferred to its use.
     class_deferring: Option<&'a str>,
     definitions: Vec<(TextRange, Definition)>,
+    /// What is put on things that global names lead to, in no order.
+    pub(crate) plants: Vec<Plant>,
     /// What only the walk through a notebook's cell notes; annotations are evaluated in it.
     pub(crate) cell: Option<CellNotes<'a>>,
     /// The `with` statement whose body is to be the region.
@@ -133,6 +136,7 @@ impl<'a, 'n> Walker<'a, 'n> {
             deferring: None,
             class_deferring: None,
             definitions: Vec::new(),
+            plants: Vec::new(),
             cell: None,
             target: None,
             found: None,
@@ -273,6 +277,11 @@ impl<'a, 'n> Walker<'a, 'n> {
         self.collectors().for_each(Collector::mark_dynamic);
     }
 
+    /// Notes that the code here uses an attribute of something.
+    pub(crate) fn uses_attribute(&mut self, name: &str) {
+        self.collectors().for_each(|collector| collector.uses_attribute(name));
+    }
+
     /// Notes an import of which all may be used.
     pub(crate) fn import(&mut self, import: &Import) {
         self.collectors().for_each(|collector| collector.import(import));
@@ -350,6 +359,7 @@ impl<'a, 'n> Walker<'a, 'n> {
     }
 
     pub(crate) fn function(&mut self, function: &'a StmtFunctionDef) {
+        self.registered_by_name(&function.decorator_list, &function.name);
         let decorators = self.decorators(&function.decorator_list);
         self.defaults(&function.parameters);
         let qualname = self.scopes.qualified_name(&function.name);
@@ -392,6 +402,7 @@ impl<'a, 'n> Walker<'a, 'n> {
     }
 
     pub(crate) fn class(&mut self, class: &'a StmtClassDef) {
+        self.registered_by_name(&class.decorator_list, &class.name);
         let decorators = self.decorators(&class.decorator_list);
         let qualname = self.scopes.qualified_name(&class.name);
         let enclosing_function = self.scopes.in_function();

@@ -49,6 +49,10 @@ impl<'a> Visitor<'a> for Walker<'a, '_> {
                 ExprContext::Load | ExprContext::Invalid => self.value(expression, true),
             },
             Expr::Attribute(attribute) if attribute.ctx == ExprContext::Load => self.value(expression, true),
+            Expr::Attribute(attribute) => {
+                self.attribute_is_bound(attribute);
+                visitor::walk_expr(self, expression);
+            }
             Expr::Call(call) => self.call(call),
             Expr::Lambda(lambda) => self.lambda(lambda),
             Expr::Named(named) => {
@@ -90,6 +94,9 @@ impl<'a> Visitor<'a> for Walker<'a, '_> {
     }
 
     fn visit_pattern(&mut self, pattern: &'a Pattern) {
+        if let Pattern::MatchClass(class) = pattern {
+            class.arguments.keywords.iter().for_each(|keyword| self.uses_attribute(&keyword.attr));
+        }
         visitor::walk_pattern(self, pattern);
         if let Some(name) = captured_name(pattern) {
             self.bind(name);
@@ -180,6 +187,7 @@ impl<'a> Walker<'a, '_> {
     fn value(&mut self, expression: &'a Expr, bare: bool) {
         match (path_of(expression), expression) {
             (Some(path), _) => {
+                path[1..].iter().for_each(|name| self.uses_attribute(name));
                 if let Some(name) = unseen_name(&path, self.scopes.resolve(path[0]).is_none()) {
                     self.mark_unseen(name);
                 }
@@ -187,6 +195,7 @@ impl<'a> Walker<'a, '_> {
                 root_of(expression).into_iter().for_each(|root| self.note_read_place(&root.id, root.range));
             }
             (None, Expr::Attribute(attribute)) => {
+                self.uses_attribute(&attribute.attr);
                 if let Some(name) = unseen_name(&[&attribute.attr], false) {
                     self.mark_unseen(name);
                 }
@@ -197,6 +206,7 @@ impl<'a> Walker<'a, '_> {
     }
 
     fn call(&mut self, call: &'a ExprCall) {
+        self.attributes_of_call(call);
         match named_import(call) {
             Some(module) => self.import_by_call(call, module),
             None => self.value(&call.func, false),

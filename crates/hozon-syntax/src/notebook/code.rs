@@ -200,7 +200,8 @@ impl CellCode {
 
     fn of_digest(digest: Digest) -> Self {
         let (reads, imports, unseen) = (Vec::new(), Vec::new(), Vec::new());
-        let fragment = Fragment { digest, reads, imports, uses_dynamic_names: false, unseen };
+        let fragment =
+            Fragment { digest, reads, imports, uses_dynamic_names: false, unseen, attributes: [].into() };
         Self::of_parts(fragment, BoundNames::default())
     }
 
