@@ -9,6 +9,12 @@ import pytest
 from notebooks.notebook_project import Project
 
 
+@pytest.fixture(autouse=True)
+def no_bytecode(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python's own cache of bytecode would miss an edit of the same second and size."""
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     """A folder of its own."""
