@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from notebooks.notebook_project import Project
 def no_bytecode(monkeypatch: pytest.MonkeyPatch) -> None:
     """Python's own cache of bytecode would miss an edit of the same second and size."""
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
 
 
 @pytest.fixture

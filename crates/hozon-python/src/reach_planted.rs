@@ -70,7 +70,8 @@ impl<'py> Builder<'_, 'py> {
                     }
                 }
                 _ if plant.is_registered && is_plain_callable(&onto) && is_foreign(&onto)? => {
-                    if counted.statements.insert((namespace.as_ptr() as usize, plant.statement)) {
+                    let is_new = counted.statements.insert((namespace.as_ptr() as usize, plant.statement));
+                    if is_new {
                         let label = format!("{} with {}", used[0], plant.onto.join("."));
                         self.planting_statement(&label, module, plant)?;
                     }
