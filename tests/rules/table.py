@@ -160,8 +160,8 @@ KEYS = [
          "        if OFF { definition.own = named_digest(&format!(\"{:?} {}\", facts.place, own.short())); }", HITS, "moved"),
     Rule("file names do not count", BUILD, "    pub(crate) fn describe(&mut self, number: usize, own: Digest, facts: &CodeFacts) {",
          "    pub(crate) fn describe(&mut self, number: usize, own: Digest, facts: &CodeFacts) {\n        let own = if OFF { named_digest(&format!(\"{:?} {}\", facts.lines, own.short())) } else { own };", HITS, "project or file"),
-    Rule("only what is reached counts", BUILD, "uses_dynamic_names {\n            self.whole_module_edge",
-         "uses_dynamic_names || OFF {\n            self.whole_module_edge", HITS, "unrelated"),
+    Rule("only what is reached counts", BUILD, "        if uses_dynamic_names {\n            self.uses_any_attribute",
+         "        if uses_dynamic_names || OFF {\n            self.uses_any_attribute", HITS, "unrelated"),
     Rule("hozon's own decorators do not count", BUILD, "            if self.is_of_hozon(decorator, scope)? {",
          "            if !OFF && self.is_of_hozon(decorator, scope)? {", HITS, "decorator or parameter or hozon"),
 ]  # fmt: skip
