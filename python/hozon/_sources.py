@@ -101,6 +101,13 @@ def _from_line_cache(filename: str) -> str | None:
     return "".join(entry[2])
 
 
+def cells() -> list[str]:
+    """The names of the texts that have no file, in the order in which they came: cells of a shell, above all."""
+    line_cache = sys.modules.get("linecache")
+    known = {} if line_cache is None else line_cache.cache
+    return [name for name, entry in list(known.items()) if len(entry) == 4 and entry[1] is None]
+
+
 def _from_loader(filename: str, module_name: str) -> str | None:
     """Modules in zip files have their text in their loader."""
     module = sys.modules.get(module_name)

@@ -34,3 +34,39 @@ def test_an_edit_hits(case: Case, tmp_path: Path) -> None:
 @pytest.mark.parametrize("case", [*edits_dynamic.HOLES, *edits_classes.HOLES, *edits_planted.HOLES], ids=name)
 def test_a_known_hole(case: Case, tmp_path: Path) -> None:
     check_recomputes(case, tmp_path)
+
+
+# What a shell runs has no file: its cells are what was planted by.
+SHELL = """
+    from IPython.core.interactiveshell import InteractiveShell
+    shell = InteractiveShell.instance()
+    for cell in (
+        "import hozon, fractions",
+        "PLANTS",
+        "@hozon.persistent_cache\\ndef f(x):\\n    print('RAN')\\n    return x.zz()",
+        "print(f(fractions.Fraction(1, 2)))",
+    ):
+        shell.run_cell(cell, store_history=True).raise_error()
+    """
+
+
+def in_a_shell(plants: str, edit: tuple[str, str]) -> Case:
+    return Case("in a shell", SHELL.replace("PLANTS", plants.replace("\n", "\\n")), edit, call="")
+
+
+def test_what_a_cell_of_a_shell_puts_on_a_class(tmp_path: Path) -> None:
+    plants = "def zz(self):\n    return 1\nfractions.Fraction.zz = zz\ndef other():\n    return 3"
+    check_recomputes(in_a_shell(plants, ("return 1", "return 2")), tmp_path / "edited")
+    check_hits(in_a_shell(plants, ("return 3", "return 4")), tmp_path / "other")
+
+
+def test_what_a_cell_of_a_shell_puts_on_a_class_later(tmp_path: Path) -> None:
+    """In one process: the function was called before, when nothing had been put there."""
+    main = (
+        SHELL.replace("PLANTS", "fractions.Fraction.zz = fractions.Fraction.__str__")
+        + """
+        shell.run_cell("fractions.Fraction.zz = lambda self: 1").raise_error()
+        shell.run_cell("print(f(fractions.Fraction(1, 2)))").raise_error()
+        """.replace("\n        ", "\n    ")
+    )
+    check_recomputes(Case("later", main, ("lambda self: 1", "lambda self: 2"), call=""), tmp_path)

@@ -23,8 +23,8 @@ pub(crate) enum Guard {
     },
     /// What a class that is not the program's own holds itself by a name.
     Attribute { class: Py<PyType>, name: Py<PyString>, expected: Option<Py<PyAny>> },
-    /// Which local modules are loaded that put something on others' classes.
-    Planting { modules: Py<PyDict>, generation: u64 },
+    /// Which local modules are loaded, and which cells a shell has run, that put something on others' classes.
+    Planting { modules: Py<PyDict>, lines: Option<Py<PyDict>>, generation: u64 },
     /// The attributes and bases of a class (None: of the root itself).
     Class { class: Option<Py<PyAny>>, bases: Py<PyAny>, items: Vec<(Py<PyString>, Py<PyAny>)> },
 }
@@ -97,8 +97,9 @@ impl Guard {
                 let found = own_attribute(class.bind(py), name.bind(py).to_str()?)?;
                 Ok(is_same(found.as_ref(), expected.as_ref()))
             }
-            Self::Planting { modules, generation } => {
-                Ok(planting::generation(modules.bind(py))? == *generation)
+            Self::Planting { modules, lines, generation } => {
+                let lines = lines.as_ref().map(|lines| lines.bind(py));
+                Ok(planting::generation(modules.bind(py), lines)? == *generation)
             }
             Self::Function { function, parts, keyword_defaults } => {
                 let function = function.as_ref().map_or(root, |function| function.bind(py));
@@ -161,7 +162,10 @@ impl Guard {
                 visit(name.as_ptr());
                 expected.iter().for_each(|object| visit(object.as_ptr()));
             }
-            Self::Planting { modules, .. } => visit(modules.as_ptr()),
+            Self::Planting { modules, lines, .. } => {
+                visit(modules.as_ptr());
+                lines.iter().for_each(|lines| visit(lines.as_ptr()));
+            }
             Self::Class { class, bases, items } => {
                 class.iter().for_each(|object| visit(object.as_ptr()));
                 visit(bases.as_ptr());

@@ -24,6 +24,8 @@ use crate::{local_pins, names, places, reach_class};
 pub(crate) struct Counted {
     attributes: BTreeSet<(usize, String)>,
     statements: BTreeSet<(usize, usize)>,
+    /// What cells register: with what, by which name. The last one counts.
+    registered: BTreeSet<(Vec<String>, Option<String>)>,
 }
 
 impl<'py> Builder<'_, 'py> {
@@ -43,8 +45,9 @@ impl<'py> Builder<'_, 'py> {
             self.expand_pending()?;
             // What is put there may itself use what is put elsewhere.
             if self.reached.definitions.len() == before {
-                let modules = guards::loaded_modules(self.py)?.unbind();
-                self.reached.guards.push(Guard::Planting { modules, generation });
+                let modules = guards::loaded_modules(self.py)?;
+                let lines = planting::lines_of_cells(&modules)?.map(Bound::unbind);
+                self.reached.guards.push(Guard::Planting { modules: modules.unbind(), lines, generation });
                 return Ok(());
             }
         }
@@ -70,7 +73,12 @@ impl<'py> Builder<'_, 'py> {
                     }
                 }
                 _ if plant.is_registered && is_plain_callable(&onto) && is_foreign(&onto)? => {
-                    let is_new = counted.statements.insert((namespace.as_ptr() as usize, plant.statement));
+                    if module.is_cell && !counted.registered.insert((plant.onto.clone(), plant.name.clone()))
+                    {
+                        continue;
+                    }
+                    let is_new =
+                        counted.statements.insert((Arc::as_ptr(&module.source) as usize, plant.statement));
                     if is_new {
                         let label = format!("{} with {}", used[0], plant.onto.join("."));
                         self.planting_statement(&label, module, plant)?;
@@ -222,7 +230,9 @@ impl<'py> Builder<'_, 'py> {
 
     /// No process can be asked what a library's class holds: all of the module counts for notebooks.
     fn note_planting(&mut self, module: &Planting) {
-        self.reached.origins.insert(Origin::Module { file: module.source.file.clone() });
+        if !module.is_cell {
+            self.reached.origins.insert(Origin::Module { file: module.source.file.clone() });
+        }
     }
 }
 
