@@ -102,7 +102,7 @@ def _from_line_cache(filename: str) -> str | None:
 
 
 def cells() -> list[str]:
-    """The names of the texts that have no file, as they came one after the other: cells of a shell, above all."""
+    """The names of the texts that have no file, in the order they came: cells of a shell, above all."""
     line_cache = sys.modules.get("linecache")
     known = {} if line_cache is None else line_cache.cache
     return [name for name, entry in list(known.items()) if len(entry) == 4 and entry[1] is None]

@@ -312,18 +312,30 @@ impl Place {
     }
 }
 
+/// The parts by their numbers, with what they are called.
+const STATUS_PARTS: [(StatusPart, &str); 7] = [
+    (StatusPart::Kind, "kind"),
+    (StatusPart::Size, "size"),
+    (StatusPart::All, "all"),
+    (StatusPart::Permissions, "permissions"),
+    (StatusPart::Link, "link"),
+    (StatusPart::Identity, "identity"),
+    (StatusPart::Times, "times"),
+];
+
 impl StatusPart {
-    const fn from_number(number: u8) -> Result<Self, WireError> {
-        match number {
-            0 => Ok(Self::Kind),
-            1 => Ok(Self::Size),
-            2 => Ok(Self::All),
-            3 => Ok(Self::Permissions),
-            4 => Ok(Self::Link),
-            5 => Ok(Self::Identity),
-            6 => Ok(Self::Times),
-            _ => Err(WireError::BadValue),
-        }
+    /// Returns what it is called.
+    pub const fn name(self) -> &'static str {
+        STATUS_PARTS[self as usize].1
+    }
+
+    /// Returns the part that is called so.
+    pub fn named(name: &str) -> Option<Self> {
+        STATUS_PARTS.iter().find(|(_, known)| *known == name).map(|(part, _)| *part)
+    }
+
+    fn from_number(number: u8) -> Result<Self, WireError> {
+        STATUS_PARTS.get(usize::from(number)).map(|(part, _)| *part).ok_or(WireError::BadValue)
     }
 }
 

@@ -34,6 +34,7 @@ mod reach_cache;
 mod reach_class;
 mod reach_expand;
 mod reach_import;
+mod reach_names;
 mod reach_path;
 mod reach_planted;
 mod reach_unseen;

@@ -8,8 +8,9 @@ use crate::code::{self, CodeFacts};
 use crate::guards::{self, Guard};
 use crate::names;
 use crate::reach::{self, Edge, Origin};
-use crate::reach_build::{Builder, Scope, named_digest};
+use crate::reach_build::{Builder, Scope};
 use crate::reach_class;
+use crate::reach_names::named_digest;
 use crate::walk::Walked;
 
 impl<'py> Builder<'_, 'py> {

@@ -7,7 +7,8 @@ use pyo3::types::{PyDict, PyModule};
 
 use crate::guards::{self, Guard};
 use crate::reach::{self, Edge};
-use crate::reach_build::{Builder, Scope, named};
+use crate::reach_build::{Builder, Scope};
+use crate::reach_names::named;
 use crate::walk::Walked;
 use crate::{names, places};
 

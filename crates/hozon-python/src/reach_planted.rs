@@ -14,7 +14,8 @@ use crate::code::Source;
 use crate::guards::{self, Guard};
 use crate::planting::{self, Planting};
 use crate::reach::{self, Edge, Origin, Target};
-use crate::reach_build::{Builder, Scope, foreign_label, named};
+use crate::reach_build::{Builder, Scope};
+use crate::reach_names::{foreign_label, named};
 use crate::walk::{Refusal, Walked};
 use crate::{local_pins, names, places, reach_class};
 

@@ -8,7 +8,8 @@ use crate::code;
 use crate::places::{self, Place};
 use crate::process_state::Aspects;
 use crate::reach::{Edge, Origin, Target};
-use crate::reach_build::{Builder, Scope, foreign_label};
+use crate::reach_build::{Builder, Scope};
+use crate::reach_names::foreign_label;
 use crate::walk::Walked;
 
 /// Functions that run code which no text shows, however they are named where they are used.

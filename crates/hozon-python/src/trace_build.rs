@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use hozon_engine::{Looked, Observer, of_absence, of_content, of_random_state, path_of};
 use hozon_format::{Digest, FileStamp};
-use hozon_key::{Base, Place, Seen, StatusPart, Subject, TraceSet};
+use hozon_key::{Base, Place, Seen, Subject, TraceSet};
 use pyo3::prelude::*;
 
 use crate::traces::{Trace, known_files, observing, of_process_state};
-use crate::watch::{self, NamedPath, Observations, ReadFile, Watch};
+use crate::watch::{NamedPath, Observations, ReadFile, Watch};
 
 /// Names, each with a digest.
 pub(crate) type Digests = Vec<(String, [u8; 32])>;
@@ -98,16 +98,7 @@ impl Build<'_> {
             self.look(Subject::Directory(self.place(&listed.path)), observer);
         }
         for (path, part) in &all.statuses {
-            let part = match part {
-                watch::StatusPart::Kind => StatusPart::Kind,
-                watch::StatusPart::Size => StatusPart::Size,
-                watch::StatusPart::All => StatusPart::All,
-                watch::StatusPart::Permissions => StatusPart::Permissions,
-                watch::StatusPart::Link => StatusPart::Link,
-                watch::StatusPart::Identity => StatusPart::Identity,
-                watch::StatusPart::Times => StatusPart::Times,
-            };
-            self.look(Subject::Status(self.place(path), part), observer);
+            self.look(Subject::Status(self.place(path), *part), observer);
         }
         for written in all.written.iter().filter(|written| !written.read_before) {
             let place = self.place(&written.path);

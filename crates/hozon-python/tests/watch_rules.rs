@@ -13,10 +13,11 @@ use std::path::{Path, PathBuf};
 
 use access::Access;
 use hozon_format::FileStamp;
-use log::{Log, NamedPath, Observations, StatusPart, Writing};
+use hozon_key::StatusPart;
+use log::{Log, NamedPath, Observations, Writing};
 
 fn path(name: &str) -> NamedPath {
-    NamedPath { named: PathBuf::from(name), absolute: Path::new("/work").join(name), moved: false }
+    NamedPath { named: PathBuf::from(name), absolute: Path::new("/folder").join(name), moved: false }
 }
 
 fn stamp(size: u64) -> FileStamp {
@@ -30,7 +31,7 @@ fn writing(keeps: bool, before: Option<FileStamp>) -> Writing {
 /// What a log says at the end, when `there` are the files that there are.
 fn ended(log: Log, there: &[(&str, u64)]) -> Observations {
     log.into_observations(|path| {
-        there.iter().find(|(name, _)| Path::new("/work").join(name) == path).map(|(_, size)| stamp(*size))
+        there.iter().find(|(name, _)| Path::new("/folder").join(name) == path).map(|(_, size)| stamp(*size))
     })
 }
 

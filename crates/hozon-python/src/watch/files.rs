@@ -5,12 +5,13 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use hozon_format::Digest;
+use hozon_key::StatusPart;
 use hozon_store::stamp_of;
 use hozon_sys::{FileKind, Os, Stat, System, seen_bytes, seen_stat, working_directory};
 use pyo3::prelude::*;
 
 use super::access::Access;
-use super::log::{NamedPath, StatusPart, Writing};
+use super::log::{NamedPath, Writing};
 use super::recorder::Inside;
 use crate::places;
 

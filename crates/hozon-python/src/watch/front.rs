@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use hozon_key::Seen;
+use hozon_key::{Seen, StatusPart};
 use hozon_store::stamp_of;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
@@ -13,7 +13,7 @@ use super::access::Access;
 use super::audit::{self, path_of};
 use super::files::{self, located, stat_at};
 use super::import_tables;
-use super::log::{Log, Observations, StatusPart};
+use super::log::{Log, Observations};
 use super::recorder::{self, Inside};
 use super::view;
 use crate::places;
@@ -210,19 +210,11 @@ pub(crate) fn note_working_directory() {
     tell(Log::working_directory);
 }
 
-/// The status of something that is there was asked for; `part` is "kind", "size", "all",
-/// "permissions", "link", "identity" or "times".
+/// The status of something that is there was asked for; `part` is what it is called.
 #[pyfunction]
 pub(crate) fn note_status(path: &Bound<'_, PyAny>, part: &str) -> PyResult<()> {
-    let part = match part {
-        "kind" => StatusPart::Kind,
-        "size" => StatusPart::Size,
-        "all" => StatusPart::All,
-        "permissions" => StatusPart::Permissions,
-        "link" => StatusPart::Link,
-        "identity" => StatusPart::Identity,
-        "times" => StatusPart::Times,
-        _ => return Err(PyValueError::new_err(format!("{part:?} is no part of a status"))),
+    let Some(part) = StatusPart::named(part) else {
+        return Err(PyValueError::new_err(format!("{part:?} is no part of a status")));
     };
     if let Some(inside) = Inside::begin()
         && let Some(path) = path_of(path).and_then(|named| located(&inside, named))

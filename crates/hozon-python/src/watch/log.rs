@@ -9,7 +9,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use hozon_format::{Digest, FileStamp};
-use hozon_key::Seen;
+use hozon_key::{Seen, StatusPart};
 
 /// The most details kept of each kind of what cannot be verified.
 const MOST_DETAILS: usize = 8;
@@ -23,25 +23,6 @@ pub(crate) struct NamedPath {
     pub(crate) absolute: PathBuf,
     /// Whether `named` is relative and the computation had changed the working directory before.
     pub(crate) moved: bool,
-}
-
-/// How much of a file's status a computation has asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum StatusPart {
-    /// Whether it is there, and whether it is a file or a folder.
-    Kind,
-    /// Its length, too.
-    Size,
-    /// Times and permissions, too; of a folder its permissions alone.
-    All,
-    /// Its kind, and who may do what with it.
-    Permissions,
-    /// Where it leads to, if it is a link.
-    Link,
-    /// Which one it is, by whatever name.
-    Identity,
-    /// As `All`, and the times of a folder.
-    Times,
 }
 
 /// A file that was opened for reading before the computation wrote to it.

@@ -24,6 +24,6 @@ pub(crate) use front::{
     rescan_libraries, resume_watching, suspend_watching, watching_is_local,
 };
 pub(crate) use holding::{held_effect, hold_effects};
-pub(crate) use log::{NamedPath, Observations, ReadFile, StatusPart};
+pub(crate) use log::{NamedPath, Observations, ReadFile};
 pub(crate) use observed::{Observed, original_of, unobserved};
 pub(crate) use recorder::{Done, Heard};

@@ -4,7 +4,7 @@ use hozon_format::FileStamp;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PySet};
 
-use super::log::{NamedPath, Observations, StatusPart};
+use super::log::{NamedPath, Observations};
 
 /// Shows all observations.
 pub(super) fn of_observations<'py>(py: Python<'py>, all: &Observations) -> PyResult<Bound<'py, PyDict>> {
@@ -25,7 +25,7 @@ pub(super) fn of_observations<'py>(py: Python<'py>, all: &Observations) -> PyRes
     view.set_item("listed", list(py, listed)?)?;
     let statuses = all.statuses.iter().map(|(path, part)| {
         let item = of_path(py, path)?;
-        item.set_item("part", name_of(*part))?;
+        item.set_item("part", part.name())?;
         Ok(item)
     });
     view.set_item("statuses", list(py, statuses)?)?;
@@ -68,16 +68,4 @@ fn of_path<'py>(py: Python<'py>, path: &NamedPath) -> PyResult<Bound<'py, PyDict
 
 fn of_stamp(stamp: FileStamp) -> (u64, u64, i64, i64) {
     (stamp.inode, stamp.size, stamp.modified_ns, stamp.changed_ns)
-}
-
-fn name_of(part: StatusPart) -> &'static str {
-    match part {
-        StatusPart::Kind => "kind",
-        StatusPart::Size => "size",
-        StatusPart::All => "all",
-        StatusPart::Permissions => "permissions",
-        StatusPart::Link => "link",
-        StatusPart::Identity => "identity",
-        StatusPart::Times => "times",
-    }
 }

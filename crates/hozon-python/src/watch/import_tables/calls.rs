@@ -9,6 +9,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use hozon_key::StatusPart;
 use hozon_sys::{Stat, descriptor_path, descriptor_stat};
 
 use super::patch_after_dlopen;
@@ -17,7 +18,7 @@ use crate::watch::access::Access;
 use crate::watch::audit::{base_name, path_of_bytes};
 use crate::watch::files::{self, located, stat_at};
 use crate::watch::holding::{self, Effect};
-use crate::watch::log::{NamedPath, StatusPart};
+use crate::watch::log::NamedPath;
 use crate::watch::recorder::Inside;
 
 /// A function of the C library and what stands in for it.
