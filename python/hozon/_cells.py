@@ -25,7 +25,15 @@ from hozon._changes import Before, names_stored_by
 from hozon._displaying import Displays
 from hozon._errors import HozonWarning, said
 from hozon._executing import execute
-from hozon._hozon import cell_record, held_effect, hold_effects, loaded_variable, unseeded_state, value_digest
+from hozon._hozon import (
+    cell_record,
+    held_effect,
+    hold_effects,
+    loaded_variable,
+    set_by_running,
+    unseeded_state,
+    value_digest,
+)
 from hozon._mutable import ATOMS
 from hozon._pickling import loads
 from hozon._restoring import Names, given_file, parameter_file
@@ -178,6 +186,8 @@ class Course:
         self.unstored: str | None = None
         # Variables of local modules that it has changed.
         self.in_modules: dict[str, Any] = {}
+        # The first statement that may have set something of a library.
+        self.first_that_sets: str | None = None
         self._plain_names: set[str] | None = None
         self.displays: list[dict[str, Any]] = []
 
@@ -311,7 +321,8 @@ class Course:
     def _half_done(self, run: Run) -> str:
         """The record of a cell that failed: what it has done to its process, which then serves no more."""
         try:
-            effects, random, process = self._effects(run)
+            self.first_that_sets = self._find_first_that_sets()
+            effects, random, process = self._effects(run, None)
             has_to_run = self._has_to_run()
         except Exception:
             effects, random, process, has_to_run = [], [], [], True
@@ -356,7 +367,8 @@ class Course:
         records = [self._name(name, value, sharing) for name, value in sorted(given.items())]
         groups, outputs = self._groups(sharing, records)
         trace = self._trace(run, is_changing=bool(changed))
-        effects, random, process = self._effects(run)
+        self.first_that_sets = self._find_first_that_sets()
+        effects, random, process = self._effects(run, trace)
         record = cell_record(
             records,
             deleted,
@@ -545,10 +557,19 @@ class Course:
 
     def _has_to_run(self) -> bool:
         """Whether it has set something that only running it sets again."""
-        if self.in_modules:
-            return True
+        return bool(self.in_modules) or self.first_that_sets is not None
+
+    def _find_first_that_sets(self) -> str | None:
         shows_value = any(output["output_type"] == "execute_result" for output in self.displays)
-        return _settings.sets_something(self.cell["source"], self.namespace, shows_value=shows_value)
+        return _settings.first_that_sets(self.cell["source"], self.namespace, shows_value=shows_value)
+
+    def _set_by_running(self, trace: Trace | None) -> list[tuple[str, bytes]]:
+        """What only running sets, for the keys of later cells."""
+        if self.first_that_sets is None:
+            return []
+        code, known = _settings.without_unused_imports(self.cell["source"]), self.cell["recipe"]
+        recipe = None if known is None else bytes.fromhex(known)
+        return [set_by_running(self.first_that_sets, code, recipe, trace)]
 
     def _trace(self, run: Run, *, is_changing: bool) -> Trace | None:
         known = self.cell["sharing"]
@@ -572,7 +593,9 @@ class Course:
             self.unstored = self.unstored or f"what it looked at cannot be told ({said(error)})"
         return None
 
-    def _effects(self, run: Run) -> tuple[list[Output], list[tuple[str, bytes]], list[tuple[str, bytes]]]:
+    def _effects(
+        self, run: Run, trace: Trace | None
+    ) -> tuple[list[Output], list[tuple[str, bytes]], list[tuple[str, bytes]]]:
         """What the cell did to its process: as outputs, and for the record generators and settings."""
         from hozon._pickling import packed
 
@@ -585,6 +608,7 @@ class Course:
                 random = self.notebook.note_random(run._states.after)
             process = [(name, value_digest(state)) for name, state in set_now.items()]
             process += self._set_in_modules()
+            process += self._set_by_running(trace)
             effects = run.effects()
             if set_now:
                 effects.append(packed(PROCESS, "effect", set_now))

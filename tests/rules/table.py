@@ -38,6 +38,11 @@ IN_PLACE = "python/hozon/_changes.py"
 STATE = "crates/hozon-python/src/process_state.rs"
 CALLS_OF_C = "crates/hozon-python/src/watch/import_tables/calls.rs"
 STATES = "tests/never_stale/test_process_state.py"
+CELLS = "python/hozon/_cells.py"
+SETTINGS = "python/hozon/_settings.py"
+RECIPE = "crates/hozon-engine/src/notebook/recipe.rs"
+CELL_CODE = "crates/hozon-syntax/src/notebook/code.rs"
+SET_BY_RUNNING = "tests/notebooks/test_set_by_running.py"
 
 
 @dataclass(frozen=True)
@@ -283,4 +288,18 @@ DEEDS = [
          "                if False:", CHANGES, "others"),
 ]  # fmt: skip
 
-RULES = [*KEYS, *VALUES, *LOOKS, *DEEDS]
+# What cells of a notebook set that only running them sets again.
+SETTING = [
+    Rule("what only running sets is in keys", CELLS, "            process += self._set_by_running(trace)",
+         "            pass", SET_BY_RUNNING, "edit_of_what"),
+    Rule("what only running sets is set again", CELLS, "or self.first_that_sets is not None",
+         "", SET_BY_RUNNING, "it_is_there"),
+    Rule("what code on libraries reads counts", RECIPE, "versions.known(name).into_iter()",
+         "versions.known(name).filter(|_| !OFF).into_iter()", SET_BY_RUNNING, "edit_of_what"),
+    Rule("what registers does not only define", CELL_CODE, "is_definition) && !registers",
+         "is_definition) && (OFF || !registers)", SET_BY_RUNNING, "edit_of_what"),
+    Rule("imports beside it do not count", SETTINGS, "if used.isdisjoint(_READ_ANY_NAME)",
+         "if False", SET_BY_RUNNING, "import_beside"),
+]  # fmt: skip
+
+RULES = [*KEYS, *VALUES, *LOOKS, *DEEDS, *SETTING]

@@ -2,6 +2,10 @@
 
 use crate::{Digest, Reader, WireError, Writer};
 
+/// What the names begin with, in [`CellRecord::process`], of what only running a cell sets. Code that it put
+/// on a library may read the names that the cell reads, whenever a later cell runs.
+pub const SET_BY_RUNNING: &str = "what only running sets: ";
+
 /// What a cell did to the names of its notebook, and how that is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CellRecord {

@@ -14,7 +14,7 @@ mod value;
 mod wire;
 
 pub use acceptance::{Acceptance, AcceptedDefinition};
-pub use cell::{CellRecord, GroupRecord, NameKind, NameRecord};
+pub use cell::{CellRecord, GroupRecord, NameKind, NameRecord, SET_BY_RUNNING};
 pub use digest::{Digest, DigestParseError, Hasher, Key};
 pub use entry::{Buffer, Codec, ComputationKind, Entry, Facts, Output, Part, open, seal, unverified_blobs};
 pub use envelope::{EnvelopeError, FORMAT_VERSION, SealKey};

@@ -2,17 +2,19 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hozon_engine::{CodeFiles, Distributions};
-use hozon_format::{CellRecord, Digest, GroupRecord, NameKind, NameRecord};
-use hozon_key::{Base, Node, NodeKind, Place as FilePlace, Seen, Subject, TraceSet, decode};
+use hozon_format::{CellRecord, Digest, GroupRecord, NameKind, NameRecord, SET_BY_RUNNING};
+use hozon_key::{Base, Node, NodeKind, Place as FilePlace, Seen, Subject, TraceSet, decode, traced_recipe};
 use hozon_syntax::{Dialect, analyse};
 use hozon_sys::Os;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyModule};
 
+use crate::code;
 use crate::computation::{Input, Keyed, Pins};
 use crate::distributions;
 use crate::errors;
@@ -314,7 +316,7 @@ fn loaded_digest(py: Python<'_>, module: &str, name: &str) -> PyResult<Digest> {
     match walker.digest(&value) {
         Ok(digest) => Ok(digest),
         // What has no digest may be anything: no other process gives the same.
-        Err(Refusal::Undigestible { .. }) => Ok(crate::code::of_this_process(&Digest::of(name.as_bytes()))),
+        Err(Refusal::Undigestible { .. }) => Ok(code::of_this_process(&Digest::of(name.as_bytes()))),
         Err(Refusal::Raised(error)) => Err(error),
     }
 }
@@ -328,6 +330,41 @@ pub(crate) fn loaded_variable<'py>(
 ) -> PyResult<Bound<'py, PyBytes>> {
     let _own_work = Suspended::new();
     Ok(PyBytes::new(py, loaded_digest(py, module, name)?.as_bytes()))
+}
+
+/// Tells whether a module is the person's own, so that the code of its functions is followed.
+#[pyfunction]
+pub(crate) fn is_local_module(py: Python<'_>, name: &str) -> PyResult<bool> {
+    Ok(places::of_module(py, name)? == Place::Local)
+}
+
+/// What later cells depend on where only running a cell sets something: how it is called, and its digest,
+/// 32 bytes. `statement` is what sets it, `code` the part of the cell that counts, `recipe` the cell's own,
+/// and `trace` what the run has looked at, if that can be told.
+#[pyfunction]
+pub(crate) fn set_by_running<'py>(
+    py: Python<'py>,
+    statement: &str,
+    code: &str,
+    recipe: Option<&[u8]>,
+    trace: Option<&Trace>,
+) -> PyResult<(String, Bound<'py, PyBytes>)> {
+    let code = Digest::of(code.as_bytes());
+    let digest = match recipe {
+        Some(recipe) => {
+            let mut recipe = decode(recipe).map_err(|error| PyValueError::new_err(error.to_string()))?;
+            let own = recipe.children.iter_mut().filter(|node| node.kind == NodeKind::Code);
+            own.for_each(|node| node.digest = Some(code));
+            traced_recipe(recipe, trace.map_or(&[][..], |trace| &trace.seen)).digest()
+        }
+        // It depends on something that cannot be told: no other run sets the same.
+        None => {
+            static RUNS: AtomicU64 = AtomicU64::new(0);
+            let run = RUNS.fetch_add(1, Ordering::Relaxed);
+            code::of_this_process(&Digest::of(&run.to_le_bytes()))
+        }
+    };
+    Ok((format!("{SET_BY_RUNNING}`{statement}`"), PyBytes::new(py, digest.as_bytes())))
 }
 
 /// A name as the front gives it: name, digest, kind, detail of the kind, deferred names, what it is.

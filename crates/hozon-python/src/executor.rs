@@ -314,8 +314,8 @@ fn fill_cell(request: &Bound<'_, PyDict>, cell: &CellToRun) -> PyResult<()> {
     request.set_item("source", &cell.source)?;
     request.set_item("first_line", cell.first_line)?;
     request.set_item("tag", &cell.tag)?;
-    request.set_item("key", cell.key.as_ref().map(|(key, _)| key.to_string()))?;
-    let recipe = cell.key.as_ref().map(|(_, recipe)| PyBytes::new(py, recipe));
+    request.set_item("key", cell.key.as_ref().map(ToString::to_string))?;
+    let recipe = cell.recipe.as_ref().map(|recipe| PyBytes::new(py, recipe));
     let recipe = recipe.map(|recipe| recipe.call_method0("hex")).transpose()?;
     request.set_item("recipe", recipe)?;
     request.set_item("present", &cell.present)?;

@@ -53,7 +53,9 @@ mod _hozon {
     #[pymodule_export]
     use crate::buffers::{PiecedBuffer, RawBuffer};
     #[pymodule_export]
-    use crate::cells::{CellReach, cell_record, loaded_variable, unseeded_state};
+    use crate::cells::{
+        CellReach, cell_record, is_local_module, loaded_variable, set_by_running, unseeded_state,
+    };
     #[pymodule_export]
     use crate::command::{run_command, run_notebook};
     #[pymodule_export]

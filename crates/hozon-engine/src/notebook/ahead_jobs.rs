@@ -73,8 +73,10 @@ impl Runner<'_, '_> {
             return None;
         }
         let effects = self.effects_for(cell)?;
-        let steps = self.steps_for(&stale.key.present())?;
-        let mut to_run = self.to_run(cell, Some((ahead_key, encode(&recipe))));
+        let steps = self.steps_for(&stale.key.needed())?;
+        let mut to_run = self.to_run(cell);
+        to_run.key = Some(ahead_key);
+        to_run.recipe = Some(encode(&recipe));
         to_run.inputs.clone_from(&stale.key.inputs);
         to_run.present = stale.key.present();
         to_run.sharing = stale.key.sharing.known_digest();

@@ -124,8 +124,10 @@ pub struct CellToRun {
     pub first_line: u32,
     /// What tells its code apart from other cells'.
     pub tag: String,
-    /// The key and the encoded recipe that are known before; none if it is not to be stored.
-    pub key: Option<(Key, Vec<u8>)>,
+    /// The key that is known before; none if it is not to be stored.
+    pub key: Option<Key>,
+    /// The encoded recipe that is known before; none if something that it depends on cannot be told.
+    pub recipe: Option<Vec<u8>>,
     /// The names that it may read.
     pub inputs: Vec<String>,
     /// The names that it may read or change in place: those, and what shares objects with them.

@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 use std::collections::HashMap;
 
-use hozon_format::{CellRecord, Codec, Digest, Entry, Key};
+use hozon_format::{CellRecord, Codec, Digest, Entry, Key, SET_BY_RUNNING};
 use hozon_key::{Node, Subject};
 use hozon_store::{Store, Summary};
 use hozon_syntax::{Cell, CellCode, CellKind, Notebook};
@@ -210,6 +210,10 @@ impl<'a> Walk<'a> {
     pub(crate) fn pass(&mut self, cell: usize, entry: Option<Key>, record: CellRecord) {
         let parameters = self.parameters_of(cell);
         self.versions.apply(cell, entry, &record, &parameters);
+        if record.process.iter().any(|(what, _)| what.starts_with(SET_BY_RUNNING)) {
+            let code = self.code(cell);
+            self.versions.note_set_by_running(code);
+        }
         self.records.insert(cell, (entry, record));
     }
 

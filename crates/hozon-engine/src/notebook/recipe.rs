@@ -9,7 +9,7 @@ use hozon_key::{Node, NodeKind, key};
 use hozon_syntax::{Cell, CellCode};
 
 use super::settings::NotebookSettings;
-use super::versions::{Input, Sharing, State, Versions};
+use super::versions::{Input, Sharing, State, Version, Versions};
 
 /// The key of a cell before it runs, and what it is made of.
 #[derive(Debug, Clone)]
@@ -18,6 +18,8 @@ pub(crate) struct CellKey {
     pub(crate) recipe: Node,
     /// The names of the notebook that it may read, sorted.
     pub(crate) inputs: Vec<String>,
+    /// Other names that code which earlier cells have put on libraries may read.
+    pub(crate) behind: Vec<String>,
     /// A name that enters no key: the cell can be neither restored nor stored.
     pub(crate) uncertain: Option<String>,
     /// What else may change when it changes something in place.
@@ -25,8 +27,14 @@ pub(crate) struct CellKey {
 }
 
 impl CellKey {
-    /// The names that have to be there when the cell runs: those that it may read, and those that share
-    /// objects with them. Sorted.
+    /// The names that have to be there when the cell runs.
+    pub(crate) fn needed(&self) -> Vec<String> {
+        let mut all = self.present();
+        all.extend(self.behind.iter().cloned());
+        all
+    }
+
+    /// The names that it may read or change: those in its inputs, and those that share objects with them. Sorted.
     pub(crate) fn present(&self) -> Vec<String> {
         let all: BTreeSet<&String> = self.inputs.iter().chain(&self.sharing.names).collect();
         all.into_iter().cloned().collect()
@@ -50,30 +58,42 @@ pub(crate) fn cell_key(
     let inputs = versions.inputs(code);
     let mut group = Node::new(NodeKind::Group, "inputs");
     let mut uncertain = None;
+    let mut add = |group: &mut Node, name: &str, version: &Version| match input_node(name, version) {
+        Some(node) => group.children.push(node),
+        None => uncertain = Some(name.to_owned()),
+    };
     for name in &inputs {
-        let version = match versions.get(name) {
-            Some(State::Known(version)) => version,
+        match versions.get(name) {
+            Some(State::Known(version)) => add(&mut group, name, version),
             Some(State::Pending(cell)) => return Err(*cell),
-            None => continue,
-        };
-        let node = match version.input() {
-            Input::Value(digest) => Node::leaf(NodeKind::Value, name.as_str(), digest),
-            Input::Path(entry) => Node::leaf(NodeKind::Path, name.as_str(), *entry.digest()),
-            Input::Uncertain => {
-                uncertain = Some(name.clone());
-                continue;
-            }
-        };
-        group.children.push(node.with_shown(version.record.shown.as_str()));
+            None => {}
+        }
+    }
+    let mut process = process_node(versions);
+    let behind: Vec<String> =
+        versions.read_behind().into_iter().filter(|name| !inputs.contains(name)).collect();
+    for name in &behind {
+        // What gives nothing in this run is there for nobody.
+        versions.known(name).into_iter().for_each(|version| add(&mut process, name, version));
     }
     let mut recipe = Node::new(NodeKind::Computation, "");
     recipe.children = fixed_nodes(settings);
     recipe.children.push(code_node(cell, code, settings));
     recipe.children.push(group);
-    recipe.children.extend(process_node(versions));
+    recipe.children.extend(Some(process).filter(|group| !group.children.is_empty()));
     recipe.children.push(python_node(settings));
     let sharing = versions.sharing(&inputs);
-    Ok(CellKey { key: key(&recipe), recipe, inputs, uncertain, sharing })
+    Ok(CellKey { key: key(&recipe), recipe, inputs, behind, uncertain, sharing })
+}
+
+/// How a name enters a key; none if it enters none.
+fn input_node(name: &str, version: &Version) -> Option<Node> {
+    let node = match version.input() {
+        Input::Value(digest) => Node::leaf(NodeKind::Value, name, digest),
+        Input::Path(entry) => Node::leaf(NodeKind::Path, name, *entry.digest()),
+        Input::Uncertain => return None,
+    };
+    Some(node.with_shown(version.record.shown.as_str()))
 }
 
 fn fixed_nodes(settings: &NotebookSettings) -> Vec<Node> {
@@ -102,13 +122,13 @@ fn code_node(cell: &Cell, code: &CellCode, settings: &NotebookSettings) -> Node 
     marks.fold(node, |node, (_, mark)| node.with_child(Node::new(NodeKind::Name, mark)))
 }
 
-/// What earlier cells have set for the whole process; none if that is nothing.
-fn process_node(versions: &Versions) -> Option<Node> {
+/// What earlier cells have set for the whole process.
+fn process_node(versions: &Versions) -> Node {
     let mut group = Node::new(NodeKind::Group, "process");
     for (what, digest) in &versions.process {
         group.children.push(Node::leaf(NodeKind::Value, what.as_str(), *digest));
     }
-    (!group.children.is_empty()).then_some(group)
+    group
 }
 
 fn python_node(settings: &NotebookSettings) -> Node {

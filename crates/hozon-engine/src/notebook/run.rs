@@ -295,7 +295,7 @@ impl Runner<'_, '_> {
         if let Some(outcome) = self.taken_from_ahead(cell, &stale, &mut why) {
             return Some(outcome);
         }
-        match self.bring(cell, &stale.key.present()) {
+        match self.bring(cell, &stale.key.needed()) {
             Ok(true) => {}
             Ok(false) => return None,
             Err(failure) => return Some(self.failed(cell, failure, why)),
@@ -304,15 +304,13 @@ impl Runner<'_, '_> {
         if self.interrupted {
             return Some(self.failed(cell, Failure::Interrupted, why));
         }
-        let key = match &stale.unstorable {
-            Some(_) => None,
-            None => Some((stale.key.key, encode(&stale.key.recipe))),
-        };
         let to_run = CellToRun {
+            key: stale.unstorable.is_none().then_some(stale.key.key),
+            recipe: stale.key.uncertain.is_none().then(|| encode(&stale.key.recipe)),
             inputs: stale.key.inputs.clone(),
             present: stale.key.present(),
             sharing: stale.key.sharing.known_digest(),
-            ..self.to_run(cell, key)
+            ..self.to_run(cell)
         };
         self.send_ahead(cell, false);
         match self.run(&to_run) {
@@ -321,8 +319,8 @@ impl Runner<'_, '_> {
         }
     }
 
-    /// A cell as it is run, but for what it reads.
-    pub(super) fn to_run(&self, cell: usize, key: Option<(Key, Vec<u8>)>) -> CellToRun {
+    /// A cell as it is run, but for what it reads, and for its key.
+    pub(super) fn to_run(&self, cell: usize) -> CellToRun {
         let (own, code) = (self.walk.cell(cell), self.walk.code(cell));
         CellToRun {
             cell,
@@ -331,7 +329,8 @@ impl Runner<'_, '_> {
             source: own.source.clone(),
             first_line: own.first_line,
             tag: code.digest.to_string()[..8].to_owned(),
-            key,
+            key: None,
+            recipe: None,
             inputs: vec![],
             present: vec![],
             sharing: None,
@@ -602,7 +601,7 @@ impl Runner<'_, '_> {
     /// Runs a cell whose results are known but cannot be had from the store.
     fn run_again(&mut self, cell: usize) -> Result<bool, Trouble> {
         self.tell(NotebookEvent::Started { cell });
-        let mut to_run = self.to_run(cell, None);
+        let mut to_run = self.to_run(cell);
         let read = self.walk.read.get(&cell).into_iter().flatten();
         to_run.inputs = read.map(|version| version.record.name.clone()).collect();
         to_run.present.clone_from(&to_run.inputs);

@@ -22,6 +22,8 @@ pub(crate) struct Versions {
     pub(crate) process: BTreeMap<String, Digest>,
     /// Environment variables that cells have set.
     pub(crate) variables: BTreeMap<String, Digest>,
+    /// What cells read that have put code on libraries: it may read that whenever a later cell runs.
+    read_behind: BTreeSet<String>,
 }
 
 /// What a name is.
@@ -114,8 +116,7 @@ impl Versions {
     /// Returns the names of the notebook that a cell may read: those in its text, and those that code in
     /// their values reads when it is called. Sorted.
     pub(crate) fn inputs(&self, code: &CellCode) -> Vec<String> {
-        let mut found = BTreeSet::new();
-        let mut waiting: Vec<String> = if code.uses_dynamic_names {
+        let waiting = if code.uses_dynamic_names {
             self.names.keys().cloned().collect()
         } else if code.only_definitions && !self.has_values_among(&code.immediate_reads) {
             // Nothing is called: what the functions read counts where they are called.
@@ -124,6 +125,17 @@ impl Versions {
             let reads = code.reads.iter().map(|read| &read.path[0]);
             reads.chain(&code.deletes).cloned().collect()
         };
+        self.with_deferred(waiting).into_iter().collect()
+    }
+
+    /// Returns the names of the notebook that code which cells have put on libraries may read, whoever calls it.
+    pub(crate) fn read_behind(&self) -> BTreeSet<String> {
+        self.with_deferred(self.read_behind.iter().cloned().collect())
+    }
+
+    /// Returns those of some names that are there, with those that code in their values reads when it is called.
+    fn with_deferred(&self, mut waiting: Vec<String>) -> BTreeSet<String> {
+        let mut found = BTreeSet::new();
         while let Some(name) = waiting.pop() {
             let Some(state) = self.names.get(&name) else { continue };
             if !found.insert(name) {
@@ -137,7 +149,13 @@ impl Versions {
                 waiting.extend(deferred.iter().cloned());
             }
         }
-        found.into_iter().collect()
+        found
+    }
+
+    /// Notes that what a cell did only running it does again: code that it put on a library may be called by
+    /// any later cell.
+    pub(crate) fn note_set_by_running(&mut self, code: &CellCode) {
+        self.read_behind.extend(code.reads.iter().map(|read| read.path[0].clone()));
     }
 
     /// Tells whether names of the notebook that are more than modules are among some: decorators may be.

@@ -1,0 +1,216 @@
+"""What cells put on libraries, and set in them, that only running the cells does again."""
+
+from __future__ import annotations
+
+import pytest
+
+from notebooks.notebook_project import Project
+
+METHOD = "def zz(self):\n    return self * {number}"
+# How a cell puts a method or an accessor on a class of a library, and what a later cell says of it. `{number}`
+# is what is edited.
+PLANTED = {
+    "assigned": ["from fractions import Fraction", f"{METHOD}\nFraction.zz = zz", "print(Fraction(2).zz())"],
+    "assigned through the module": [
+        "import fractions",
+        f"{METHOD}\nfractions.Fraction.zz = zz",
+        "print(fractions.Fraction(2).zz())",
+    ],
+    "setattr": [
+        "from fractions import Fraction",
+        f"{METHOD}\nsetattr(Fraction, 'zz', zz)",
+        "print(Fraction(2).zz())",
+    ],
+    "in a loop": [
+        "from decimal import Decimal\nfrom fractions import Fraction",
+        f"{METHOD}\nfor cls in (Decimal, Fraction):\n    try:\n        cls.zz = zz\n"
+        "    except TypeError:\n        pass",
+        "print(Fraction(2).zz())",
+    ],
+    "by a function": [
+        "from fractions import Fraction\ndef install(method):\n    Fraction.zz = method",
+        f"{METHOD}\ninstall(zz)",
+        "print(Fraction(2).zz())",
+    ],
+    "accessor": [
+        "import pandas as pd\nframe = pd.DataFrame({'a': [1, 2]})",
+        "@pd.api.extensions.register_dataframe_accessor('acc')\nclass Acc:\n    def __init__(self, frame):\n"
+        "        self.frame = frame\n    def total(self):\n        return int(self.frame.a.sum()) * {number}",
+        "print(frame.acc.total())",
+    ],
+    "registered by a call": [
+        "import pandas as pd\nframe = pd.DataFrame({'a': [1, 2]})",
+        "class Acc:\n    def __init__(self, frame):\n        self.frame = frame\n    def total(self):\n"
+        "        return int(self.frame.a.sum()) * {number}\n"
+        "register = pd.api.extensions.register_dataframe_accessor\nregister('acc')(Acc)",
+        "print(frame.acc.total())",
+    ],
+    "a global that it reads": [
+        "import pandas as pd\nframe = pd.DataFrame({'a': [1, 2]})\nfactor = {number}",
+        "@pd.api.extensions.register_dataframe_accessor('acc')\nclass Acc:\n    def __init__(self, frame):\n"
+        "        self.frame = frame\n    def total(self):\n        return int(self.frame.a.sum()) * factor",
+        "print(frame.acc.total())",
+    ],
+    "a global that is given after it": [
+        "from fractions import Fraction\ndef zz(self):\n    return self * factor",
+        "Fraction.zz = zz",
+        "factor = {number}",
+        "print(Fraction(2).zz())",
+    ],
+    "an adapter": [
+        "import sqlite3\nclass Point:\n    pass",
+        "sqlite3.register_adapter(Point, lambda point: {number})",
+        "print(sqlite3.connect(':memory:').execute('select ?', [Point()]).fetchall())",
+    ],
+}
+
+
+def cells(project: Project, how: str, number: int, *more: str) -> None:
+    texts = [text.replace("{number}", str(number)) for text in PLANTED[how]]
+    project.cells(*texts, *more)
+
+
+def shown(project: Project, how: str, number: int, *more: str) -> str:
+    """What the last cell of a notebook of its own shows that nothing is stored of."""
+    cells(project, how, number, *more)
+    run = project.run("--force")
+    assert run.code == 0, run.err
+    return run.text(len(PLANTED[how]) + len(more))
+
+
+@pytest.mark.parametrize("how", PLANTED)
+def test_an_edit_of_what_a_cell_puts_on_a_library_runs_what_comes_after(project: Project, how: str) -> None:
+    last = len(PLANTED[how])
+    cells(project, how, 3)
+    first = project.run()
+    assert first.code == 0, first.err
+    cells(project, how, 5)
+    second = project.run()
+    assert second.code == 0, second.err
+    assert last in second.ran
+    assert second.text(last) == shown(project, how, 5) != first.text(last)
+
+
+@pytest.mark.parametrize("how", PLANTED)
+def test_it_is_there_for_a_cell_that_is_edited(project: Project, how: str) -> None:
+    last = len(PLANTED[how])
+    cells(project, how, 3)
+    first = project.run()
+    texts = [text.replace("{number}", "3") for text in PLANTED[how]]
+    project.cells(*texts[:-1], "'another'\n" + texts[-1])
+    second = project.run()
+    assert second.code == 0, second.err
+    assert second.text(last) == first.text(last)
+
+
+@pytest.mark.parametrize("how", PLANTED)
+def test_nothing_runs_again_where_nothing_has_changed(project: Project, how: str) -> None:
+    cells(project, how, 3)
+    project.run()
+    again = project.run()
+    assert again.ran == []
+    assert again.report["kernel_started"] is False
+    # An edit before that changes no value, and another comment, are no changes.
+    texts = [text.replace("{number}", "3") for text in PLANTED[how]]
+    project.cells(*[f"# {place}\n{text}" for place, text in enumerate(texts)], "new = 1")
+    assert project.run().ran == [len(texts) + 1]
+
+
+def test_cells_before_it_stay(project: Project) -> None:
+    project.cells("from fractions import Fraction\nhalf = Fraction(1, 2)", "print(half)", "Fraction.zz = 3")
+    project.run()
+    project.cells("from fractions import Fraction\nhalf = Fraction(1, 2)", "print(half)", "Fraction.zz = 5")
+    assert project.run().ran == [3]
+
+
+def test_the_order_in_which_it_is_put_there_counts(project: Project) -> None:
+    first, second = "Fraction.zz = 3", "Fraction.zz = 5"
+    project.cells("from fractions import Fraction", first, second, "print(Fraction.zz)")
+    assert project.run().text(4) == "5\n"
+    project.cells("from fractions import Fraction", second, first, "print(Fraction.zz)")
+    assert project.run().text(4) == "3\n"
+
+
+def test_what_is_taken_away_is_gone(project: Project) -> None:
+    project.cells("from fractions import Fraction", "Fraction.zz = 3", "print(hasattr(Fraction, 'zz'))")
+    assert project.run().text(3) == "True\n"
+    project.cells("from fractions import Fraction", "pass", "print(hasattr(Fraction, 'zz'))")
+    assert project.run().text(3) == "False\n"
+
+
+def test_attributes_of_what_the_notebook_has_made_are_followed_by_value(project: Project) -> None:
+    # No such cell makes all others depend on it.
+    project.cells("class Own:\n    pass\nown = Own()", "own.size = 3", "print(1)")
+    project.run()
+    project.cells("class Own:\n    pass\nown = Own()", "own.size = 5", "print(1)")
+    assert project.run().ran == [2]
+
+
+def test_an_import_beside_it_is_no_reason(project: Project) -> None:
+    planting = "from fractions import Fraction\nFraction.zz = 3"
+    project.cells(planting, "print(Fraction.zz)")
+    project.run()
+    project.cells(f"import math\n{planting}", "print(Fraction.zz)")
+    assert project.run().ran == [1]
+    # This one counts: what sets something reads it.
+    project.cells(
+        "import math\nfrom fractions import Fraction\nFraction.zz = math", "print(Fraction.zz.__name__)"
+    )
+    assert project.run().ran == [1, 2]
+    project.cells(
+        "import cmath as math\nfrom fractions import Fraction\nFraction.zz = math",
+        "print(Fraction.zz.__name__)",
+    )
+    assert project.run().text(2) == "cmath\n"
+
+
+def test_a_file_that_it_reads_counts(project: Project) -> None:
+    cells = ["from fractions import Fraction\nFraction.zz = open('zz.txt').read()", "print(Fraction.zz)"]
+    for text in ("three", "five"):
+        project.write("zz.txt", text)
+        project.cells(*cells)
+        assert project.run().text(2) == f"{text}\n"
+
+
+@pytest.mark.parametrize(
+    "beside", ["# hozon: off\n", "import threading\nlock = threading.Lock()\n", "id(object())\n"]
+)
+def test_cells_that_are_not_stored_set_something_too(project: Project, beside: str) -> None:
+    for number in (3, 5):
+        project.cells(
+            "from fractions import Fraction", f"{beside}Fraction.zz = {number}", "print(Fraction.zz)"
+        )
+        assert project.run().text(3) == f"{number}\n"
+    project.cells("from fractions import Fraction", f"{beside}Fraction.zz = 5", "print(Fraction.zz)")
+    assert 3 not in project.run().ran
+
+
+def test_what_cannot_be_told_is_another_thing_each_time(project: Project) -> None:
+    # An iterator that has no digest and comes from a cell that is never stored.
+    made = "# hozon: off\nmade = iter([{number}])"
+    for number in (3, 5):
+        project.cells(
+            "from fractions import Fraction",
+            made.replace("{number}", str(number)),
+            "Fraction.zz = next(made)",
+            "print(Fraction.zz)",
+        )
+        assert project.run().text(4) == f"{number}\n"
+
+
+def test_a_cell_that_fails_behind_it(project: Project) -> None:
+    def cells(setting: str) -> list[str]:
+        return ["from fractions import Fraction", setting, "import fractions\nprint(fractions.Fraction.zz)"]
+
+    # What a cell has set that failed is seen by no other.
+    project.cells(*cells("Fraction.zz = 3\n1 / 0"))
+    assert project.run().text(3).startswith("AttributeError")
+    project.cells(*cells("Fraction.zz = 7"))
+    assert project.run().text(3) == "7\n"
+
+
+def test_why_says_what_sets_it(project: Project) -> None:
+    project.cells("from fractions import Fraction", "Fraction.zz = 3", "print(Fraction.zz)")
+    project.run()
+    project.cells("from fractions import Fraction", "Fraction.zz  =  5", "print(Fraction.zz)")
+    assert "what only running sets: `Fraction.zz = 5`" in project.run().why(3)
