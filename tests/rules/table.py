@@ -41,7 +41,6 @@ STATES = "tests/never_stale/test_process_state.py"
 CELLS = "python/hozon/_cells.py"
 SETTINGS = "python/hozon/_settings.py"
 RECIPE = "crates/hozon-engine/src/notebook/recipe.rs"
-CELL_CODE = "crates/hozon-syntax/src/notebook/code.rs"
 SET_BY_RUNNING = "tests/notebooks/test_set_by_running.py"
 
 
@@ -296,8 +295,6 @@ SETTING = [
          "", SET_BY_RUNNING, "it_is_there"),
     Rule("what code on libraries reads counts", RECIPE, "versions.known(name).into_iter()",
          "versions.known(name).filter(|_| !OFF).into_iter()", SET_BY_RUNNING, "edit_of_what"),
-    Rule("what registers does not only define", CELL_CODE, "is_definition) && !registers",
-         "is_definition) && (OFF || !registers)", SET_BY_RUNNING, "edit_of_what"),
     Rule("imports beside it do not count", SETTINGS, "if used.isdisjoint(_READ_ANY_NAME)",
          "if False", SET_BY_RUNNING, "import_beside"),
 ]  # fmt: skip

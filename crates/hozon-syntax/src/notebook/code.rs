@@ -58,8 +58,7 @@ pub struct CellCode {
     pub last_expression: Option<LastExpression>,
     /// It holds imports and nothing else, and at least one.
     pub only_imports: bool,
-    /// It holds definitions of functions and classes and nothing else, and at least one; none that a decorator
-    /// registers somewhere.
+    /// It holds definitions of functions and classes and nothing else, and at least one.
     pub only_definitions: bool,
     /// It holds nothing that takes time or has an effect, and at least one statement: imports, definitions,
     /// names for literals, texts.
@@ -166,7 +165,6 @@ fn read_tree(body: &[Stmt], text: &str, lines: &Lines, privacy: Privacy, is_asyn
     walker.visit_body(body);
     let flow = walker.scopes.top().and_then(|scope| scope.flow.clone()).unwrap_or_default();
     let digest = Normalizer::new(text, body).statements(body);
-    let registers = walker.plants.iter().any(|plant| plant.is_registered);
     let fragment = walker.finish_region().finish(digest);
     let notes = walker.cell.take().unwrap_or_default();
     let surely_binds = bound.binds.iter().filter(|name| flow.has(name) && !bound.deletes.contains(name));
@@ -176,7 +174,7 @@ fn read_tree(body: &[Stmt], text: &str, lines: &Lines, privacy: Privacy, is_asyn
     code.mutates = names::mutated(body);
     code.last_expression = last_expression(body, text, lines);
     code.only_imports = consists_of(body, is_import);
-    code.only_definitions = consists_of(body, is_definition) && !registers;
+    code.only_definitions = consists_of(body, is_definition);
     code.only_declarations = consists_of(body, is_declaration);
     code.leave_out_what_is_its_own(privacy);
     let renaming = match privacy {
