@@ -18,6 +18,7 @@ import sys
 import types
 import warnings
 from abc import ABCMeta
+from enum import EnumMeta
 from typing import TYPE_CHECKING, Any
 
 from hozon import _process_state, _settings, _sources
@@ -465,8 +466,10 @@ class Course:
 
     def _has_own_state(self, name: str, value: Any) -> bool:
         """Whether a function or class holds what neither its digest tells nor its statement makes."""
-        if _registered(value) or _kept(value):
+        if _registered(value) or _kept_results(value):
             return True
+        if isinstance(value, EnumMeta):
+            return name not in self.cell["definitions"]
         if not isinstance(value, types.FunctionType) or vars(value).keys() <= {"__wrapped__"}:
             return False
         if name not in self.cell["definitions"]:
@@ -704,7 +707,24 @@ def _registry_of(value: ABCMeta) -> Iterable[Any]:
 
 
 def _kept(value: Any) -> list[tuple[int, object]]:
-    """The results that can change of those that a function of `functools` keeps, each with its digest."""
+    """What can change of what code keeps, each with its digest: results of a function of `functools`, members
+    of an enumeration."""
+    if isinstance(value, EnumMeta):
+        return [(id(member), _digest_or_none_like_it(_held_by(member))) for member in _members_of(value)]
+    return _kept_results(value)
+
+
+def _members_of(value: EnumMeta) -> Iterable[Any]:
+    return value.__members__.values()
+
+
+def _held_by(member: Any) -> dict[str, Any]:
+    """What a member of an enumeration holds, but for what names its class and its place."""
+    own = ("_name_", "_sort_order_", "__objclass__")
+    return {name: held for name, held in vars(member).items() if name not in own}
+
+
+def _kept_results(value: Any) -> list[tuple[int, object]]:
     if not isinstance(value, functools._lru_cache_wrapper):
         return []
     held = [part for part in gc.get_referents(value) if part is not vars(value)]

@@ -840,3 +840,25 @@ def test_a_result_kept_by_functools_that_is_changed(project: Project) -> None:
     project.run()
     project.cells(*cells[:3], "print(f(1), 'again')")
     assert project.run().text(4) == "[1, 5] again\n"
+
+
+@pytest.mark.parametrize("change", ["E.A.value.append({})", "E.A.label = [1, {}]"])
+def test_a_member_of_an_enumeration_that_is_changed(project: Project, change: str) -> None:
+    enumeration = "import enum\nclass E(enum.Enum):\n    A = [1]\n    B = 2"
+    shown = "print(getattr(E.A, 'label', E.A.value), E.B)"
+    project.cells(enumeration, change.format(2), shown)
+    assert project.run().text(3) == "[1, 2] E.B\n"
+    project.cells(enumeration, change.format(3), shown)
+    assert project.run().text(3) == "[1, 3] E.B\n"
+    project.cells(enumeration, change.format(3), f"'again'\n{shown}")
+    assert project.run().text(3) == "[1, 3] E.B\n"
+
+
+def test_an_enumeration_that_nothing_changes_is_its_statement(project: Project) -> None:
+    cells = ["import enum\nclass E(enum.Enum):\n    A = [1]\n    B = 2", "one = E.A", "print(one, E.B)"]
+    project.cells(*cells)
+    project.run()
+    project.cells(
+        "import enum\nclass E(enum.Enum):\n    A = [1]\n    B = 2\n# more", "one = E.A", "print(one)"
+    )
+    assert project.run().ran == [3]
