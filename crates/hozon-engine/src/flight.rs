@@ -61,8 +61,8 @@ struct HeldClaim {
     number: u64,
 }
 
-const FIRST_PAUSE: Duration = Duration::from_millis(1);
-const LONGEST_PAUSE: Duration = Duration::from_millis(50);
+pub(crate) const FIRST_PAUSE: Duration = Duration::from_millis(1);
+pub(crate) const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
 impl Flights {
     /// Starts with no computation under way.

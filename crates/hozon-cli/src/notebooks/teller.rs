@@ -82,7 +82,8 @@ impl<'a> Teller<'a> {
 
     pub(super) fn hear(&mut self, event: &NotebookEvent<'_>) {
         match event {
-            NotebookEvent::Started { cell } => self.started(*cell),
+            NotebookEvent::Started { cell } => self.under_way(*cell, "runs"),
+            NotebookEvent::Waits { cell } => self.under_way(*cell, "waits for another run of it"),
             NotebookEvent::Ended(outcome) => {
                 self.ended += 1;
                 self.is_over |= matches!(outcome.status, CellStatus::Interrupted { .. });
@@ -114,13 +115,14 @@ impl<'a> Teller<'a> {
         let _ = writeln!(self.err, "{line}");
     }
 
-    fn started(&mut self, cell: usize) {
+    /// Tells what a cell does now.
+    fn under_way(&mut self, cell: usize, does: &str) {
         if self.manner.quiet {
             return;
         }
         let cell = cells::called(&self.file.notebook.cells[cell], cell);
-        let Some(columns) = self.manner.columns else { return self.say(&format!("{cell} runs")) };
-        let line = format!("[{}/{}] {cell} runs", self.ended + 1, self.all);
+        let Some(columns) = self.manner.columns else { return self.say(&format!("{cell} {does}")) };
+        let line = format!("[{}/{}] {cell} {does}", self.ended + 1, self.all);
         let line = cut_in_the_middle(&line, columns.saturating_sub(1));
         self.clear_passing_line();
         let _ = write!(self.err, "{line}").and_then(|()| self.err.flush());

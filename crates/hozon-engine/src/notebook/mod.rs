@@ -20,6 +20,7 @@ mod recipe;
 mod restore;
 mod run;
 mod settings;
+mod turn;
 mod versions;
 
 pub use distributions::Distributions;

@@ -92,7 +92,12 @@ pub enum NotebookEvent<'a> {
         /// Its position.
         cell: usize,
     },
-    /// A moment has passed in which a cell that was begun ahead of its turn is waited for.
+    /// Another run of the notebook has the turn to run a cell: its result is waited for.
+    Waits {
+        /// Its position.
+        cell: usize,
+    },
+    /// A moment has passed in which another run is waited for, or a cell that was begun ahead of its turn.
     Waiting,
     /// A cell is done, restored or skipped.
     Ended(&'a CellOutcome),

@@ -16,6 +16,7 @@ use super::outcome::{CellOutcome, CellStatus, NotebookEvent};
 use super::presence::Presence;
 use super::restore::{Needs, Wanted, is_live, steps_of};
 use super::settings::{NotebookSettings, Surroundings};
+use super::turn::Turn;
 use super::versions::Version;
 
 /// What a run does beside the usual.
@@ -295,6 +296,12 @@ impl Runner<'_, '_> {
         if let Some(outcome) = self.taken_from_ahead(cell, &stale, &mut why) {
             return Some(outcome);
         }
+        // Others wait until the cell has run, and is stored.
+        let _lease = match self.turn(cell, &stale) {
+            Turn::Own(lease) => lease,
+            Turn::Stored => return None,
+            Turn::Interrupted => return Some(self.failed(cell, Failure::Interrupted, why)),
+        };
         match self.bring(cell, &stale.key.needed()) {
             Ok(true) => {}
             Ok(false) => return None,
