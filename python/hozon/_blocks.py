@@ -61,6 +61,8 @@ class CachedBlock:
         # Under which key a run was stored.
         self._stored_key: bytes | None = None
         self._made: tuple[CodeType, int] | None = None
+        # Names of the source that the code has by another name.
+        self._called: dict[str, str] = {}
 
     def made_at(self, frame: FrameType) -> CachedBlock:
         """Notes where the manager is made: on 3.11 only that tells managers of one `with` apart."""
@@ -95,13 +97,18 @@ class CachedBlock:
             warn_once("source", self.name, f"{where}; the block runs, and nothing is stored")
             self._frame = None
             return
+        self._called = dict(site.renamed)
         self._refuse_escapes(site)
         self._leave_at = self._exit_of(site, frame)
         local_names = None if site.scope == "module" else dict(frame.f_locals)
         self._before = self._bound_values(frame)
         self._may = self._may_stay(frame)
         self._keyed: Keyed = site.keyed(
-            frame.f_globals, local_names, self._may, self.name, self._options.pins
+            frame.f_globals,
+            local_names,
+            list(self._as_written(dict.fromkeys(self._may))),
+            self.name,
+            self._options.pins,
         )
         self.key = self._keyed.hex
         self._store = store_of(self._options.folder)
@@ -138,14 +145,13 @@ class CachedBlock:
         from hozon._changes import Before
 
         assert self._site is not None
-        local, of_module, outer = self._site.binds
-        bound = {*local, *of_module, *outer, *self._site.deletes}
+        bound = {*(name for names in self._binds() for name in names), *self._deletes()}
         if self._leave_at.unbound is not None:
             bound.add(self._leave_at.unbound)
         if self._site.managers_after:
             from hozon import _bodies
 
-            bound |= _bodies.bound_by_managers(*_place_of(frame), self._site.extent)
+            bound.update(self._as_called(_bodies.bound_by_managers(*_place_of(frame), self._site.extent)))
         return functools.partial(Before.of, self._keyed, None, own=frame.f_globals, left_out=bound)
 
     def _plan_skip(
@@ -164,8 +170,27 @@ class CachedBlock:
             return []
         from hozon import _bodies
 
-        bound = _bodies.surely_bound(*_place_of(frame), self._site.extent)
+        bound = self._as_called(_bodies.surely_bound(*_place_of(frame), self._site.extent))
         return sorted(name for name in self._before if name not in bound)
+
+    def _as_called(self, names: Iterable[str]) -> list[str]:
+        """Names of the source as the code that runs has them: marimo calls private names otherwise."""
+        return [self._called.get(name, name) for name in names]
+
+    def _as_written(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Values by their names in the source, by which they are stored: what they are called depends on
+        where their cell stands."""
+        written = {called: name for name, called in self._called.items()}
+        return {written.get(name, name): value for name, value in values.items()}
+
+    def _binds(self) -> tuple[list[str], list[str], list[str]]:
+        assert self._site is not None
+        local, of_module, outer = self._site.binds
+        return self._as_called(local), self._as_called(of_module), self._as_called(outer)
+
+    def _deletes(self) -> list[str]:
+        assert self._site is not None
+        return self._as_called(self._site.deletes)
 
     def _find(self, frame: FrameType) -> BlockSite:
         """The `with` statement that this manager was entered by."""
@@ -234,9 +259,9 @@ class CachedBlock:
 
     def _bind(self, frame: FrameType) -> None:
         assert self._site is not None
-        local, of_module, outer = self._site.binds
-        values = self._outputs[_NAMES][1]
-        gone = [name for name, (codec, _) in self._outputs.items() if codec == "deleted"]
+        local, of_module, outer = self._binds()
+        values = {self._called.get(name, name): value for name, value in self._outputs[_NAMES][1].items()}
+        gone = self._as_called(name for name, (codec, _) in self._outputs.items() if codec == "deleted")
         here: dict[str, Any] = {}
         if self._leave_at.of_module and self._leave_at.unbound is not None:
             frame.f_globals[self._leave_at.unbound] = self
@@ -258,8 +283,8 @@ class CachedBlock:
         if not _results.is_worth(self._options.when, values, run.seconds, self.name):
             _results.note_run(self._store, self._keyed, self.name, run.seconds, "its `when` said no")
             return
-        gone = [name for name in self._site.deletes if name in self._before and name not in values]
-        if self._site.scope == "function" and not CAN_DELETE and not set(gone) <= set(self._site.binds[1]):
+        gone = [name for name in self._deletes() if name in self._before and name not in values]
+        if self._site.scope == "function" and not CAN_DELETE and not set(gone) <= set(self._binds()[1]):
             names = ", ".join(f"`{name}`" for name in gone)
             why = "which a hit cannot do in a function on this Python"
             warn_once("deleted", self.name, f"block {self.name!r} deletes {names}, {why}: it is not stored")
@@ -278,11 +303,10 @@ class CachedBlock:
 
     def _bound_values(self, frame: FrameType) -> dict[str, Any]:
         """The names that the body may bind or delete and that have a value now."""
-        assert self._site is not None
-        local, of_module, outer = self._site.binds
+        local, of_module, outer = self._binds()
         found = {name: frame.f_globals[name] for name in of_module if name in frame.f_globals}
         here = frame.f_locals
-        names = {*local, *outer, *self._site.deletes}.difference(of_module)
+        names = {*local, *outer, *self._deletes()}.difference(of_module)
         found.update((name, here[name]) for name in sorted(names) if name in here)
         return found
 
@@ -294,7 +318,9 @@ class CachedBlock:
             if _is_defined_inside(value, frame, self._site.extent):
                 raise TypeError(f"`{name}` is defined in the block: move its definition out of it")
         modules = {name: _Module(value) for name, value in values.items() if isinstance(value, ModuleType)}
-        return [(_NAMES, "pickle", {**values, **modules}), *((name, "deleted", None) for name in gone)]
+        deleted = self._as_written(dict.fromkeys(gone))
+        kept = self._as_written({**values, **modules})
+        return [(_NAMES, "pickle", kept), *((name, "deleted", None) for name in deleted)]
 
     def explain(self) -> str:
         """Why the body ran, or "hit"."""

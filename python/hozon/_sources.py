@@ -71,10 +71,30 @@ def text_of(filename: str, module_name: str) -> tuple[str, int, int] | None:
         return text, 0, len(text)
     try:
         status = os.stat(filename)
-        return _read(filename), max(status.st_mtime_ns, status.st_ctime_ns), status.st_size
+        text = _read(filename)
+        if module_name == "__main__" and "marimo" in sys.modules:
+            text = _as_marimo_runs_it(text)
+        return text, max(status.st_mtime_ns, status.st_ctime_ns), status.st_size
     except (OSError, ValueError, SyntaxError, UnicodeDecodeError):
         known = _from_line_cache(filename) or _from_loader(filename, module_name)
     return None if known is None else (known, 0, len(known))
+
+
+def _as_marimo_runs_it(text: str) -> str:
+    """The cells of a notebook that marimo runs as a script: they are compiled as they are, and not the
+    functions around them."""
+    if "marimo.App(" not in text:
+        return text
+    if text not in _flat:
+        from hozon._hozon import marimo_module
+
+        _flat.clear()
+        _flat[text] = marimo_module(text) or text
+    return _flat[text]
+
+
+# The text of the last notebook of marimo that was asked for, and its cells as one module.
+_flat: dict[str, str] = {}
 
 
 def _read(filename: str) -> str:

@@ -11,6 +11,7 @@ use pyo3::types::PyDict;
 use crate::code;
 use crate::computation::{Keyed, Pins};
 use crate::errors;
+use crate::private;
 use crate::reach::{self, Reached};
 use crate::reach_build::{Builder, Scope};
 use crate::walk::{Walked, Walker};
@@ -25,6 +26,8 @@ type Blocks = HashMap<(String, hozon_format::Digest, Position), Arc<Block>>;
 #[pyclass(frozen, module = "hozon._hozon")]
 pub(crate) struct BlockSite {
     block: Arc<Block>,
+    /// The code object that the statement stands in.
+    code: Py<PyAny>,
     /// `analysis.py:12`.
     #[pyo3(get)]
     place: String,
@@ -60,7 +63,7 @@ pub(crate) fn block_site(
         },
     };
     FOUND.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default().insert(known, block.clone());
-    Ok(Some(BlockSite { place: source.place(line), block }))
+    Ok(Some(BlockSite { place: source.place(line), block, code: code.clone().unbind() }))
 }
 
 #[pymethods]
@@ -69,6 +72,16 @@ impl BlockSite {
     #[getter]
     fn binds(&self) -> (Vec<String>, Vec<String>, Vec<String>) {
         (self.block.binds.clone(), self.block.global_binds.clone(), self.block.nonlocal_binds.clone())
+    }
+
+    /// Names that the block binds or deletes and that its code has by another name, which marimo gives
+    /// private names of cells: as they are written, and as they are called.
+    #[getter]
+    fn renamed(&self, py: Python<'_>) -> PyResult<Vec<(String, String)>> {
+        let block = &self.block;
+        let names = block.binds.iter().chain(&block.deletes).chain(&block.global_binds);
+        let names = names.chain(&block.target_names).chain(&block.other_target_names);
+        private::renamed_in(self.code.bind(py), names)
     }
 
     /// Names that the body may delete.
@@ -125,6 +138,7 @@ impl BlockSite {
     ) -> PyResult<Keyed> {
         let _own_work = Suspended::new();
         let mut scope = Scope::of_globals(globals);
+        scope.code = Some(self.code.bind(py).clone());
         if let Some(locals) = locals {
             scope.locals = items(&locals)?;
         }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use hozon_engine::{CodeFiles, Distributions};
 use hozon_format::{CellRecord, Digest, GroupRecord, NameKind, NameRecord, SET_BY_RUNNING};
 use hozon_key::{Base, Node, NodeKind, Place as FilePlace, Seen, Subject, TraceSet, decode, traced_recipe};
-use hozon_syntax::{Dialect, analyse};
+use hozon_syntax::{Dialect, NotebookFormat, analyse, read_notebook};
 use hozon_sys::Os;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -330,6 +330,13 @@ pub(crate) fn loaded_variable<'py>(
 ) -> PyResult<Bound<'py, PyBytes>> {
     let _own_work = Suspended::new();
     Ok(PyBytes::new(py, loaded_digest(py, module, name)?.as_bytes()))
+}
+
+/// The code of a notebook of marimo as marimo runs it: its cells as one module. None for other texts.
+#[pyfunction]
+pub(crate) fn marimo_module(py: Python<'_>, text: &str) -> Option<String> {
+    let notebook = py.detach(|| read_notebook(text, "notebook.py")).ok()?;
+    (notebook.format == NotebookFormat::Marimo).then(|| notebook.as_module())
 }
 
 /// Tells whether a module is the person's own, so that the code of its functions is followed.

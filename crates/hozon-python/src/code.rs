@@ -11,6 +11,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyType;
 
 use crate::names;
+use crate::private::as_written;
 use crate::walk::{Walked, Walker};
 
 /// What is known of a function's or class's code.
@@ -156,7 +157,9 @@ fn from_source(code: &Bound<'_, PyAny>, module_name: &str) -> PyResult<Option<Co
     let position: Option<(u32, u32)> =
         py.import("hozon._sources")?.call_method1("first_position", (code,))?.extract()?;
     let position = position.map(|(line, column)| Position { line, column });
-    Ok(source.module.function_at(&name, line, position).map(|definition| source.facts(definition)))
+    let found = source.module.function_at(&name, line, position);
+    let found = found.or_else(|| source.module.function_at(as_written(&name), line, position));
+    Ok(found.map(|definition| source.facts(definition)))
 }
 
 impl Source {
@@ -244,7 +247,10 @@ pub(crate) fn of_class(class: &Bound<'_, PyType>) -> PyResult<Option<CodeFacts>>
             .filter(|code| names::text_attribute(code, "co_filename") == file)
             .map(|code| code.getattr("co_firstlineno").and_then(|line| line.extract()))
             .collect::<PyResult<_>>()?;
-        let candidates = source.module.class_candidates(&qualified_name);
+        let mut candidates = source.module.class_candidates(&qualified_name);
+        if candidates.is_empty() {
+            candidates = source.module.class_candidates(as_written(&qualified_name));
+        }
         let holds_a_method = |class: &&&Definition| {
             lines.iter().any(|line| (class.first_line..=class.last_line).contains(line))
         };

@@ -27,6 +27,7 @@ mod names;
 mod numbering;
 mod places;
 mod planting;
+mod private;
 mod process_state;
 mod reach;
 mod reach_build;
@@ -54,7 +55,8 @@ mod _hozon {
     use crate::buffers::{PiecedBuffer, RawBuffer};
     #[pymodule_export]
     use crate::cells::{
-        CellReach, cell_record, is_local_module, loaded_variable, set_by_running, unseeded_state,
+        CellReach, cell_record, is_local_module, loaded_variable, marimo_module, set_by_running,
+        unseeded_state,
     };
     #[pymodule_export]
     use crate::command::{run_command, run_notebook};

@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyCFunction, PyDict, PyFunction, PyModule, PyString, PyType};
 
 use crate::memory;
+use crate::private::as_written;
 use crate::watch::Observed;
 
 /// Returns a text attribute, or an empty text where there is none.
@@ -14,6 +15,11 @@ pub(crate) fn text_attribute(object: &Bound<'_, PyAny>, name: &str) -> String {
         .ok()
         .and_then(|value| value.cast::<PyString>().ok().map(|text| text.to_string_lossy().into_owned()))
         .unwrap_or_default()
+}
+
+/// Returns the qualified name of a function or class as it is written.
+pub(crate) fn qualified_name(object: &Bound<'_, PyAny>) -> String {
+    as_written(&text_attribute(object, "__qualname__")).to_owned()
 }
 
 /// Returns a type's name as people write it: `sqlite3.Connection`, `int`.

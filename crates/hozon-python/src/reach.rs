@@ -317,7 +317,7 @@ pub(crate) fn foreign_package(value: &Bound<'_, PyAny>) -> PyResult<Option<Strin
 
 /// Tells whether a class was made by `types.new_class` and says no more than that: it is none of that module's.
 fn is_made_by_types(value: &Bound<'_, PyAny>, module: &str) -> PyResult<bool> {
-    let name = names::text_attribute(value, "__qualname__");
+    let name = names::qualified_name(value);
     Ok(module == "types" && value.is_instance_of::<PyType>() && !value.py().import("types")?.hasattr(name)?)
 }
 

@@ -12,6 +12,7 @@ use pyo3::types::{PyDict, PyFunction, PyModule, PyTuple, PyType};
 
 use crate::code::{self, CodeFacts};
 use crate::guards::{self, Guard};
+use crate::private::{self, is_private};
 use crate::reach::{self, Definition, Edge, Numbers, Origin, Pending, Reached, Target, ValueSlot};
 use crate::reach_names::{
     foreign_label, foreign_name, foreign_variable, is_named, is_plain, named, named_digest,
@@ -63,19 +64,31 @@ pub(crate) struct Scope<'py> {
     pub(crate) skipped: Vec<String>,
     /// Local variables of a frame, for blocks.
     pub(crate) locals: BTreeMap<String, Bound<'py, PyAny>>,
+    /// The code object that the names stand in.
+    pub(crate) code: Option<Bound<'py, PyAny>>,
 }
 
 impl<'py> Scope<'py> {
     pub(crate) fn of_globals(globals: Bound<'py, PyDict>) -> Self {
-        Self { cells: BTreeMap::new(), globals, skipped: Vec::new(), locals: BTreeMap::new() }
+        Self { cells: BTreeMap::new(), globals, skipped: Vec::new(), locals: BTreeMap::new(), code: None }
     }
 
     pub(crate) fn of_function(function: &Bound<'py, PyAny>) -> PyResult<Self> {
         let py = function.py();
         let globals = function.getattr(intern!(py, "__globals__"))?.cast_into::<PyDict>()?;
         let mut scope = Self::of_globals(globals);
+        scope.code = Some(function.getattr(intern!(py, "__code__"))?);
         scope.add_cells(function)?;
         Ok(scope)
+    }
+
+    /// The names that a variable of the module has there: more than one where marimo has given it a name of
+    /// its cell's own, and no code tells which.
+    fn global_names(&self, name: &str) -> PyResult<Vec<String>> {
+        if !is_private(name) || self.globals.contains(name)? {
+            return Ok(vec![name.to_owned()]);
+        }
+        private::names_of_cells(name, &self.globals, self.code.as_ref())
     }
 
     pub(crate) fn add_cells(&mut self, function: &Bound<'py, PyAny>) -> PyResult<()> {
@@ -154,7 +167,7 @@ impl<'walk, 'py> Builder<'walk, 'py> {
         }
         let number = self.reached.definitions.len();
         let kind = reach::definition_kind(object).unwrap_or(NodeKind::Helper);
-        self.add_definition(kind, names::text_attribute(object, "__qualname__"));
+        self.add_definition(kind, names::qualified_name(object));
         self.numbers.insert(address, number);
         // Held by the queue now and by a guard of its own afterwards: the address stays its own.
         self.pending.push_back((number, object.clone()));
@@ -337,7 +350,7 @@ impl<'walk, 'py> Builder<'walk, 'py> {
         facts: &CodeFacts,
         edges: &mut Vec<Edge>,
     ) -> Walked<()> {
-        let function_name = names::text_attribute(function, "__qualname__");
+        let function_name = names::qualified_name(function);
         for (name, value) in defaults(function)? {
             let label = format!("{function_name}({name}=)");
             match self.slot(function.as_ptr() as usize, &label, &value, facts.place.clone()) {
@@ -376,6 +389,19 @@ impl<'walk, 'py> Builder<'walk, 'py> {
             self.alias_edge(scope, &found, path, edges)?;
             return self.follow(&found, path, Some((cell.as_ptr() as usize, None)), edges);
         }
+        for name in scope.global_names(name)? {
+            self.global_edge(scope, &name, path, edges)?;
+        }
+        Ok(())
+    }
+
+    fn global_edge(
+        &mut self,
+        scope: &Scope<'py>,
+        name: &str,
+        path: &[String],
+        edges: &mut Vec<Edge>,
+    ) -> Walked<()> {
         let found = scope.globals.get_item(name)?;
         self.reached.guards.push(Guard::slot(&scope.globals, name, found.as_ref()));
         if self.ends_at_notebook(scope, path, found.as_ref(), edges) {
@@ -443,11 +469,15 @@ impl<'walk, 'py> Builder<'walk, 'py> {
         name: &str,
         edges: &mut Vec<Edge>,
     ) -> Walked<()> {
-        let value = match scope.locals.get(name) {
-            Some(value) => Some(value.clone()),
-            None => scope.globals.get_item(name)?,
-        };
-        let Some(value) = value else { return Ok(()) };
+        let mut values: Vec<_> = scope.locals.get(name).cloned().into_iter().collect();
+        if values.is_empty() {
+            let names = scope.global_names(name)?;
+            values = names
+                .iter()
+                .filter_map(|name| scope.globals.get_item(name).transpose())
+                .collect::<PyResult<_>>()?;
+        }
+        let Some(value) = values.pop() else { return Ok(()) };
         let label = format!("{name} before");
         match self.slot(value.as_ptr() as usize, &label, &value, None) {
             Ok(number) => edges.push(Edge { label, target: Target::Value(number) }),

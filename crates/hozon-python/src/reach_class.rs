@@ -104,7 +104,7 @@ pub(crate) fn registered_with<'py>(class: &Bound<'py, PyType>) -> PyResult<Vec<B
 }
 
 fn full_name(class: &Bound<'_, PyAny>) -> String {
-    format!("{}.{}", names::text_attribute(class, "__module__"), names::text_attribute(class, "__qualname__"))
+    format!("{}.{}", names::text_attribute(class, "__module__"), names::qualified_name(class))
 }
 
 /// Tells whether a function stands in the source of the class, which then says all of its code.

@@ -27,10 +27,7 @@ impl<'py> Builder<'_, 'py> {
                 self.describe(number, own, facts);
                 self.code_edges(facts, &scope, &mut edges)?;
             }
-            None => {
-                self.reached.definitions[number].own =
-                    named_digest(&names::text_attribute(class, "__qualname__"))
-            }
+            None => self.reached.definitions[number].own = named_digest(&names::qualified_name(class)),
         }
         self.compiled_edge(&names::text_attribute(class, "__module__"), &mut edges)?;
         for base in class.getattr("__bases__")?.try_iter()? {
@@ -63,7 +60,7 @@ impl<'py> Builder<'_, 'py> {
         if !reach_class::is_input(name) || reach_class::is_machinery(value) || of_enum {
             return Ok(());
         }
-        let label = format!("{}.{name}", names::text_attribute(class, "__qualname__"));
+        let label = format!("{}.{name}", names::qualified_name(class));
         let functions = reach_class::functions_of(value)?;
         for function in &functions {
             if reach_class::is_covered(function, facts)? {

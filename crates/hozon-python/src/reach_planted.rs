@@ -143,7 +143,7 @@ impl<'py> Builder<'_, 'py> {
         let found = guards::own_attribute(class, name)?;
         self.reached.guards.push(Guard::attribute(class, name, found.as_ref()));
         self.note_planting(module);
-        let label = format!("{}.{name}, set by local code", names::text_attribute(class, "__qualname__"));
+        let label = format!("{}.{name}, set by local code", names::qualified_name(class));
         let mut edges = Vec::new();
         match found {
             None => edges.push(named(label, "no such attribute")),

@@ -386,7 +386,7 @@ impl<'py> Walker<'py> {
         let value = &names::unwrapped(value)?;
         if let Some(package) = reach::foreign_package(value)? {
             let module: String = names::text_attribute(value, "__module__");
-            let qualified_name = names::text_attribute(value, "__qualname__");
+            let qualified_name = names::qualified_name(value);
             self.touch(package, &format!("{module}:{qualified_name}"))?;
             // The names alone are a leaf; as a node it has a place in the memo like any other.
             self.writer.begin(Tag::Wrapper);
@@ -446,7 +446,7 @@ impl<'py> Walker<'py> {
     /// A function written in C: by name, and by the object that it is bound to, if any.
     fn write_builtin(&mut self, value: &Bound<'py, PyAny>) -> Walked<()> {
         let owner = value.getattr("__self__")?;
-        let name = names::text_attribute(value, "__qualname__");
+        let name = names::qualified_name(value);
         self.writer.begin(Tag::BoundMethod);
         if owner.is_none() || owner.is_instance_of::<PyModule>() {
             let module = names::text_attribute(value, "__module__");

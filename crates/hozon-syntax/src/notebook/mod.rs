@@ -87,6 +87,21 @@ pub fn read_notebook(text: &str, file_name: &str) -> Result<Notebook, NotebookEr
 }
 
 impl Notebook {
+    /// Returns the code of the cells as one module, each on the lines that it has in the file: what marimo
+    /// runs, which compiles cells as they are, dedented, and not the functions that hold them.
+    pub fn as_module(&self) -> String {
+        let mut lines: Vec<&str> = Vec::new();
+        for cell in self.cells.iter().filter(|cell| cell.is_code()) {
+            let first = cell.first_line.saturating_sub(1) as usize;
+            lines.resize(lines.len().max(first), "");
+            lines.truncate(first);
+            lines.extend(cell.text.lines());
+        }
+        let mut text = lines.join("\n");
+        text.push('\n');
+        text
+    }
+
     fn new(format: NotebookFormat, cells: Vec<Cell>) -> Self {
         Self {
             format,
