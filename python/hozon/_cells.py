@@ -416,7 +416,13 @@ class Course:
         changed |= {
             name for name, held in now.items() if name not in given and _differ(self.code.get(name), held)
         }
-        code = {*self.keyed.changed_code(None), *(name for name in changed if _is_code(self.namespace[name]))}
+        changed_code = self.keyed.changed_code(None)
+        for name, definition in changed_code:
+            # What a local module's is now, no name of the notebook tells later cells.
+            if not _is_own_code(definition):
+                self.in_modules[f"{definition.__module__}.{name}"] = definition
+        code = {name for name, _ in changed_code}
+        code |= {name for name in changed if _is_code(self.namespace[name])}
         if code:
             self.unstored = f"it changes `{min(code)}`, a function or class, in place"
         for name in changed:

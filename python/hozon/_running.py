@@ -211,7 +211,8 @@ class Run:
         Raises what pickle raises, and `Unsupported` for a change that a hit could not repeat.
         """
         keyed = self.keyed
-        changes = self._before.changed(keyed.changed_inputs(), keyed.changed_code(self._before.root))
+        changed_code = [name for name, _ in keyed.changed_code(self._before.root)]
+        changes = self._before.changed(keyed.changed_inputs(), changed_code)
         if changes is None:
             return [packed(name, codec, value, namespace)]
         payload, buffers = self._before.dumps(changes, value, namespace=namespace)

@@ -791,6 +791,27 @@ def test_what_a_cell_sets_in_a_local_module(project: Project) -> None:
     assert project.run().text(4) == "c1\n"
 
 
+@pytest.mark.parametrize("target", ["helpers.Thing.base", "helpers.scale.base"])
+def test_what_a_cell_sets_of_code_of_a_local_module(project: Project, target: str) -> None:
+    thing = "class Thing:\n    base = 1\n    def step(self):\n        return self.base\n"
+    project.write("helpers.py", f"{thing}def scale():\n    return scale.base\nscale.base = 1\n")
+    called = "helpers.Thing().step()" if "Thing" in target else "helpers.scale()"
+    # The second cell reads what the first one sets, so that it is reached.
+    cells = ["import helpers", f"{called}\n{target} = NUMBER", f"print({called})", "print(1)"]
+
+    def write(number: int) -> None:
+        project.cells(*(cell.replace("NUMBER", str(number)) for cell in cells))
+
+    write(2)
+    assert project.run().text(3) == "2\n"
+    write(11)
+    assert project.run().text(3) == "11\n"
+    write(2)
+    again = project.run()
+    assert again.text(3) == "2\n"
+    assert 3 not in again.ran
+
+
 def test_a_function_that_registers_itself(project: Project) -> None:
     cells = [
         "handlers = []\n\n\ndef register(f):\n    handlers.append(f)\n    return f",

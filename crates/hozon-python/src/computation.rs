@@ -512,16 +512,20 @@ impl Keyed {
         Ok((places.namespaces, places.cells))
     }
 
-    /// Names of the functions and classes that are no longer what they were when the key was made: the
-    /// computation has set an attribute of a class, say.
-    fn changed_code(&self, py: Python<'_>, root: Option<&Bound<'_, PyAny>>) -> PyResult<Vec<String>> {
+    /// The functions and classes that are no longer what they were when the key was made, with their names:
+    /// the computation has set an attribute of a class, say.
+    fn changed_code<'py>(
+        &self,
+        py: Python<'py>,
+        root: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Vec<(String, Bound<'py, PyAny>)>> {
         let none = py.None().into_bound(py);
         let mut changed = Vec::new();
         for guard in &self.reached.guards {
             if let Some(definition) = guard.definition(root.unwrap_or(&none))
                 && !guard.holds(root.unwrap_or(&none))?
             {
-                changed.push(names::text_attribute(&definition, "__qualname__"));
+                changed.push((names::text_attribute(&definition, "__qualname__"), definition));
             }
         }
         Ok(changed)
