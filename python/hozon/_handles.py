@@ -20,7 +20,7 @@ def is_read_on(value: Any) -> bool:
 
 
 def files_of(value: Any) -> list[str]:
-    """The files behind what a library opened: a connection to an SQLite database, an archive, an HDF5 file, an
+    """The files behind what a library opened: an SQLite connection, an archive, an HDF5 file, an
     array file that is read on demand; none for other values."""
     return [*_files_of_sqlite(value), *_file_behind(value)]
 
