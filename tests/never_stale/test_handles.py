@@ -20,15 +20,29 @@ HANDLES = [
      "return HANDLE.execute('select x from t').fetchone()[0]", ["one", "one", "two"]),
     ("a handle that a helper reads", "HANDLE = open('data.txt')\ndef helper():\n    HANDLE.seek(0)\n    return HANDLE.read()",
      "return helper()", ["one", "one", "two"]),
+    ("an archive", "import zipfile\nHANDLE = zipfile.ZipFile('data.zip')", "return HANDLE.read('x').decode()", ["one", "one", "two"]),
+    ("a path in an archive", "import zipfile\nHANDLE = zipfile.Path('data.zip') / 'x'", "return HANDLE.read_text()", ["one", "one", "two"]),
+    ("a mapped file", "import mmap\nwith open('data.txt') as file:\n    HANDLE = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)",
+     "return HANDLE[:].decode()", ["one", "one", "two"]),
+    ("arrays read on demand", "import numpy as np\nHANDLE = np.load('data.npz')", "return str(HANDLE['x'])", ["one", "one", "two"]),
+    ("an HDF5 file", "import h5py\nHANDLE = h5py.File('data.h5')", "return HANDLE['x'].asstr()[()]", ["one", "one", "two"]),
+    ("a data set of an HDF5 file", "import h5py\nHANDLE = h5py.File('data.h5')['x']", "return HANDLE.asstr()[()]", ["one", "one", "two"]),
 ]  # fmt: skip
 
 WRITE = """
-    import sqlite3, sys
+    import sqlite3, sys, zipfile
+    import h5py
+    import numpy as np
     base = sqlite3.connect("base.db")
     base.executescript("drop table if exists t; create table t (x)")
     base.execute("insert into t values (?)", (sys.argv[1],))
     base.commit()
     open("data.txt", "w").write(sys.argv[1])
+    with zipfile.ZipFile("data.zip", "w") as archive:
+        archive.writestr("x", sys.argv[1])
+    np.savez("data.npz", x=sys.argv[1])
+    with h5py.File("data.h5", "w") as file:
+        file["x"] = sys.argv[1]
     """
 
 

@@ -544,7 +544,7 @@ impl Keyed {
             }
         }
         for (slot, digest) in self.reached.values.iter().zip(&self.value_digests) {
-            if !slot.settled && differs(&mut walker, slot.object.bind(py), *digest)? {
+            if slot.has_changed(&mut walker, *digest)? {
                 changed.push(slot.label.clone());
             }
         }
@@ -557,12 +557,7 @@ pub(crate) fn differs<'py>(
     object: &Bound<'py, PyAny>,
     before: Digest,
 ) -> PyResult<bool> {
-    match walker.digest(object) {
-        Ok(now) => Ok(now != before),
-        Err(Refusal::Raised(error)) => Err(error),
-        // A default without a digest had none before either.
-        Err(Refusal::Undigestible { .. }) => Ok(false),
-    }
+    reach::is_another(walker.digest(object), before)
 }
 
 /// The digest of one value in the value protocol, 32 bytes.

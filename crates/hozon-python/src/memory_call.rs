@@ -12,7 +12,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
-use crate::computation::{Computation, Input, arguments_node, differs};
+use crate::computation::{Computation, Input, arguments_node};
 use crate::errors;
 use crate::memory_key::{self as keys, Form, KeyBytes, StateTag};
 use crate::memory_table::Table;
@@ -414,7 +414,7 @@ impl Core {
             return Ok(true);
         }
         let mut walker = self.computation.walker(py);
-        let mut changed = changed_values(py, &mut walker, reached, digests)?;
+        let mut changed = changed_values(&mut walker, reached, digests)?;
         for input in &missing.inputs {
             if input.has_changed(&mut walker)? {
                 changed.push(input.label.clone());
@@ -539,14 +539,13 @@ impl Core {
 
 /// The names of values that the computation has changed in place.
 fn changed_values<'py>(
-    py: Python<'py>,
     walker: &mut Walker<'py>,
     reached: &Reached,
     digests: &[Digest],
 ) -> PyResult<Vec<String>> {
     let mut changed = Vec::new();
     for (slot, digest) in reached.values.iter().zip(digests) {
-        if !slot.settled && differs(walker, slot.object.bind(py), *digest)? {
+        if slot.has_changed(walker, *digest)? {
             changed.push(slot.label.clone());
         }
     }

@@ -153,3 +153,17 @@ fn file_of(module: &Bound<'_, PyAny>) -> PyResult<Option<String>> {
     let file = module.getattr_opt(intern!(module.py(), "__file__"))?;
     Ok(file.and_then(|file| file.cast::<PyString>().ok().map(|text| text.to_string_lossy().into_owned())))
 }
+
+/// Modules of Python whose classes hold what a program puts there.
+const HOLDERS: [&str; 5] = ["builtins", "abc", "typing", "types", "collections"];
+
+/// Tells whether a value's class and its bases are the program's own, or Python's containers.
+pub(crate) fn is_open(value: &Bound<'_, PyAny>) -> PyResult<bool> {
+    for class in value.get_type().mro() {
+        let module = names::text_attribute(&class, "__module__");
+        if !HOLDERS.contains(&module.as_str()) && of_module(value.py(), &module)? != Place::Local {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}

@@ -16,7 +16,7 @@ use crate::guards::Guard;
 use crate::places::{self, Place};
 use crate::process_state::Aspects;
 use crate::shown::shown;
-use crate::walk::{Walked, Walker};
+use crate::walk::{Refusal, Walked, Walker};
 use crate::{names, reach_build, reach_cache};
 
 /// Everything that was reached from one root.
@@ -88,6 +88,8 @@ pub(crate) struct ValueSlot {
     pub(crate) digest: Digest,
     /// The digest cannot change while the guards hold: the value is immutable, or goes by its path.
     pub(crate) settled: bool,
+    /// The value has no digest: that of what can be told of it counts, beside the statements that made it.
+    pub(crate) in_parts: bool,
 }
 
 impl Reached {
@@ -96,7 +98,7 @@ impl Reached {
         let py = walker.python();
         self.values
             .iter()
-            .map(|slot| if slot.settled { Ok(slot.digest) } else { walker.digest(slot.object.bind(py)) })
+            .map(|slot| if slot.settled { Ok(slot.digest) } else { slot.digest_now(walker, py) })
             .collect()
     }
 
@@ -174,11 +176,35 @@ impl Edge {
 }
 
 impl ValueSlot {
+    fn digest_now<'py>(&self, walker: &mut Walker<'py>, py: Python<'py>) -> Walked<Digest> {
+        let object = self.object.bind(py);
+        if !self.in_parts {
+            return walker.digest(object);
+        }
+        Ok(walker.digest_of_parts(object)?.unwrap_or_else(|| Digest::of(b"no part has a digest")))
+    }
+
+    /// Tells whether the value is no longer what it was when it had this digest.
+    pub(crate) fn has_changed<'py>(&self, walker: &mut Walker<'py>, before: Digest) -> PyResult<bool> {
+        let py = walker.python();
+        Ok(!self.settled && is_another(self.digest_now(walker, py), before)?)
+    }
+
     fn node(&self, py: Python<'_>, digest: Digest, in_clear: bool) -> Node {
         let mut node = Node::leaf(self.kind, self.label.as_str(), digest);
         node.shown = Some(shown(self.object.bind(py), in_clear).as_str().into());
         node.place.clone_from(&self.place);
         node
+    }
+}
+
+/// Tells whether a value's digest, if it has one, is another than before.
+pub(crate) fn is_another(now: Walked<Digest>, before: Digest) -> PyResult<bool> {
+    match now {
+        Ok(now) => Ok(now != before),
+        Err(Refusal::Raised(error)) => Err(error),
+        // A default without a digest had none before either.
+        Err(Refusal::Undigestible { .. }) => Ok(false),
     }
 }
 
@@ -220,6 +246,7 @@ pub(crate) fn of_callable<'py>(walker: &mut Walker<'py>, callable: &Bound<'py, P
         kind: NodeKind::Value,
         digest: digest.map_err(|refusal| refusal.named("the function"))?,
         settled: false,
+        in_parts: false,
     };
     let code = node_digest(NodeKind::Group, CODE, None, &[]);
     Ok(Reached { values: vec![slot], packages, aspects, code, ..Reached::empty() })

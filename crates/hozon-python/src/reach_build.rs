@@ -597,6 +597,7 @@ impl<'walk, 'py> Builder<'walk, 'py> {
         match reach_path::path_definition(self, &namespace, name, &label)? {
             Some(number) => {
                 self.reached.handles.push((label.clone(), value.clone().unbind()));
+                self.parts_edge(address, &label, value, edges)?;
                 edges.push(Edge { label, target: Target::Definition(number) });
                 Ok(())
             }
@@ -635,18 +636,51 @@ impl<'walk, 'py> Builder<'walk, 'py> {
             return Ok(*number);
         }
         let digest = self.walker.digest(value)?;
+        Ok(self.add_slot(known, value, place, digest, false))
+    }
+
+    fn add_slot(
+        &mut self,
+        known: (usize, String),
+        value: &Bound<'py, PyAny>,
+        place: Option<String>,
+        digest: Digest,
+        in_parts: bool,
+    ) -> usize {
         let slot = ValueSlot {
-            label: label.to_owned(),
+            label: known.1.clone(),
             place,
             object: value.clone().unbind(),
             kind: NodeKind::Value,
             digest,
             settled: reach::is_immutable(value),
+            in_parts,
         };
         self.reached.values.push(slot);
         let number = self.reached.values.len() - 1;
         self.slots.insert(known, number);
-        Ok(number)
+        number
+    }
+
+    /// An edge to what can be told of a value that has no digest, beside the statements that made it:
+    /// others may have changed it, and it may hold what they have read.
+    fn parts_edge(
+        &mut self,
+        owner: usize,
+        label: &str,
+        value: &Bound<'py, PyAny>,
+        edges: &mut Vec<Edge>,
+    ) -> Walked<()> {
+        let known = (owner, label.to_owned());
+        let number = match self.slots.get(&known) {
+            Some(number) => *number,
+            None => match self.walker.digest_of_parts(value)? {
+                Some(digest) => self.add_slot(known, value, None, digest, true),
+                None => return Ok(()),
+            },
+        };
+        edges.push(Edge { label: label.to_owned(), target: Target::Value(number) });
+        Ok(())
     }
 
     /// What a function, class, module or built-in leads to.
@@ -717,7 +751,11 @@ impl<'walk, 'py> Builder<'walk, 'py> {
         if !object.is_instance_of::<PyFunction>() || attribute.starts_with("__") {
             return Ok(());
         }
-        match object.getattr_opt(attribute.as_str())? {
+        let namespace =
+            object.getattr(intern!(self.py, "__dict__"))?.cast_into::<PyDict>().map_err(PyErr::from)?;
+        let found = namespace.get_item(attribute.as_str())?;
+        self.reached.guards.push(Guard::slot(&namespace, attribute, found.as_ref()));
+        match found {
             Some(value) => self.value_edge(&value, format!("{label}.{attribute}"), attribute, None, edges),
             None => Ok(()),
         }

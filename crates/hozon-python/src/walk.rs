@@ -102,6 +102,12 @@ pub(crate) struct Walker<'py> {
     knotted: HashSet<usize>,
     /// How often nodes were walked that had been walked before.
     revisits: usize,
+    /// What has no digest is left out of the walk under way. Whether it has been is in `left_out`.
+    leaves_out: bool,
+    /// Something was left out since the node was opened: its digest is not the value's.
+    left_out: bool,
+    /// How many of the open nodes are of libraries: these are told as a whole, or left out as a whole.
+    closed: usize,
     /// Functions and classes whose code is being digested now, outermost first.
     pub(crate) in_progress: Vec<usize>,
     /// Set when an unfinished function or class was met: digests made meanwhile hold only here.
@@ -136,6 +142,9 @@ impl<'py> Walker<'py> {
             lowest_cycle: usize::MAX,
             knotted: HashSet::new(),
             revisits: 0,
+            leaves_out: false,
+            left_out: false,
+            closed: 0,
             in_progress: Vec::new(),
             met_unfinished: false,
             touched: BTreeSet::new(),
@@ -170,6 +179,28 @@ impl<'py> Walker<'py> {
     /// Returns the digest of a value. May be called again while a walk is under way (a function's
     /// closed-over values are digested apart from the value that holds the function).
     pub(crate) fn digest(&mut self, value: &Bound<'py, PyAny>) -> Walked<Digest> {
+        self.digest_in(value, false)
+    }
+
+    /// Returns the digest of what can be told of a value that has none: an object's attributes beside its
+    /// lock. None where nothing can.
+    pub(crate) fn digest_of_parts(&mut self, value: &Bound<'py, PyAny>) -> Walked<Option<Digest>> {
+        match self.digest_in(value, true) {
+            Ok(digest) => Ok(Some(digest)),
+            Err(Refusal::Undigestible { .. }) => Ok(None),
+            Err(raised) => Err(raised),
+        }
+    }
+
+    fn digest_in(&mut self, value: &Bound<'py, PyAny>, leaves_out: bool) -> Walked<Digest> {
+        let outer = (self.leaves_out, self.left_out, self.closed);
+        (self.leaves_out, self.left_out, self.closed) = (leaves_out, false, 0);
+        let result = self.digest_apart(value);
+        (self.leaves_out, self.left_out, self.closed) = outer;
+        result
+    }
+
+    fn digest_apart(&mut self, value: &Bound<'py, PyAny>) -> Walked<Digest> {
         let outer_writer = std::mem::take(&mut self.writer);
         let outer_ancestors = std::mem::take(&mut self.ancestors);
         let outer_cycle = std::mem::replace(&mut self.lowest_cycle, usize::MAX);
@@ -210,8 +241,9 @@ impl<'py> Walker<'py> {
         let level = self.ancestors.len();
         let outer_cycle = std::mem::replace(&mut self.lowest_cycle, usize::MAX);
         let outer_unfinished = std::mem::replace(&mut self.met_unfinished, false);
+        let outer_left_out = std::mem::replace(&mut self.left_out, false);
         self.write_node(value)?;
-        let self_contained = self.lowest_cycle >= level && !self.met_unfinished;
+        let self_contained = self.lowest_cycle >= level && !self.met_unfinished && !self.left_out;
         if let (true, Some(digest)) = (self_contained, self.writer.last_node()) {
             self.shared.insert(address, (value.clone(), digest));
         } else if !self.knotted.insert(address) {
@@ -225,6 +257,7 @@ impl<'py> Walker<'py> {
         let escaped = if self.lowest_cycle < level { self.lowest_cycle } else { usize::MAX };
         self.lowest_cycle = outer_cycle.min(escaped);
         self.met_unfinished |= outer_unfinished;
+        self.left_out |= outer_left_out;
         Ok(())
     }
 
@@ -285,12 +318,29 @@ impl<'py> Walker<'py> {
     fn write_node(&mut self, value: &Bound<'py, PyAny>) -> Walked<()> {
         self.ancestors.push(value.as_ptr() as usize);
         let position = self.writer.position();
+        let is_closed = self.leaves_out && !places::is_open(value)?;
+        self.closed += usize::from(is_closed);
         let result = self.write_container(value);
+        self.closed -= usize::from(is_closed);
         if result.is_err() {
             self.writer.unwind(position.0, position.1);
         }
         self.ancestors.pop();
-        result
+        match result {
+            Err(Refusal::Undigestible { type_name, .. }) if self.may_leave_out() => {
+                self.left_out = true;
+                self.writer.begin(Tag::Wrapper);
+                self.writer.global("", &type_name);
+                self.writer.end();
+                Ok(())
+            }
+            result => result,
+        }
+    }
+
+    /// The value as a whole is not left out, nor is a part of what a library made.
+    fn may_leave_out(&self) -> bool {
+        self.leaves_out && self.closed == 0 && !self.ancestors.is_empty()
     }
 
     fn write_container(&mut self, value: &Bound<'py, PyAny>) -> Walked<()> {

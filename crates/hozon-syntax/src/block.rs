@@ -9,6 +9,7 @@ use crate::error::SourceError;
 use crate::fragment::Fragment;
 use crate::lines::{Lines, Position};
 use crate::normal::Normalizer;
+use crate::notebook::query_variables;
 use crate::walk::{Found, Walker};
 
 /// The kind of scope that a statement runs in.
@@ -164,7 +165,9 @@ impl<'a> Visitor<'a> for Finder<'a, '_> {
 
 fn read_block(body: &[Stmt], lines: &Lines, source: &str, with: &StmtWith, index: usize) -> Option<Block> {
     let normalizer = Normalizer::new(source, body);
+    let queries = query_variables(body, source);
     let mut walker = Walker::new(Bindings::of_body(body), None, lines);
+    walker.queries = Some(&queries);
     walker.target = Some(with.range);
     walker.visit_body(body);
     let Found { collector, scope_kind, globals, nonlocals } = walker.found.take()?;

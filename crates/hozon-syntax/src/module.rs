@@ -14,6 +14,7 @@ use crate::error::SourceError;
 use crate::fragment::{Fragment, Import};
 use crate::lines::{Lines, Position};
 use crate::normal::Normalizer;
+use crate::notebook::query_variables;
 use crate::parse::{Dialect, as_tokenized, with_tree};
 use crate::plants::Plant;
 use crate::statement::{self, Statement};
@@ -67,7 +68,9 @@ pub fn analyse(source: &str, dialect: Dialect) -> Result<Module, SourceError> {
 
 fn read_tree(tree: &ModModule, lines: &Lines, source: &str) -> Parts {
     let normalizer = Normalizer::new(source, &tree.body);
+    let queries = query_variables(&tree.body, source);
     let mut walker = Walker::new(Bindings::of_body(&tree.body), Some(&normalizer), lines);
+    walker.queries = Some(&queries);
     walker.start_region();
     walker.visit_body(&tree.body);
     let whole = walker.finish_region().finish(normalizer.statements(&tree.body));

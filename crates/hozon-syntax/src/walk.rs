@@ -30,6 +30,8 @@ pub(crate) struct Walker<'a, 'n> {
     pub(crate) plants: Vec<Plant>,
     /// What only the walk through a notebook's cell notes; annotations are evaluated in it.
     pub(crate) cell: Option<CellNotes<'a>>,
+    /// The variables that the text of a query may read, by where the call that runs it starts.
+    pub(crate) queries: Option<&'a BTreeMap<TextSize, Variables>>,
     /// The `with` statement whose body is to be the region.
     pub(crate) target: Option<TextRange>,
     pub(crate) found: Option<Found>,
@@ -64,8 +66,6 @@ pub(crate) struct CellNotes<'a> {
     pub(crate) immediate: BTreeSet<&'a str>,
     /// Where the names of the cell's own scope stand: those with one leading underscore.
     pub(crate) private: Vec<Occurrence<'a>>,
-    /// The variables that a call's SQL may read, by where the call starts.
-    pub(crate) queries: Option<&'a BTreeMap<TextSize, Variables>>,
 }
 
 /// A place where a name stands.
@@ -138,6 +138,7 @@ impl<'a, 'n> Walker<'a, 'n> {
             definitions: Vec::new(),
             plants: Vec::new(),
             cell: None,
+            queries: None,
             target: None,
             found: None,
             normalizer,

@@ -222,8 +222,7 @@ impl<'a> Walker<'a, '_> {
             self.mark_dynamic();
         }
         self.visit_arguments(&call.arguments);
-        let queries = self.cell.as_ref().and_then(|notes| notes.queries);
-        match queries.and_then(|queries| queries.get(&call.start())) {
+        match self.queries.and_then(|queries| queries.get(&call.start())) {
             Some(Some(variables)) => variables.iter().for_each(|name| self.read(&[name], true)),
             Some(None) => self.mark_dynamic(),
             None => {}

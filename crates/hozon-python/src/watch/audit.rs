@@ -10,6 +10,7 @@
 //! | `subprocess.Popen`, `os.system`, `os.exec`, `os.posix_spawn`, `os.spawn`, `os.startfile`, `pty.spawn` | "subprocess", by the program |
 //! | `os.fork`, `os.forkpty` | "fork": what the child reads is its own |
 //! | `socket.connect`, `socket.bind`, `socket.sendto`, `socket.getaddrinfo`, `socket.gethostbyname`, `urllib.Request` | "network", by the host; Unix sockets and this machine count alike |
+//! | `pickle.find_class` | a pickle holds something of a module: the file of a local one is read, since no text names what it brings |
 //! | `winreg.*` | "registry" |
 //! | `ctypes.dlopen`, `ctypes.dlsym` | a library may have been loaded: the import tables are looked through again |
 //!
@@ -24,7 +25,7 @@ use hozon_sys::descriptor_path;
 use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyInt, PyTuple};
+use pyo3::types::{PyBytes, PyDict, PyInt, PyTuple};
 
 use super::access::Access;
 use super::files::{self, located, stat_at};
@@ -202,6 +203,7 @@ fn handle(inside: &Inside, event: &[u8], arguments: &Bound<'_, PyTuple>) -> PyRe
             database(inside, arguments);
             Ok(())
         }
+        b"pickle.find_class" => unpickled(inside, arguments),
         b"ctypes.dlopen" | b"ctypes.dlsym" => {
             import_tables::patch_what_was_added();
             Ok(())
@@ -232,6 +234,23 @@ fn two_names(inside: &Inside, arguments: &Bound<'_, PyTuple>, stays: bool) -> Py
             files::renaming(inside, (from, before.0), (to, before.1), stays);
         });
     });
+    Ok(())
+}
+
+/// A pickle names a class or a function: all of the module's text counts. (Installed files are no inputs.)
+fn unpickled(inside: &Inside, arguments: &Bound<'_, PyTuple>) -> PyResult<()> {
+    let name: String = arguments.get_item(0)?.extract()?;
+    let py = arguments.py();
+    let loaded = py.import("sys")?.getattr("modules")?.cast_into::<PyDict>()?;
+    let file = match loaded.get_item(&name)? {
+        Some(module) => module.getattr_opt("__file__")?,
+        // The event comes before the import.
+        None => Some(py.import("importlib.util")?.call_method1("find_spec", (&name,))?.getattr("origin")?),
+    };
+    let Some(file) = file.and_then(|file| file.extract::<PathBuf>().ok()) else { return Ok(()) };
+    if let Some(path) = located(inside, file) {
+        files::reading(inside, &path, || stat_at(&path.absolute));
+    }
     Ok(())
 }
 

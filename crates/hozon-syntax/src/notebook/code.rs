@@ -160,7 +160,8 @@ fn read_tree(body: &[Stmt], text: &str, lines: &Lines, privacy: Privacy, is_asyn
     }
     let mut walker = Walker::new(bindings, None, lines);
     let queries = Queries::of(body, text, privacy);
-    walker.cell = Some(CellNotes { queries: Some(&queries.variables), ..CellNotes::default() });
+    walker.queries = Some(&queries.variables);
+    walker.cell = Some(CellNotes::default());
     walker.start_region();
     walker.visit_body(body);
     let flow = walker.scopes.top().and_then(|scope| scope.flow.clone()).unwrap_or_default();

@@ -29,6 +29,8 @@ mod text;
 
 use crate::parse::as_tokenized;
 
+pub(crate) use queries::query_variables;
+
 pub use cell::{Cell, CellKind, CellSettings};
 pub use code::{CellCode, LastExpression};
 pub use error::NotebookError;

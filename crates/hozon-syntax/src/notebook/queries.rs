@@ -20,6 +20,11 @@ pub(super) struct Queries {
     pub(super) variables: BTreeMap<TextSize, Variables>,
 }
 
+/// Returns the variables that the queries in a module may find by their names, by where their calls start.
+pub(crate) fn query_variables(body: &[Stmt], text: &str) -> BTreeMap<TextSize, Variables> {
+    Queries::of(body, text, Privacy::Shared).variables
+}
+
 /// A call that runs a query.
 struct Query {
     /// None if it is computed.
