@@ -132,7 +132,19 @@ class _Finder:
             value = statement.value.value if isinstance(statement.value, ast.Await) else statement.value
             if isinstance(value, ast.Call) and self._is_of_unknown_library(value.func):
                 return True
+            if isinstance(value, ast.Call) and self._is_of_shell(value):
+                return True
         return any(self._call_sets(call) for part in _parts(statement) for call in _calls(part))
+
+    def _is_of_shell(self, call: ast.Call) -> bool:
+        """Whether it tells IPython something (`get_ipython().events.register(…)`), but not of plots."""
+        path = _path(call.func, through_calls=True)
+        shell = self.namespace.get(path[0]) if len(path) > 1 else None
+        names = {cls.__name__ for cls in type(shell).__mro__}
+        if path[:1] != ["get_ipython"] and "InteractiveShell" not in names:
+            return False
+        first = call.args[0] if call.args else None
+        return not (isinstance(first, ast.Constant) and first.value == "matplotlib")
 
     def _decorator_sets(self, decorator: ast.expr) -> bool:
         function = decorator.func if isinstance(decorator, ast.Call) else decorator

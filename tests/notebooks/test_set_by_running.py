@@ -337,3 +337,15 @@ def test_limits_of_python_are_there_for_later_cells(project: Project) -> None:
     project.cells(setting, f"{deep}print(deep(3001))")
     again = project.run()
     assert (again.ran, again.text(2)) == ([2], "3001\n")
+
+
+@pytest.mark.parametrize("shell", ["get_ipython()", "shell"])
+def test_what_ipython_is_told_counts_for_later_cells(project: Project, shell: str) -> None:
+    for text in ("three", "five"):
+        formatter = f"{shell}.display_formatter.formatters['text/plain']"
+        project.cells(
+            "class Own:\n    pass\nown = Own()",
+            f"shell = get_ipython()\n{formatter}.for_type(Own, lambda own, p, cycle: p.text('{text}'))\nNone",
+            "own",
+        )
+        assert project.run().text(3) == text
