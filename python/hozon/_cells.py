@@ -685,14 +685,19 @@ def _local_modules(project: str) -> list[dict[str, Any]]:
 def _attributes_of_code(namespace: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """What the functions and classes of the notebook hold, whatever way leads to them."""
     own = {name: value for name, value in namespace.items() if _is_own_code(value)}
-    # Python fills in annotations when they are first asked for.
     return {
         name: {
-            **{part: held for part, held in vars(value).items() if not part.startswith("__anno")},
+            **{part: held for part, held in vars(value).items() if not _is_filled_in(part)},
             **_registered(value),
         }
         for name, value in own.items()
     }
+
+
+def _is_filled_in(part: str) -> bool:
+    """Whether Python itself fills it in when it is first asked for: annotations, and what copies and pickles
+    of instances ask a class for."""
+    return part.startswith("__anno") or part == "__slotnames__"
 
 
 def _registered(value: Any) -> dict[Any, Any]:

@@ -193,6 +193,16 @@ def test_instances_of_classes_of_cells_are_restored(project: Project) -> None:
     assert second.text(3) == "4 True\n"
 
 
+def test_a_cell_that_reads_a_restored_instance_is_stored(project: Project) -> None:
+    # Restoring the instance makes Python note something in the class, which the cell has not done.
+    cells = ["class Own:\n    size = 1", "own = Own()", "print(isinstance(own, Own), 0)"]
+    project.cells(*cells)
+    project.run()
+    project.cells(*cells[:2], "print(isinstance(own, Own), 1)")
+    assert project.run().states == ["restored", "restored", "ran"]
+    assert project.run().ran == []
+
+
 def test_lambdas_and_closures_are_made_again_by_their_cell(project: Project) -> None:
     project.cells("k = 2", COUNT + "f = lambda x: x * k", "print(f(4))")
     project.run()
