@@ -850,3 +850,25 @@ def test_a_result_kept_by_functools_that_is_changed(project: Project) -> None:
     project.run()
     project.cells(*cells[:3], "print(f(1), 'again')")
     assert project.run().text(4) == "[1, 5] again\n"
+
+
+@pytest.mark.xfail(reason="names that IPython's shell gives are not there", strict=True)
+def test_what_cells_have_shown_is_there_by_ipythons_names(project: Project) -> None:
+    cell = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None}
+    cells = [{**cell, "id": text[0], "source": text} for text in ("1 + 1", "Out[1] * 2")]
+    project.write(
+        "notebook.ipynb", json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells})
+    )
+    assert project.run(name="notebook.ipynb").text(2) == "4"
+
+
+@pytest.mark.xfail(
+    reason="that a module hands on another function by a name is not seen by plans", strict=True
+)
+def test_a_name_that_a_local_module_hands_on_from_another(project: Project) -> None:
+    project.write("made.py", "def one():\n    return 3\n\ndef other():\n    return 5\n")
+    project.write("handing.py", "from made import one as number\n")
+    project.cells("import handing", "print(handing.number())")
+    assert project.run().text(2) == "3\n"
+    project.write("handing.py", "from made import other as number\n")
+    assert project.run().text(2) == "5\n"

@@ -349,3 +349,14 @@ def test_what_ipython_is_told_counts_for_later_cells(project: Project, shell: st
             "own",
         )
         assert project.run().text(3) == text
+
+
+@pytest.mark.xfail(reason="what library code sets by itself is not seen", strict=True)
+def test_what_a_library_sets_by_itself(project: Project) -> None:
+    for number in (3, 5):
+        project.cells(
+            "from unittest import mock\nfrom fractions import Fraction",
+            f"patch = mock.patch.object(Fraction, 'zz', {number}, create=True)\npatch.start()\nNone",
+            "print(Fraction.zz)",
+        )
+        assert project.run().text(3) == f"{number}\n"
