@@ -685,7 +685,5 @@ NOTEBOOKS = {
 KNOWN = {
     "enum": "members of an enumeration",
     "enum2": "members of an enumeration",
-    "stdlib": "what a cell sets in a module that is not the person's own",
-    "excepthook": "the same of `builtins`",
     "lruhelper": "results kept by functions of local modules",
 }
