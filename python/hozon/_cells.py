@@ -189,6 +189,8 @@ class Course:
         self.in_modules: dict[str, Any] = {}
         # The first statement that may have set something of a library.
         self.first_that_sets: str | None = None
+        # Attributes of `sys` that are what they were before it: a stream that was put back, say.
+        self.same_in_sys: set[str] = set()
         self._plain_names: set[str] | None = None
         self.displays: list[dict[str, Any]] = []
 
@@ -244,6 +246,14 @@ class Course:
         return run
 
     def _execute(self, displays: Displays) -> Executed:
+        before = dict(vars(sys))
+        try:
+            return self._executed(displays)
+        finally:
+            now = vars(sys)
+            self.same_in_sys = {name for name in before if now.get(name, _MISSING) is before[name]}
+
+    def _executed(self, displays: Displays) -> Executed:
         return execute(
             self.cell["source"],
             namespace=self.namespace,
@@ -570,7 +580,9 @@ class Course:
 
     def _find_first_that_sets(self) -> str | None:
         shows_value = any(output["output_type"] == "execute_result" for output in self.displays)
-        return _settings.first_that_sets(self.cell["source"], self.namespace, shows_value=shows_value)
+        return _settings.first_that_sets(
+            self.cell["source"], self.namespace, shows_value=shows_value, same_in_sys=self.same_in_sys
+        )
 
     def _set_by_running(self, trace: Trace | None) -> list[tuple[str, bytes]]:
         """What only running sets, for the keys of later cells."""
@@ -682,14 +694,19 @@ def _local_modules(project: str) -> list[dict[str, Any]]:
 def _attributes_of_code(namespace: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """What the functions and classes of the notebook hold, whatever way leads to them."""
     own = {name: value for name, value in namespace.items() if _is_own_code(value)}
-    # Python fills in annotations when they are first asked for.
     return {
         name: {
-            **{part: held for part, held in vars(value).items() if not part.startswith("__anno")},
+            **{part: held for part, held in vars(value).items() if not _is_filled_in(part)},
             **_registered(value),
         }
         for name, value in own.items()
     }
+
+
+def _is_filled_in(part: str) -> bool:
+    """Whether Python itself fills it in when it is first asked for: annotations, and what copies and pickles
+    of instances ask a class for."""
+    return part.startswith("__anno") or part == "__slotnames__"
 
 
 def _registered(value: Any) -> dict[Any, Any]:

@@ -17,7 +17,7 @@ import warnings
 from _locale import LC_ALL, setlocale
 from typing import TYPE_CHECKING, Any
 
-from hozon import _unnamed_state
+from hozon import _logging_state, _unnamed_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,6 +91,7 @@ def note_start(host: str = "script") -> None:
     _FIRST_PATH[:] = sys.path
     _START["folder"] = os.getcwd()
     _START["filters"] = _filters()
+    _START["limits"] = _limits()
     _START["locale"] = setlocale(LC_ALL)
     _START["digests"] = _unnamed_state.digests()
     _START["zone"] = _unnamed_state.digest("the time zone")
@@ -136,6 +137,32 @@ def _set_filters(state: Any) -> None:
 
     for action, _, category, _, line in reversed(state.get("filters", [])):
         warnings.simplefilter(action, getattr(builtins, category), line)
+
+
+# The limit of recursion that jedi sets when it is loaded.
+_OF_JEDI = 3000
+
+
+def _limits() -> dict[str, Any]:
+    """What Python allows: a cell that needs more than it starts with has raised it before."""
+    return {"recursion": sys.getrecursionlimit(), "digits": sys.get_int_max_str_digits()}
+
+
+def _other_limits() -> Any:
+    now, first = _limits(), _START.get("limits", {})
+    found = {name: value for name, value in now.items() if value != first.get(name, value)}
+    if found.get("recursion") == _OF_JEDI and "jedi" in sys.modules:
+        # IPython loads it, whichever cell needs IPython first.
+        del found["recursion"]
+    return found
+
+
+def _set_limits(state: Any) -> None:
+    if _other_limits() == state:
+        return
+    wanted = {**_START["limits"], **state}
+    sys.setrecursionlimit(wanted["recursion"])
+    sys.set_int_max_str_digits(wanted["digits"])
 
 
 # Libraries --------------------------------------------------------------------------------------------
@@ -241,17 +268,6 @@ def _set_matplotlib(state: Any) -> None:
             dict.__setitem__(matplotlib.rcParams, key, state[key] if key in state else first.get(key))
 
 
-def _logging() -> Any:
-    logging: Any = sys.modules["logging"]
-    level = logging.root.level
-    return {} if level == logging.WARNING else {"level": level}
-
-
-def _set_logging(state: Any) -> None:
-    logging: Any = sys.modules["logging"]
-    logging.root.setLevel(state.get("level", logging.WARNING))
-
-
 def _locale() -> Any:
     now = setlocale(LC_ALL)
     return {} if now == _START.setdefault("locale", now) else {"locale": now}
@@ -307,8 +323,9 @@ def _set_decimal(state: Any) -> None:
 _ASPECTS: dict[str, tuple[str | None, Callable[[], Any], Callable[[Any], None]]] = {
     "the working directory": (None, _folder, _set_folder),
     "sys.path": (None, _path, _set_path),
+    "limits of Python": (None, _other_limits, _set_limits),
     "filters of warnings": (None, _general_filters, _set_filters),
-    "the level of logging": ("logging", _logging, _set_logging),
+    "the settings of logging": ("logging", _logging_state.told, _logging_state.set_again),
     "the locale": (None, _locale, _set_locale),
     "the time zone": (None, _zone, _set_zone),
     "the decimal context": ("decimal", _decimal, _set_decimal),

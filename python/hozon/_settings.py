@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from hozon._hozon import is_local_module
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
 # Their calls set nothing but what `_process_state` and the watching of a run see.
 _KNOWN = frozenset({"hozon", "marimo", "matplotlib", "numpy", "pandas", "seaborn", "IPython"})
@@ -26,26 +26,52 @@ _KNOWN = frozenset({"hozon", "marimo", "matplotlib", "numpy", "pandas", "seaborn
 # Of known libraries, what may be assigned to: it is looked at.
 _LOOKED_AT = frozenset({"rcParams", "options", "environ", "path"})
 
+# Functions of the standard library that set something nobody looks at.
+_SETTERS = frozenset(
+    {
+        ("asyncio", "set_event_loop_policy"),
+        ("copyreg", "pickle"),
+        ("csv", "field_size_limit"),
+        ("mimetypes", "add_type"),
+        ("multiprocessing", "set_start_method"),
+        ("socket", "setdefaulttimeout"),
+        ("sys", "setprofile"),
+        ("sys", "settrace"),
+    }
+)
+
+# Methods of containers that change them: `sys.meta_path.append(finder)`.
+_CHANGERS = frozenset(
+    {"add", "append", "clear", "discard", "extend", "insert", "pop", "remove", "setdefault", "update"}
+)
+
 # What the names of functions that register begin with.
 _REGISTER = "register"
 
 # They read names that no text shows.
 _READ_ANY_NAME = frozenset({"eval", "exec", "globals", "locals", "vars"})
 
+# Methods that run where a class is called.
+_MAKE_INSTANCES = ("__new__", "__init__", "__post_init__")
+
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
-def first_that_sets(source: str, namespace: dict[str, Any], *, shows_value: bool) -> str | None:
+def first_that_sets(
+    source: str, namespace: dict[str, Any], *, shows_value: bool, same_in_sys: Collection[str] = ()
+) -> str | None:
     """The first statement of a cell that has run which may have set something of a library, in one line.
 
     Args:
         shows_value: Its last expression has a value: then that is no call for what it does.
+        same_in_sys: Attributes of `sys` that are what they were before the cell ran.
     """
     try:
         body = ast.parse(source).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return "commands that are no Python"
     finder = _Finder(namespace, shown=body[-1] if shows_value and body else None)
+    finder.same_in_sys = same_in_sys
     found = next((statement for statement in _statements(body) if finder.sets(statement)), None)
     return None if found is None else _in_one_line(found)
 
@@ -95,6 +121,7 @@ class _Finder:
         self.shown = shown
         # Functions of the notebook that have been looked into, or are being.
         self.looked_into: set[types.FunctionType] = set()
+        self.same_in_sys: Collection[str] = ()
 
     def sets(self, statement: ast.stmt) -> bool:
         if isinstance(statement, _DEFINITIONS):
@@ -105,7 +132,19 @@ class _Finder:
             value = statement.value.value if isinstance(statement.value, ast.Await) else statement.value
             if isinstance(value, ast.Call) and self._is_of_unknown_library(value.func):
                 return True
+            if isinstance(value, ast.Call) and self._is_of_shell(value):
+                return True
         return any(self._call_sets(call) for part in _parts(statement) for call in _calls(part))
+
+    def _is_of_shell(self, call: ast.Call) -> bool:
+        """Whether it tells IPython something (`get_ipython().events.register(…)`), but not of plots."""
+        path = _path(call.func, through_calls=True)
+        shell = self.namespace.get(path[0]) if len(path) > 1 else None
+        names = {cls.__name__ for cls in type(shell).__mro__}
+        if path[:1] != ["get_ipython"] and "InteractiveShell" not in names:
+            return False
+        first = call.args[0] if call.args else None
+        return not (isinstance(first, ast.Constant) and first.value == "matplotlib")
 
     def _decorator_sets(self, decorator: ast.expr) -> bool:
         function = decorator.func if isinstance(decorator, ast.Call) else decorator
@@ -117,44 +156,95 @@ class _Finder:
 
     def _call_sets(self, call: ast.Call) -> bool:
         if isinstance(call.func, ast.Name) and call.func.id in ("setattr", "delattr") and call.args:
-            return self._is_foreign(_path(call.args[0]))
-        return self._registers(call.func) or self._own_function_sets(call.func)
+            return self._is_foreign_owner(call.args[0])
+        return (
+            self._registers(call.func)
+            or self._is_setter(_path(call.func))
+            or self._own_function_sets(call.func)
+        )
+
+    def _is_setter(self, path: list[str]) -> bool:
+        found = self.namespace.get(path[0]) if path else None
+        if len(path) == 1 and isinstance(found, types.FunctionType | types.BuiltinFunctionType):
+            return (_module_of(found).lstrip("_"), found.__name__) in _SETTERS
+        if not isinstance(found, types.ModuleType) or len(path) < 2:
+            return False
+        changes = len(path) > 2 and path[-1] in _CHANGERS and path[1] not in _LOOKED_AT
+        holder = vars(found).get(path[1]) if changes and len(path) == 3 else None
+        is_changed = isinstance(holder, list | dict | set) and self._is_foreign(path)
+        return is_changed or (found.__name__, path[1]) in _SETTERS
 
     def _registers(self, function: ast.expr) -> bool:
         path = _path(function)
         if not path or not self._is_foreign(path[:1]):
+            return False
+        if path[:1] == ["atexit"]:
+            # No cell is there to notice it.
             return False
         # A name may stand for what registers: `register = pd.api.extensions.register_dataframe_accessor`.
         found = self.namespace.get(path[0])
         last = getattr(found, "__name__", "") if len(path) == 1 else path[-1]
         return last.startswith(_REGISTER)
 
-    def _own_function_sets(self, function: ast.expr) -> bool:
-        """Whether it is a function of the notebook that sets something when it is called."""
-        found = self.namespace.get(function.id) if isinstance(function, ast.Name) else None
-        if not isinstance(found, types.FunctionType) or found.__module__ != "__main__":
+    def _own_function_sets(self, called: ast.expr) -> bool:
+        """Whether it leads to code of the person's own that sets something when it is called."""
+        return any(self._code_sets(function, owner) for function, owner in self._own_functions(called))
+
+    def _own_functions(self, called: ast.expr) -> Iterator[tuple[types.FunctionType, type | None]]:
+        """Functions, with the class that they are called on, as far as the text and the values tell."""
+        path = _path(called, through_calls=True)
+        found, owner = self.namespace.get(path[0]) if path else None, None
+        for name in path[1:]:
+            owner = found if isinstance(found, type) else type(found)
+            found = inspect.getattr_static(found, name, None)
+        candidates = [found]
+        if isinstance(found, type):
+            owner = found
+            candidates = [inspect.getattr_static(found, name, None) for name in _MAKE_INSTANCES]
+        elif not isinstance(found, types.FunctionType) and is_local_module(type(found).__module__):
+            owner, candidates = type(found), [inspect.getattr_static(type(found), "__call__", None)]
+        for function in candidates:
+            while function is not None:
+                if isinstance(function, types.FunctionType) and is_local_module(function.__module__):
+                    yield function, owner
+                function = _inner(function)
+
+    def _code_sets(self, function: types.FunctionType, owner: type | None) -> bool:
+        if function in self.looked_into:
             return False
-        if found in self.looked_into:
-            return False
-        self.looked_into.add(found)
+        self.looked_into.add(function)
         try:
-            tree = ast.parse(textwrap.dedent(inspect.getsource(found)))
+            tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
         except (OSError, TypeError, SyntaxError, ValueError, RecursionError, MemoryError):
             return False
-        own = {*found.__code__.co_varnames, *found.__code__.co_cellvars}
-        seen = {name: value for name, value in found.__globals__.items() if name not in own}
-        finder = _Finder(seen)
-        finder.looked_into = self.looked_into
+        finder = _Finder(_seen_by(function, owner))
+        finder.looked_into, finder.same_in_sys = self.looked_into, self.same_in_sys
         definition = tree.body[0]
-        body = definition.body if isinstance(definition, ast.FunctionDef | ast.AsyncFunctionDef) else []
-        return any(finder.sets(statement) for statement in _statements(body))
+        if isinstance(definition, ast.FunctionDef | ast.AsyncFunctionDef):
+            return any(finder.sets(statement) for statement in _statements(definition.body))
+        lambdas = [part for part in ast.walk(tree) if isinstance(part, ast.Lambda)]
+        return any(finder._call_sets(call) for part in lambdas for call in _calls(part.body))
 
     def _is_assigned(self, target: ast.expr) -> bool:
         """Whether a target is a part of a module, or of a class of a library."""
+        if isinstance(target, ast.Attribute) and _whose_class(target.value) is not None:
+            return self._is_foreign_owner(target.value)
         path = _path(target)
         if len(path) < 2 or path[1] in _LOOKED_AT:
             return False
+        is_put_back = isinstance(target, ast.Attribute) and path[1] in self.same_in_sys
+        if len(path) == 2 and is_put_back and self.namespace.get(path[0]) is sys:
+            return False
         return self._is_foreign(path[:1])
+
+    def _is_foreign_owner(self, owner: ast.expr) -> bool:
+        instance = _whose_class(owner)
+        if instance is None:
+            return self._is_foreign(_path(owner))
+        if isinstance(instance, ast.Name) and instance.id in self.namespace:
+            found = self.namespace[instance.id]
+            return not is_local_module((found if isinstance(found, type) else type(found)).__module__)
+        return True
 
     def _is_foreign(self, path: list[str]) -> bool:
         """Whether a path starts from a module, class or function that is not the person's own."""
@@ -171,6 +261,47 @@ class _Finder:
         top = name.partition(".")[0]
         is_known = not top or top in _KNOWN or top in sys.stdlib_module_names
         return not is_known and not is_local_module(name)
+
+
+def _inner(function: Any) -> Any:
+    """What a method, a partial function or a wrapper leads to, in its turn; None if nothing."""
+    if isinstance(function, types.FunctionType):
+        return getattr(function, "__wrapped__", None)
+    for name in ("__func__", "func", "__wrapped__"):
+        inner = inspect.getattr_static(function, name, None)
+        if inner is not None:
+            return getattr(function, name, None)
+    return None
+
+
+def _seen_by(function: types.FunctionType, owner: type | None) -> dict[str, Any]:
+    """What the names in its code stand for, before it is called; its first parameter is the class's."""
+    code = function.__code__
+    seen = {name: value for name, value in function.__globals__.items() if name not in code.co_varnames}
+    for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=False):
+        try:
+            seen[name] = cell.cell_contents
+        except ValueError:
+            seen.pop(name, None)
+    for name in code.co_cellvars:
+        seen.pop(name, None)
+    if owner is not None and code.co_argcount:
+        seen[code.co_varnames[0]] = owner
+    return seen
+
+
+def _whose_class(expression: ast.expr) -> ast.expr | None:
+    """What stands in `type(…)`, or before `.__class__`."""
+    if isinstance(expression, ast.Attribute) and expression.attr == "__class__":
+        return expression.value
+    if (
+        isinstance(expression, ast.Call)
+        and isinstance(expression.func, ast.Name)
+        and expression.func.id == "type"
+        and len(expression.args) == 1
+    ):
+        return expression.args[0]
+    return None
 
 
 def _module_of(found: Any) -> str:
@@ -210,8 +341,12 @@ def _calls(expression: ast.expr) -> Iterator[ast.Call]:
     return (part for part in ast.walk(expression) if isinstance(part, ast.Call))
 
 
-def _path(expression: ast.expr) -> list[str]:
-    """The names of `a.b.c`, and of `a.b[0].c` without what is in brackets; none for other expressions."""
+def _path(expression: ast.expr, *, through_calls: bool = False) -> list[str]:
+    """The names of `a.b.c`, and of `a.b[0].c` without what is in brackets; none for other expressions.
+
+    Args:
+        through_calls: Of `a(1).b`, too.
+    """
     names: list[str] = []
     while not isinstance(expression, ast.Name):
         if isinstance(expression, ast.Attribute):
@@ -219,6 +354,8 @@ def _path(expression: ast.expr) -> list[str]:
             expression = expression.value
         elif isinstance(expression, ast.Subscript):
             expression = expression.value
+        elif isinstance(expression, ast.Call) and through_calls:
+            expression = expression.func
         else:
             return []
     return [expression.id, *reversed(names)]
