@@ -284,6 +284,19 @@ def origin_of(name: str) -> str | None:
     return None if spec is None else (spec.origin or _of_folders(spec.submodule_search_locations))
 
 
+def file_to_be_imported(name: str) -> str | None:
+    """The file of a module that is not loaded, found without importing the packages that it is in."""
+    finder = sys.modules["_frozen_importlib_external"].PathFinder
+    folders, spec = None, None
+    parts = name.split(".")
+    for count in range(1, len(parts) + 1):
+        spec = finder.find_spec(".".join(parts[:count]), folders)
+        if spec is None:
+            return None
+        folders = spec.submodule_search_locations
+    return None if spec is None else spec.origin
+
+
 def _of_folders(folders: Iterable[str] | None) -> str:
     """The file that a package without one would have."""
     return next((os.path.join(folder, "__init__.py") for folder in folders or ()), "")

@@ -33,6 +33,7 @@ from hozon._hozon import (
     note_absent,
     note_entropy,
     note_environment,
+    note_environment_before,
     note_environment_written,
     note_open,
     note_status,
@@ -281,8 +282,8 @@ def _make_stand_ins() -> list[_StandIn]:
         _StandIn(environment, "__iter__", after=_all_variables_read),
         _StandIn(environment, "__len__", after=_all_variables_read),
         _StandIn(environment, "__repr__", after=_all_variables_read),
-        _StandIn(environment, "__setitem__", after=_variable_written),
-        _StandIn(environment, "__delitem__", after=_variable_written),
+        _StandIn(environment, "__setitem__", before=_variable_to_be_written, after=_variable_written),
+        _StandIn(environment, "__delitem__", before=_variable_to_be_written, after=_variable_written),
         _StandIn(os, "stat", after=_status_read),
         _StandIn(os, "lstat", after=_status_read),
         _StandIn(os, "scandir", becomes=_entries_watched),
@@ -321,6 +322,11 @@ def _work_given_away(arguments: _Arguments, keywords: _Keywords, error: _Error) 
 
 def _variable_read(arguments: _Arguments, keywords: _Keywords, error: _Error) -> None:
     note_environment(arguments[1])
+
+
+def _variable_to_be_written(arguments: _Arguments, keywords: _Keywords) -> bool:
+    note_environment_before(arguments[1])
+    return False
 
 
 def _variable_written(arguments: _Arguments, keywords: _Keywords, error: _Error) -> None:

@@ -42,7 +42,7 @@ RECOMPUTE = [
         ("y + 1", "y + 2")),
     row("class in a pickle", PICKLED, "return pickle.loads(x).go()", OF_CLASS, call="f(TEXT)", modules={"shapes.py": CLASS}),
     row("class in a pickle that nothing imports", "import pickle", "with open('data.txt', 'rb') as file:\n    return pickle.load(file).go()", OF_CLASS,
-        modules={"shapes.py": CLASS, "data.txt": "(ishapes\nA\n."}, warned="not seen"),
+        modules={"shapes.py": CLASS, "data.txt": "(ishapes\nA\n."}),
 ]  # fmt: skip
 
 HIT = [

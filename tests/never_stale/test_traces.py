@@ -288,6 +288,9 @@ VARIABLES = [
     ("expandvars", "os.path.expandvars('$WHICH')", {"WHICH": "a"}, {"WHICH": "b"}, False),
     ("expanduser", "os.path.expanduser('~')", {"HOME": "/tmp/a"}, {"HOME": "/tmp/b"}, False),
     ("bytes", "os.environb[b'WHICH']", {"WHICH": "a"}, {"WHICH": "b"}, False),
+    ("set after it is read", "(os.environ.get('WHICH'), os.environ.update(WHICH='z'))[0]", {"WHICH": "a"}, {"WHICH": "z"}, False),
+    ("set after all are read", "(dict(os.environ).get('WHICH'), os.environ.update(WHICH='z'))[0]", {}, {"WHICH": "z"}, False),
+    ("deleted after it is read", "os.environ.pop('WHICH', None)", {"WHICH": "a"}, {}, False),
 ]  # fmt: skip
 
 
@@ -469,6 +472,8 @@ HITS = [
          reads("__import__('importlib.metadata').metadata.version('pip')"), writes("else.txt", ""), modules=DATA),
     Case("the processes that there are", reads("os.path.isdir('/proc') and len(os.listdir('/proc')) > 0")),
     Case("another variable", reads("os.environ.get('WHICH')"), relaunch=Launch(environment={"ELSE": "1"})),
+    Case("a variable that it reads and sets", reads("(os.environ.get('WHICH'), os.environ.update(WHICH='z'))[0]"),
+         relaunch=Launch(environment={"ELSE": "1"})),
     Case("a terminal's own variables", reads("len(os.environ.copy()) > 0"),
          relaunch=Launch(environment={"SHLVL": "3", "WINDOWID": "5"})),
     Case("what it wrote and read", """

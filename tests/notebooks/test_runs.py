@@ -905,13 +905,53 @@ def test_what_cells_have_shown_is_there_by_ipythons_names(project: Project) -> N
     assert project.run(name="notebook.ipynb").text(2) == "4"
 
 
-@pytest.mark.xfail(
-    reason="that a module hands on another function by a name is not seen by plans", strict=True
-)
-def test_a_name_that_a_local_module_hands_on_from_another(project: Project) -> None:
-    project.write("made.py", "def one():\n    return 3\n\ndef other():\n    return 5\n")
+MADE = "def one():\n    return 3\n\ndef other():\n    return 5\n"
+# How a name comes from a module that has not made it: the module as written, the edit that leads elsewhere, one
+# that does not, and a cell that shows 3.
+HANDED_ON = {
+    "renamed": ("from made import one as number", "one", "import handing", "print(handing.number())"),
+    "taken by the cell": ("from made import one as number", "one", "from handing import number", "print(number())"),
+    "taken in one cell": ("from made import one as number", "one", "1", "from handing import number\nprint(number())"),
+    "a module": ("import made as m\nnumber = 1", "made", "import handing", "print(handing.m.one())"),
+    "used by a function": ("from made import one as number\ndef f():\n    return number()", "one", "import handing", "print(handing.f())"),
+    "taken by a function": ("def f():\n    from through import number\n    return number()", "one", "import handing", "print(handing.f())"),
+    "through two": ("from through import number", "one", "import handing", "print(handing.number())"),
+    "by a star": ("from through import *", "one", "import handing", "print(handing.number())"),
+    "in a choice": ("try:\n    from made import one as number\nexcept ImportError:\n    number = None", "one", "import handing", "print(handing.number())"),
+    "of a library": ("from math import floor as number", "floor", "import handing", "print(handing.number(3.5))"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("how", HANDED_ON)
+def test_a_name_that_a_local_module_hands_on_from_another(project: Project, how: str) -> None:
+    handing, led, *cells = HANDED_ON[how]
+    through = "from made import one as number\n"
+
+    def write(handing: str, through: str) -> None:
+        project.write("handing.py", handing + "\n")
+        project.write("through.py", through)
+
+    project.write("made.py", MADE)
+    project.write("elsewhere.py", MADE.replace("3", "5"))
+    write(handing, through)
+    project.cells(*cells)
+    assert project.run().text(2) == "3\n"
+    assert project.run().report["kernel_started"] is False
+    write(f"# a comment\nimport os\n{handing}", through)
+    assert project.run().text(2) == "3\n"
+    elsewhere = {"one": "other", "made": "elsewhere", "floor": "ceil"}[led]
+    after = "4\n" if led == "floor" else "5\n"
+    if "made" in handing or led == "floor":
+        write(handing.replace(led, elsewhere), through)
+    else:
+        write(handing, through.replace(led, elsewhere))
+    assert project.run().text(2) == after
+
+
+def test_other_lines_of_a_module_that_hands_a_name_on_do_not_count(project: Project) -> None:
+    project.write("made.py", MADE)
     project.write("handing.py", "from made import one as number\n")
     project.cells("import handing", "print(handing.number())")
-    assert project.run().text(2) == "3\n"
-    project.write("handing.py", "from made import other as number\n")
-    assert project.run().text(2) == "5\n"
+    project.run()
+    project.write("handing.py", "import os\nfrom made import one as number\nfrom made import other\n")
+    assert project.run().ran == []

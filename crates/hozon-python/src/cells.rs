@@ -21,6 +21,7 @@ use crate::errors;
 use crate::places::{self, Place};
 use crate::reach::{self, Origin};
 use crate::reach_build::{Builder, Scope};
+use crate::reach_handed::add_subjects_of_handed;
 use crate::shown::shown;
 use crate::trace_build::{Deeds, Digests, place_of, trace_of};
 use crate::traces::{Trace, observing};
@@ -284,6 +285,9 @@ fn add_subjects(
             } else {
                 Subject::Loaded { module, name }
             });
+        }
+        Origin::Handed { file, module, name } => {
+            add_subjects_of_handed(py, (file, module, name), project, code, subjects)?;
         }
         Origin::Loaded { module, name } => {
             subjects.insert(Subject::Loaded { module, name });

@@ -34,6 +34,7 @@ mod reach_build;
 mod reach_cache;
 mod reach_class;
 mod reach_expand;
+mod reach_handed;
 mod reach_import;
 mod reach_names;
 mod reach_path;
@@ -79,9 +80,9 @@ mod _hozon {
     #[pymodule_export]
     use crate::watch::{
         Observed, Watch, held_effect, hold_effects, note_absent, note_entropy, note_environment,
-        note_environment_written, note_open, note_status, note_unverifiable, note_whole_environment,
-        note_working_directory, rescan_libraries, resume_watching, suspend_watching, unobserved,
-        watching_is_local,
+        note_environment_before, note_environment_written, note_open, note_status, note_unverifiable,
+        note_whole_environment, note_working_directory, rescan_libraries, resume_watching, suspend_watching,
+        unobserved, watching_is_local,
     };
 
     #[pymodule_init]

@@ -51,6 +51,8 @@ pub(crate) enum Origin {
     Module { file: String },
     /// A variable of a module.
     Variable { file: String, module: String, name: String },
+    /// A name of a module that leads to what another has made.
+    Handed { file: String, module: String, name: String },
     /// Something of a module that its text does not tell.
     Loaded { module: String, name: String },
 }

@@ -409,6 +409,7 @@ impl<'walk, 'py> Builder<'walk, 'py> {
         }
         match found {
             Some(found) => {
+                self.note_handed_on(&scope.globals, name, &found)?;
                 self.alias_edge(scope, &found, path, edges)?;
                 let owner = (scope.globals.as_ptr() as usize, Some(scope.globals.clone()));
                 self.follow(&found, path, Some(owner), edges)
@@ -506,6 +507,7 @@ impl<'walk, 'py> Builder<'walk, 'py> {
             }
             self.reached.guards.push(Guard::slot(&namespace, &path[used], found.as_ref()));
             let Some(found) = found else { return self.missing_edge(&object, path, used, edges) };
+            self.note_handed_on(&namespace, &path[used], &found)?;
             owner = Some((namespace.as_ptr() as usize, Some(namespace)));
             object = found;
             used += 1;

@@ -131,6 +131,9 @@ impl<'py> Builder<'_, 'py> {
         let namespace = module.getattr(intern!(self.py, "__dict__"))?.cast_into::<PyDict>()?;
         let bound = namespace.get_item(name)?;
         self.reached.guards.push(Guard::slot(&namespace, name, bound.as_ref()));
+        if let Some(bound) = &bound {
+            self.note_handed_on(&namespace, name, bound)?;
+        }
         Ok((found, Some(namespace)))
     }
 
@@ -222,7 +225,7 @@ fn no_such_module(module_name: &str) -> Edge {
 }
 
 /// The whole name of an imported module, from where the import stands.
-fn absolute_name(scope: &Scope<'_>, import: &Import) -> PyResult<Option<String>> {
+pub(crate) fn absolute_name(scope: &Scope<'_>, import: &Import) -> PyResult<Option<String>> {
     if import.level == 0 {
         return Ok(Some(import.module.clone()));
     }

@@ -110,13 +110,22 @@ impl Build<'_> {
             self.look(subject, observer);
         }
         for name in &all.environment {
-            self.look(Subject::Environment(name.clone()), observer);
+            let before = all.environment_before.get(name).copied();
+            self.look_as_before(Subject::Environment(name.clone()), before, observer);
         }
         if all.whole_environment {
-            self.look(Subject::WholeEnvironment, observer);
+            self.look_as_before(Subject::WholeEnvironment, all.whole_environment_before, observer);
         }
         if all.working_directory {
             self.look(Subject::WorkingDirectory, observer);
+        }
+    }
+
+    /// What the computation itself has changed counts as it was before.
+    fn look_as_before(&mut self, subject: Subject, before: Option<Digest>, observer: &mut dyn Observer) {
+        match before {
+            Some(digest) => self.seen.push(Seen { subject, digest, stamp: None }),
+            None => self.look(subject, observer),
         }
     }
 

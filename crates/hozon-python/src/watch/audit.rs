@@ -31,7 +31,7 @@ use super::access::Access;
 use super::files::{self, located, stat_at};
 use super::holding::{self, Effect};
 use super::import_tables;
-use super::recorder::Inside;
+use super::recorder::{self, Inside};
 
 type HookFunction = unsafe extern "C" fn(*const c_char, *mut ffi::PyObject, *mut c_void) -> c_int;
 
@@ -245,13 +245,22 @@ fn unpickled(inside: &Inside, arguments: &Bound<'_, PyTuple>) -> PyResult<()> {
     let file = match loaded.get_item(&name)? {
         Some(module) => module.getattr_opt("__file__")?,
         // The event comes before the import.
-        None => Some(py.import("importlib.util")?.call_method1("find_spec", (&name,))?.getattr("origin")?),
+        None => Some(file_to_be_imported(py, &name)?),
     };
     let Some(file) = file.and_then(|file| file.extract::<PathBuf>().ok()) else { return Ok(()) };
     if let Some(path) = located(inside, file) {
         files::reading(inside, &path, || stat_at(&path.absolute));
     }
     Ok(())
+}
+
+/// What the search looks at is no event of the computation's, nor one that was missed.
+fn file_to_be_imported<'py>(py: Python<'py>, module: &str) -> PyResult<Bound<'py, PyAny>> {
+    recorder::suspend_thread();
+    let sources = py.import("hozon._sources");
+    let found = sources.and_then(|sources| sources.call_method1("file_to_be_imported", (module,)));
+    recorder::resume_thread();
+    found
 }
 
 /// SQLite opens for reading and writing whatever it will do.

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use hozon_key::{Seen, StatusPart};
+use hozon_key::{Seen, StatusPart, Subject};
 use hozon_store::stamp_of;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
@@ -17,6 +17,7 @@ use super::log::{Log, Observations};
 use super::recorder::{self, Inside};
 use super::view;
 use crate::places;
+use crate::traces::observing;
 
 /// The kinds of what cannot be verified that the Python front may report.
 const KINDS: [&str; 8] =
@@ -187,6 +188,21 @@ pub(crate) fn rescan_libraries() {
 pub(crate) fn note_environment(name: &Bound<'_, PyAny>) {
     if let Some(name) = name_of(name) {
         tell(|log| log.environment(&name));
+    }
+}
+
+/// A variable of the environment is about to be set or deleted: what was read counts as it was then.
+#[pyfunction]
+pub(crate) fn note_environment_before(name: &Bound<'_, PyAny>) {
+    let (Some(name), Some(inside)) = (name_of(name), Inside::begin()) else { return };
+    let digest = |subject| observing(Path::new(""), |observer| observer.observe(&subject, None).digest);
+    if inside.any(|log| log.has_read_environment(&name).0) {
+        let before = digest(Subject::Environment(name.clone()));
+        inside.tell(|log| log.keep_environment(&name, before));
+    }
+    if inside.any(|log| log.has_read_environment(&name).1) {
+        let before = digest(Subject::WholeEnvironment);
+        inside.tell(|log| log.keep_whole_environment(before));
     }
 }
 

@@ -74,6 +74,10 @@ pub(crate) struct Observations {
     pub(crate) whole_environment: bool,
     /// The names of variables that the computation has set or deleted.
     pub(crate) environment_written: BTreeSet<String>,
+    /// What variables that it read were before it set or deleted them.
+    pub(crate) environment_before: BTreeMap<String, Digest>,
+    /// What all of them were, if it asked for all before it set any.
+    pub(crate) whole_environment_before: Option<Digest>,
     /// Whether local code has asked for the working directory.
     pub(crate) working_directory: bool,
     /// The state of the process that was read, by its names: the time zone, the locale.
@@ -254,6 +258,27 @@ impl Log {
         let others = &mut self.others;
         if !others.environment_written.contains(name) && !others.environment.contains(name) {
             others.environment.insert(name.to_owned());
+        }
+    }
+
+    /// Tells whether a variable was read that nobody has set yet, and whether all were.
+    pub(crate) fn has_read_environment(&self, name: &str) -> (bool, bool) {
+        let others = &self.others;
+        let is_read = others.environment.contains(name) && !others.environment_written.contains(name);
+        (is_read, others.whole_environment && others.environment_written.is_empty())
+    }
+
+    /// A variable that was read is about to be set or deleted.
+    pub(crate) fn keep_environment(&mut self, name: &str, digest: Digest) {
+        if self.has_read_environment(name).0 {
+            self.others.environment_before.insert(name.to_owned(), digest);
+        }
+    }
+
+    /// All variables were read, and the first one is about to be set or deleted.
+    pub(crate) fn keep_whole_environment(&mut self, digest: Digest) {
+        if self.others.whole_environment && self.others.environment_written.is_empty() {
+            self.others.whole_environment_before = Some(digest);
         }
     }
 

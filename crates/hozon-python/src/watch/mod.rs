@@ -19,9 +19,9 @@ mod recorder;
 mod view;
 
 pub(crate) use front::{
-    Suspended, Watch, inherit, note_absent, note_entropy, note_environment, note_environment_written,
-    note_open, note_status, note_unverifiable, note_whole_environment, note_working_directory,
-    rescan_libraries, resume_watching, suspend_watching, watching_is_local,
+    Suspended, Watch, inherit, note_absent, note_entropy, note_environment, note_environment_before,
+    note_environment_written, note_open, note_status, note_unverifiable, note_whole_environment,
+    note_working_directory, rescan_libraries, resume_watching, suspend_watching, watching_is_local,
 };
 pub(crate) use holding::{held_effect, hold_effects};
 pub(crate) use log::{NamedPath, Observations, ReadFile};
