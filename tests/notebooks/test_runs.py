@@ -216,6 +216,15 @@ def test_lambdas_and_closures_are_made_again_by_their_cell(project: Project) -> 
 # Sharing and changes in place ---------------------------------------------------------------------
 
 
+def test_a_function_is_the_same_before_and_after_what_it_reads_is_there(project: Project) -> None:
+    project.cells("def f():\n    return g()", "g = lambda: 3", "print(f())")
+    project.run()
+    project.cells("def f():\n    return g()", "g = lambda: 4", "print(f())")
+    assert project.run().text(3) == "4\n"
+    # The first cell was run again behind the second one.
+    assert project.run().ran == []
+
+
 def test_a_change_in_place_is_an_output(project: Project) -> None:
     cells = ["rows = [1]", "rows.append(2)", "print(rows)"]
     project.cells(*cells)

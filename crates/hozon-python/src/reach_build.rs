@@ -404,7 +404,7 @@ impl<'walk, 'py> Builder<'walk, 'py> {
     ) -> Walked<()> {
         let found = scope.globals.get_item(name)?;
         self.reached.guards.push(Guard::slot(&scope.globals, name, found.as_ref()));
-        if self.ends_at_notebook(scope, path, found.as_ref(), edges) {
+        if self.ends_at_notebook(scope, path, found.as_ref(), edges)? {
             return Ok(());
         }
         match found {
@@ -426,16 +426,20 @@ impl<'walk, 'py> Builder<'walk, 'py> {
         path: &[String],
         found: Option<&Bound<'py, PyAny>>,
         edges: &mut Vec<Edge>,
-    ) -> bool {
+    ) -> PyResult<bool> {
         if !self.is_notebook(&scope.globals) {
-            return false;
+            return Ok(false);
         }
         self.reached.deferred.insert(path[0].clone());
-        if found.is_none_or(|found| found.is_instance_of::<PyModule>()) {
-            return false;
+        // One that is yet to come is one all the same, unless Python has such a name of its own.
+        let is_value = match found {
+            Some(found) => !found.is_instance_of::<PyModule>(),
+            None => !self.py.import("builtins")?.dict().contains(&path[0])?,
+        };
+        if is_value {
+            edges.push(named(path.join("."), "a name of the notebook"));
         }
-        edges.push(named(path.join("."), "a name of the notebook"));
-        true
+        Ok(is_value)
     }
 
     pub(crate) fn is_notebook(&self, globals: &Bound<'py, PyDict>) -> bool {
