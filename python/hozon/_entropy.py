@@ -5,11 +5,12 @@ from __future__ import annotations
 import ast
 import linecache
 import os
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import CodeType, FrameType
+    from typing import Any
 
 # The call that stands at a place of code: the expression of its first argument, or None without one.
 _calls: dict[tuple[CodeType, int], ast.expr | None] = {}

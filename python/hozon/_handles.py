@@ -6,7 +6,10 @@ from __future__ import annotations
 import operator
 import os
 import sys
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def is_read_on(value: Any) -> bool:

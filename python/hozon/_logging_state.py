@@ -8,10 +8,11 @@ in keys, and nothing sets them again.
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import logging
+    from typing import Any
 
 _FIRST_LEVEL_NAMES = {
     0: "NOTSET",

@@ -15,12 +15,13 @@ import sys
 import time
 import warnings
 from _locale import LC_ALL, setlocale
-from typing import TYPE_CHECKING, Any
 
 from hozon import _logging_state, _unnamed_state
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
 _FIRST_PATH = list(sys.path)
 

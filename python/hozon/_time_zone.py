@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Any
 
 from hozon._hozon import value_digest
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 # Moments, half a year apart, whose local times tell most zones apart. Where a zone has a file, a few of them
 # tell that it is the one that holds.

@@ -12,12 +12,14 @@ import functools
 import operator
 import sys
 from _locale import LC_COLLATE, LC_MONETARY, LC_NUMERIC, LC_TIME, setlocale
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hozon._hozon import value_digest
+from hozon._records import Record
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
 
 def differing(aspects: int) -> list[tuple[str, bytes, str]]:
@@ -91,7 +93,7 @@ def _known_of(name: str) -> _Known:
             return _NOTHING
         record = aspect.record()
         if known is None or not aspect.is_same(record, known.record):
-            known = _Known(aspect.kept(record), aspect.state())
+            known = _Known(aspect.kept(record) if aspect.kept else record, aspect.state())
             if aspect.is_same(aspect.record(), known.record):
                 # Else another thread has set something meanwhile.
                 _known[name] = known
@@ -104,17 +106,13 @@ def _known_of(name: str) -> _Known:
 _NOTHING = _Known(None, {})
 
 
-def _itself(record: Any) -> Any:
-    return record
-
-
 def _copied(record: Any) -> Any:
     import copy
 
     return copy.deepcopy(record)
 
 
-class _Aspect(NamedTuple):
+class _Aspect(Record):
     """What a library keeps of what was set.
 
     Attributes:
@@ -122,14 +120,14 @@ class _Aspect(NamedTuple):
         record: Gives what it keeps: quick.
         state: Gives what is not how the library starts.
         is_same: Whether two records are of the same state.
-        kept: Makes a copy of a record that the library does not change.
+        kept: Makes a copy of a record that the library does not change; none if it changes none.
     """
 
     library: str
     record: Callable[[], Any]
     state: Callable[[], dict[str, Any]]
     is_same: Callable[[Any, Any], bool] = operator.eq
-    kept: Callable[[Any], Any] = _itself
+    kept: Callable[[Any], Any] | None = None
 
 
 def _decimal_record() -> tuple[Any, ...]:
@@ -217,7 +215,7 @@ def _told_to_cells(name: str) -> Callable[[], dict[str, Any]]:
 
 
 def _aspect(name: str, library: str, record: Callable[[], Any], **more: Any) -> _Aspect:
-    return _Aspect(library, record, _told_to_cells(name), **more)
+    return _Aspect(library=library, record=record, state=_told_to_cells(name), **more)
 
 
 # In the order of the bits of `process_state.rs`.
@@ -226,11 +224,15 @@ _ASPECTS = {
     "options of NumPy": _aspect("options of NumPy", "numpy", _numpy_record),
     "options of pandas": _aspect("options of pandas", "pandas", _pandas_record, kept=_copied),
     "options of Matplotlib": _Aspect(
-        "matplotlib", _matplotlib_record, _matplotlib, is_same=dict.__eq__, kept=_matplotlib_kept
+        library="matplotlib",
+        record=_matplotlib_record,
+        state=_matplotlib,
+        is_same=dict.__eq__,
+        kept=_matplotlib_kept,
     ),
-    "options of PyTorch": _Aspect("torch", _torch_record, _torch),
-    "the program's arguments": _Aspect("sys", _arguments_record, _arguments),
-    "Python's limits": _Aspect("sys", _limits_record, _limits),
+    "options of PyTorch": _Aspect(library="torch", record=_torch_record, state=_torch),
+    "the program's arguments": _Aspect(library="sys", record=_arguments_record, state=_arguments),
+    "Python's limits": _Aspect(library="sys", record=_limits_record, state=_limits),
 }
 
 # Those that nobody but code sets: a backend of Matplotlib sets options when it first draws.

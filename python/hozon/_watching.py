@@ -24,8 +24,7 @@ import os
 import random
 import sys
 from _thread import RLock, get_ident
-from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping, Set
 
 from hozon._hozon import (
     Observed,
@@ -47,8 +46,18 @@ from hozon._hozon import (
 )
 from hozon._scanning import Entries, Entry
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
+    from typing import Any
+
+    _Arguments = tuple[Any, ...]
+    _Keywords = Mapping[str, Any] | None
+    _Error = BaseException | None
+    _Before = Callable[[_Arguments, _Keywords], bool] | None
+    _After = Callable[[_Arguments, _Keywords, _Error], None] | None
+    _Becomes = Callable[[Any, _Arguments], Any] | None
+    _Place = tuple[str, str | None, str, *tuple[Any, ...]]
 
 __all__ = ["Watching", "after_import", "resume_watching", "suspend_watching"]
 
@@ -80,14 +89,6 @@ _NATIVE_READERS = (
     "vaex",
     "xgboost",
 )
-
-_Arguments = tuple[Any, ...]
-_Keywords = Mapping[str, Any] | None
-_Error = BaseException | None
-_Before = Callable[[_Arguments, _Keywords], bool] | None
-_After = Callable[[_Arguments, _Keywords, _Error], None] | None
-_Becomes = Callable[[Any, _Arguments], Any] | None
-_Place = tuple[str, str | None, str, *tuple[Any, ...]]
 
 
 class Watching:
@@ -247,7 +248,7 @@ class _Aliases:
 
     def install(self, made: Iterable[_StandIn]) -> None:
         originals = {id(each.original): each for each in made if each.holder is os}
-        self._find_local_modules()
+        self._find_local_modules(originals.keys())
         for namespace in self.namespaces:
             for name, value in list(namespace.items()):
                 stand_in = originals.get(id(value))
@@ -261,13 +262,22 @@ class _Aliases:
                 namespace[name] = stand_in.original
         self.installed.clear()
 
-    def _find_local_modules(self) -> None:
+    def _find_local_modules(self, originals: Set[int]) -> None:
         now = len(sys.modules), next(reversed(sys.modules))
         if now != self.seen:
             self.seen = now
             # Not by `getattr`: some modules are loaded by it.
             namespaces = [getattr(module, "__dict__", None) for module in list(sys.modules.values())]
-            self.namespaces = [each for each in namespaces if isinstance(each, dict) and _is_own(each)]
+            found = (each for each in namespaces if isinstance(each, dict))
+            self.namespaces = [each for each in found if _may_be_own(each, originals) and _is_own(each)]
+
+
+def _may_be_own(namespace: dict[str, Any], originals: Set[int]) -> bool:
+    """Whether it is worth asking whose an installed module is, which takes long where no distribution has the
+    name of its package: it has such a function."""
+    file = namespace.get("__file__")
+    is_installed = isinstance(file, str) and ("site-packages" in file or "dist-packages" in file)
+    return not is_installed or not originals.isdisjoint(map(id, list(namespace.values())))
 
 
 def _is_own(namespace: dict[str, Any]) -> bool:

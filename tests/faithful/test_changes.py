@@ -610,7 +610,7 @@ def test_a_class_that_is_given_an_attribute() -> None:
     keyed = keyed_of(sets)
     try:
         sets()
-        assert keyed.changed_code(sets) == ["Counter"]
+        assert keyed.changed_code(sets) == [("Counter", Counter)]
     finally:
         del Counter.limit  # type: ignore[attr-defined]
     assert keyed_of(sets).changed_code(sets) == []

@@ -42,6 +42,11 @@ CELLS = "python/hozon/_cells.py"
 SETTINGS = "python/hozon/_settings.py"
 RECIPE = "crates/hozon-engine/src/notebook/recipe.rs"
 SET_BY_RUNNING = "tests/notebooks/test_set_by_running.py"
+RUNS = "tests/notebooks/test_runs.py"
+MARIMO_SCRIPTS = "tests/notebooks/test_marimo_scripts.py"
+CELLS_IN_RUST = "crates/hozon-python/src/cells.rs"
+MODULE = "crates/hozon-syntax/src/module.rs"
+AUDIT = "crates/hozon-python/src/watch/audit.rs"
 
 
 @dataclass(frozen=True)
@@ -104,8 +109,16 @@ KEYS = [
          "            } else if !OFF && !reach_class::is_generated(class, function)? {", THEMES, "method"),
     Rule("registered classes of an abstract base count", EXPAND, "            self.target_edges(&registered, \"registered class\", &[], &mut edges)?;",
          "            if !OFF { self.target_edges(&registered, \"registered class\", &[], &mut edges)?; }", THEMES, "ABC"),
-    Rule("bodies of classes count", CODE, "        let candidates = source.module.class_candidates(&qualified_name);",
-         "        let mut candidates = source.module.class_candidates(&qualified_name);\n        if OFF { candidates.clear(); }", THEMES, "__hash__"),
+    Rule("parts of values without a digest count", BUILD, "self.parts_edge(address, &label, value, edges)?;",
+         "if !OFF { self.parts_edge(address, &label, value, edges)?; }", THEMES, "lock"),
+    Rule("variables in texts of queries count", MODULE, "walker.queries = Some(&queries);",
+         "walker.queries = Some(&queries).filter(|_| !OFF);", THEMES, "query"),
+    Rule("private names of marimo's cells count", BUILD, "if !is_private(name) ||",
+         "if OFF || !is_private(name) ||", MARIMO_SCRIPTS, "private"),
+    Rule("marimo's cells are the code that runs", SOURCES, 'if module_name == "__main__" and "marimo" in sys.modules:',
+         "if False:", MARIMO_SCRIPTS, "second_run"),
+    Rule("bodies of classes count", CODE, "        let mut chosen: Vec<&Definition> = candidates",
+         "        if OFF { candidates.clear(); }\n        let mut chosen: Vec<&Definition> = candidates", THEMES, "__hash__"),
     Rule("imports in bodies count", IMPORT, "        let Some(module_name) = absolute_name(scope, import)? else { return Ok(()) };",
          "        if OFF { return Ok(()); }\n        let Some(module_name) = absolute_name(scope, import)? else { return Ok(()) };", STALE, "imported"),
     Rule("what is read of an import in a body counts", IMPORT, "            self.follow(&start, path, Some((address as usize, namespace.clone())), edges)?;",
@@ -196,8 +209,12 @@ LOOKS = [
          "            return \"all\"", TRACES, "existence"),
     Rule("a file left behind counts", TRACE, "            self.look(subject, observer);\n        }\n        for name in &all.environment",
          "            if !OFF { self.look(subject, observer); }\n        }\n        for name in &all.environment", TRACES, "left"),
-    Rule("variables that are read count", TRACE, "            self.look(Subject::Environment(name.clone()), observer);",
-         "            if !OFF { self.look(Subject::Environment(name.clone()), observer); }", TRACES, "variable"),
+    Rule("variables that are read count", TRACE, "            self.look_as_before(Subject::Environment(name.clone()), before, observer);",
+         "            if !OFF { self.look_as_before(Subject::Environment(name.clone()), before, observer); }", TRACES, "variable"),
+    Rule("variables count as they were before they are set", TRACE, "all.environment_before.get(name).copied();",
+         "all.environment_before.get(name).copied().filter(|_| !OFF);", TRACES, "variable"),
+    Rule("classes in pickles count", AUDIT, 'b"pickle.find_class" => unpickled',
+         'b"pickle.find_class" if !OFF => unpickled', THEMES, "pickle"),
     Rule("a copied environment counts", TRACE, "        if all.whole_environment {",
          "        if all.whole_environment && !OFF {", TRACES, "copy or iteration"),
     Rule("the working directory counts", TRACE, "        if all.working_directory {",
@@ -287,8 +304,13 @@ DEEDS = [
          "                if False:", CHANGES, "others"),
 ]  # fmt: skip
 
-# What cells of a notebook set that only running them sets again.
-SETTING = [
+# What cells of a notebook depend on, and set that only running them sets again.
+CELLS_OF_NOTEBOOKS = [
+    Rule("the import that hands a name on counts", CELLS_IN_RUST,
+         "            add_subjects_of_handed(py, (file, module, name), project, code, subjects)?;",
+         "            if !OFF { add_subjects_of_handed(py, (file, module, name), project, code, subjects)?; }", RUNS, "hands_on"),
+    Rule("what cells set of local code counts", CELLS, "            if not _is_own_code(definition):",
+         "            if False:", RUNS, "sets_of_code"),
     Rule("what only running sets is in keys", CELLS, "            process += self._set_by_running(trace)",
          "            pass", SET_BY_RUNNING, "edit_of_what"),
     Rule("what only running sets is set again", CELLS, "or self.first_that_sets is not None",
@@ -299,4 +321,4 @@ SETTING = [
          "if False", SET_BY_RUNNING, "import_beside"),
 ]  # fmt: skip
 
-RULES = [*KEYS, *VALUES, *LOOKS, *DEEDS, *SETTING]
+RULES = [*KEYS, *VALUES, *LOOKS, *DEEDS, *CELLS_OF_NOTEBOOKS]
