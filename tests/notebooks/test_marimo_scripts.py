@@ -112,3 +112,13 @@ def test_private_names_of_two_cells(script: Callable[..., tuple[str, int]]) -> N
     assert script(BASE, BLOCK, second) == ("17 6 1\n21 10 1\n", 2)
     assert script(BASE, BLOCK, second) == ("17 6 1\n21 10 1\n", 0)
     assert script(BASE, BLOCK, second.replace("= 5", "= 6")) == ("17 6 1\n23 12 1\n", 1)
+
+
+@pytest.mark.parametrize("what", CACHED)
+def test_what_marimos_kernel_has_stored_is_a_hit(
+    project: Project, script: Callable[..., tuple[str, int]], what: str
+) -> None:
+    project.marimo(BASE, CACHED[what])
+    exported = [sys.executable, "-m", "marimo", "-q", "export", "html", "notebook.py", "-o", "out.html"]
+    subprocess.run(exported, cwd=project.folder, capture_output=True, timeout=240, check=True)
+    assert script(BASE, CACHED[what]) == (SHOWN[what], 0)
