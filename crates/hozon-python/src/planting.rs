@@ -77,7 +77,10 @@ pub(crate) fn lines_of_cells<'py>(modules: &Bound<'py, PyDict>) -> PyResult<Opti
     Ok(line_cache.get_item("cache")?.and_then(|cache| cache.cast_into().ok()))
 }
 
-fn namespace_of<'py>(modules: &Bound<'py, PyDict>, name: &str) -> PyResult<Option<Bound<'py, PyDict>>> {
+pub(crate) fn namespace_of<'py>(
+    modules: &Bound<'py, PyDict>,
+    name: &str,
+) -> PyResult<Option<Bound<'py, PyDict>>> {
     let module = modules.get_item(name)?;
     Ok(module.and_then(|module| module.cast::<PyModule>().ok().map(|module| module.dict())))
 }

@@ -2,17 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use hozon_syntax::is_private;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
 /// What those names begin with; the cell and the name as it is written follow.
 const PREFIX: &str = "_cell_";
-
-/// Tells whether a name belongs to its cell alone, as marimo has it.
-pub(crate) fn is_private(name: &str) -> bool {
-    name.starts_with('_') && !name.starts_with("__")
-}
 
 /// Tells whether `found` is what marimo calls `name` in some cell.
 fn is_name_of(found: &str, name: &str) -> bool {

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use hozon_format::Digest;
 use hozon_key::{NodeKind, definition_digest};
-use hozon_syntax::{Fragment, Import, Read};
+use hozon_syntax::{Fragment, Import, Read, is_private};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFunction, PyModule, PyTuple, PyType};
 
 use crate::code::{self, CodeFacts};
 use crate::guards::{self, Guard};
-use crate::private::{self, is_private};
+use crate::private;
 use crate::reach::{self, Definition, Edge, Numbers, Origin, Pending, Reached, Target, ValueSlot};
 use crate::reach_names::{
     foreign_label, foreign_name, foreign_variable, is_named, is_plain, named, named_digest,

@@ -12,6 +12,7 @@ use pyo3::types::{PyDict, PyModule};
 
 use crate::guards::loaded_modules;
 use crate::places::{self, Place};
+use crate::planting::namespace_of;
 use crate::reach::{self, Origin};
 use crate::reach_build::{Builder, Scope};
 use crate::reach_import::absolute_name;
@@ -108,9 +109,4 @@ pub(crate) fn add_subjects_of_handed(
 fn imports_of(py: Python<'_>, file: &str, module: &str) -> PyResult<Vec<Import>> {
     let source = code::source_of(py, file, module)?;
     Ok(source.map(|source| source.module.whole().imports.clone()).unwrap_or_default())
-}
-
-fn namespace_of<'py>(modules: &Bound<'py, PyDict>, name: &str) -> PyResult<Option<Bound<'py, PyDict>>> {
-    let module = modules.get_item(name)?;
-    Ok(module.and_then(|module| module.cast::<PyModule>().ok().map(|module| module.dict())))
 }

@@ -41,3 +41,4 @@ pub use notebook::{
 pub use parse::Dialect;
 pub use plants::{Plant, may_plant};
 pub use statement::Statement;
+pub use walk::is_private;

@@ -88,7 +88,7 @@ pub(crate) enum OccurrenceForm {
 }
 
 /// Tells whether a name belongs to its cell where cells have names of their own.
-pub(crate) fn is_private(name: &str) -> bool {
+pub fn is_private(name: &str) -> bool {
     name == "__" || name.starts_with('_') && !name.starts_with("__")
 }
 
