@@ -445,11 +445,16 @@ class Course:
         return before is None or before != _pickled(self.namespace[name], self.namespace)
 
     def _outside(self) -> dict[str, Any]:
-        """What variables of local modules hold that can change."""
+        """What variables of local modules, and the notebook's own classes, hold that can change."""
+        holders = {module["__name__"]: module for module in self.local_modules}
+        own = {name: value for name, value in self.namespace.items() if _is_own_code(value)}
+        # Members of enumerations are known by their names.
+        classes = {name: cls for name, cls in own.items() if type(cls) is not EnumMeta}
+        holders |= {name: dict(vars(cls)) for name, cls in classes.items()}
         return {
-            f"{module['__name__']}.{name}": value
-            for module in self.local_modules
-            for name, value in module.items()
+            f"{holder}.{name}": value
+            for holder, held in holders.items()
+            for name, value in held.items()
             if not (name.startswith("__") or callable(value) or isinstance(value, types.ModuleType))
         }
 

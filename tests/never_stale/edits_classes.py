@@ -160,6 +160,8 @@ MACHINERY = [
     row("validation by annotations", "import base\nclass A(base.Model):\n    y: int", "return repr(A(y='1').y)", ("y: int", "y: str"),
         modules={"base.py": "class Model:\n    def __init__(self, **values):\n        for name, kind in type(self).__annotations__.items():\n            setattr(self, name, kind(values[name]))\n"}),
     row("decorator of a class in a module", "import deco\n@deco.add\nclass A:\n    pass", "return A.y", EDIT, modules={"deco.py": "def add(cls):\n    cls.y = 41 + 1\n    return cls\n"}),
+    row("argument of a decorator that no object shows", "import functools\n@functools.lru_cache(typed=False)\ndef helper(x, y):\n    return type(x).__name__",
+        "return [helper(1, 0), helper(1.0, 0)]", ("typed=False", "typed=True")),
     row("decorator with state", "class Counting:\n    def __init__(self, function):\n        self.function = function\n        self.rate = 1\n    def __call__(self, x):\n        return self.function(x) * self.rate\n@Counting\ndef helper(x):\n    return x",
         "return helper(x)", ("rate = 1", "rate = 2")),
     row("function under a decorator with state", "class Counting:\n    def __init__(self, function):\n        self.function = function\n    def __call__(self, x):\n        return self.function(x)\n@Counting\ndef helper(x):\n    return x + 1",

@@ -252,6 +252,15 @@ def test_a_change_through_another_name(project: Project) -> None:
     assert third.text(4) == "[1]\n"
 
 
+def test_a_value_that_a_class_holds_too(project: Project) -> None:
+    cells = ["class A:\n    shared = []", "held = A.shared", "A.shared.append(8)", "print(held, A.shared)"]
+    project.cells(*cells)
+    assert project.run().text(4) == "[8] [8]\n"
+    assert project.run().text(4) == "[8] [8]\n"
+    project.cells(*cells[:3], "print(held, A.shared, 1)")
+    assert project.run().text(4) == "[8] [8] 1\n"
+
+
 def test_a_change_in_place_depends_on_all_that_shares_the_object(project: Project) -> None:
     """The cell that changes `a` gives `b` too, as it is then."""
     cells = ["a = [1]\nc = [1]", "b = [a, 3]", "a.append(2)", "c.append(4)", "print(b, c)"]
