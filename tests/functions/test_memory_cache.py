@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import asyncio
 import copy
 import functools
@@ -526,3 +527,22 @@ def test_caches_may_be_stacked() -> None:
 
     assert made(1) is made(1)
     assert made.cache_info()[:2] == (1, 1)
+
+
+class Shape(metaclass=abc.ABCMeta):  # noqa: B024 (it is only registered with)
+    """What nothing is, until something is registered."""
+
+
+class Square:
+    """Registered by the test below."""
+
+
+@pytest.mark.xfail(reason="what is registered with an abstract class is not looked at again", strict=True)
+def test_a_class_that_is_registered_after_the_first_call() -> None:
+    @hozon.cache
+    def is_shape(side: int) -> bool:
+        return issubclass(Square, Shape) and side > 0
+
+    assert not is_shape(1)
+    Shape.register(Square)
+    assert is_shape(1)
