@@ -537,7 +537,6 @@ class Square:
     """Registered by the test below."""
 
 
-@pytest.mark.xfail(reason="what is registered with an abstract class is not looked at again", strict=True)
 def test_a_class_that_is_registered_after_the_first_call() -> None:
     @hozon.cache
     def is_shape(side: int) -> bool:

@@ -142,6 +142,8 @@ MACHINERY = [
         ("y: int = 1\n    z: int = 2", "z: int = 2\n    y: int = 1")),
     row("dataclass made frozen", "import dataclasses\n@dataclasses.dataclass()\nclass A:\n    y: int = 1", "try:\n    A().y = 2\n    return 1\nexcept Exception:\n    return 2",
         ("dataclass()", "dataclass(frozen=True)")),
+    row("dataclass whose text no longer is its fields'", "import dataclasses\n@dataclasses.dataclass()\nclass A:\n    y: int = 1", "return repr(A())[:3] == '<__'",
+        ("dataclass()", "dataclass(repr=False)")),
     row("field of a dataclass's base in a module", "import dataclasses, base\n@dataclasses.dataclass\nclass A(base.Base):\n    z: int = 2", "return repr(A())", ("y: int = 1", "y: int = 3"),
         modules={"base.py": "import dataclasses\n@dataclasses.dataclass\nclass Base:\n    y: int = 1\n"}),
     row("make_dataclass", "import dataclasses\nA = dataclasses.make_dataclass('A', [('y', int, 1)])", "return A().y", ("int, 1", "int, 2")),

@@ -6,7 +6,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyType};
 
-use crate::{names, places, planting};
+use crate::{names, places, planting, reach_class};
 
 /// One thing that must not have changed.
 pub(crate) enum Guard {
@@ -25,6 +25,8 @@ pub(crate) enum Guard {
     Attribute { class: Py<PyType>, name: Py<PyString>, expected: Option<Py<PyAny>> },
     /// Which local modules are loaded, and which cells a shell has run, that put something on others' classes.
     Planting { modules: Py<PyDict>, lines: Option<Py<PyDict>>, generation: u64 },
+    /// What is registered with abstract classes, of all the process: `abc.get_cache_token()`.
+    Registered { token: Py<PyAny> },
     /// The attributes and bases of a class (None: of the root itself).
     Class { class: Option<Py<PyAny>>, bases: Py<PyAny>, items: Vec<(Py<PyString>, Py<PyAny>)> },
 }
@@ -52,6 +54,10 @@ impl Guard {
             name: PyString::intern(class.py(), name).unbind(),
             expected: expected.map(|object| object.clone().unbind()),
         }
+    }
+
+    pub(crate) fn registered(py: Python<'_>) -> PyResult<Self> {
+        Ok(Self::Registered { token: reach_class::registration_token(py)?.unbind() })
     }
 
     pub(crate) fn function(function: &Bound<'_, PyAny>, is_root: bool) -> PyResult<Self> {
@@ -101,6 +107,7 @@ impl Guard {
                 let lines = lines.as_ref().map(|lines| lines.bind(py));
                 Ok(planting::generation(modules.bind(py), lines)? == *generation)
             }
+            Self::Registered { token } => reach_class::registration_token(py)?.eq(token.bind(py)),
             Self::Function { function, parts, keyword_defaults } => {
                 let function = function.as_ref().map_or(root, |function| function.bind(py));
                 if let Some(holds) = direct::has_parts(function, parts)
@@ -166,6 +173,7 @@ impl Guard {
                 visit(modules.as_ptr());
                 lines.iter().for_each(|lines| visit(lines.as_ptr()));
             }
+            Self::Registered { token } => visit(token.as_ptr()),
             Self::Class { class, bases, items } => {
                 class.iter().for_each(|object| visit(object.as_ptr()));
                 visit(bases.as_ptr());
@@ -196,7 +204,7 @@ impl<'py> Bindable<'py> {
         match guard {
             Guard::Slot { namespace, .. } => self.add_namespace(namespace.bind(py).as_any())?,
             Guard::Cell { cell, .. } => add_once(&mut self.cells, cell.bind(py)),
-            Guard::Attribute { .. } | Guard::Planting { .. } => {}
+            Guard::Attribute { .. } | Guard::Planting { .. } | Guard::Registered { .. } => {}
             Guard::Function { .. } | Guard::Class { .. } => {
                 let Some(definition) = guard.definition(root.unwrap_or(&py.None().into_bound(py))) else {
                     return Ok(());

@@ -86,11 +86,18 @@ fn functions_of_dispatcher<'py>(method: &Bound<'py, PyAny>) -> PyResult<Vec<Boun
         .map(|all| all.concat())
 }
 
+/// Tells whether others can be registered with a class.
+pub(crate) fn is_abstract(class: &Bound<'_, PyType>) -> PyResult<bool> {
+    class.getattr(intern!(class.py(), "__dict__"))?.contains("_abc_impl")
+}
+
+/// Is another one after each registration with any abstract class.
+pub(crate) fn registration_token(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    py.import(intern!(py, "_abc"))?.call_method0(intern!(py, "get_cache_token"))
+}
+
 /// The classes that were registered with an abstract base class, in the order of their names.
 pub(crate) fn registered_with<'py>(class: &Bound<'py, PyType>) -> PyResult<Vec<Bound<'py, PyAny>>> {
-    if !class.getattr(intern!(class.py(), "__dict__"))?.contains("_abc_impl")? {
-        return Ok(Vec::new());
-    }
     let registry = class.py().import("_abc")?.call_method1("_get_dump", (class,))?.get_item(0)?;
     let mut found = Vec::new();
     for reference in registry.try_iter()? {

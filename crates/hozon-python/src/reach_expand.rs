@@ -34,8 +34,11 @@ impl<'py> Builder<'_, 'py> {
             self.target_edges(&base?, "base", &[], &mut edges)?;
         }
         self.target_edges(class.get_type().as_any(), "metaclass", &[], &mut edges)?;
-        for registered in reach_class::registered_with(class)? {
-            self.target_edges(&registered, "registered class", &[], &mut edges)?;
+        if reach_class::is_abstract(class)? {
+            self.reached.guards.push(Guard::registered(class.py())?);
+            for registered in reach_class::registered_with(class)? {
+                self.target_edges(&registered, "registered class", &[], &mut edges)?;
+            }
         }
         let mut items = items;
         items.sort_by_cached_key(|(name, _)| name.to_string_lossy().into_owned());
