@@ -80,5 +80,19 @@ def __getattr__(name: str) -> object:
     return globals()[name]
 
 
+def load_ipython_extension(shell: object) -> None:
+    """`%load_ext hozon`: gives a shell of IPython `%hozon` and `%%cache`."""
+    from hozon.hosts._jupyter import load
+
+    load(shell)
+
+
+def unload_ipython_extension(shell: object) -> None:
+    """`%unload_ext hozon`"""
+    from hozon.hosts._jupyter import unload
+
+    unload(shell)
+
+
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})

@@ -65,8 +65,8 @@ class Notebook(Names):
     values that the store does not hold.
     """
 
-    def __init__(self, settings: dict[str, Any]) -> None:
-        super().__init__(settings, vars(sys.modules["__main__"]))
+    def __init__(self, settings: dict[str, Any], namespace: dict[str, Any] | None = None) -> None:
+        super().__init__(settings, vars(sys.modules["__main__"]) if namespace is None else namespace)
         self.host: str = settings.get("host", "script")
         self.exchange: str | None = settings.get("exchange")
         # Where outputs go as they are shown.
@@ -196,30 +196,49 @@ class Course:
 
     def answer(self) -> dict[str, Any]:
         """Runs the cell, and stores what it gave."""
-        taken_away = self._take_bound_names_away()
+        with Displays(self.notebook.host, self.notebook.on_shown) as displays:
+            self.begin(displays)
+            try:
+                executed = self._executed(displays)
+            finally:
+                self.leave()
+        return self.end(executed, displays)
+
+    def begin(self, displays: Displays) -> None:
+        """Notes what there is before the cell's code runs, and watches from then on."""
+        self._taken_away = self._take_bound_names_away()
         self.found = dict(self.namespace)
         self.code = _attributes_of_code(self.namespace)
         self.kept = {name: _kept(self.namespace[name]) for name in self.present if name in self.namespace}
         self.folder = os.getcwd()
         self.process = _process_state.snapshot()
         self.variables = dict(os.environ)
-        notes: list[str] = []
-        with Displays(self.notebook.host, self.notebook.on_shown) as displays:
-            run = self._run_shown(displays, notes)
-            if self.cell["is_ahead"]:
-                hold_effects()
-            with run:
-                executed = self._execute(displays)
-        for name, value in taken_away.items():
+        self._notes: list[str] = []
+        self._running = self._run_shown(displays, self._notes)
+        if self.cell["is_ahead"]:
+            hold_effects()
+        self._running.__enter__()
+        self._sys_before = dict(vars(sys))
+
+    def leave(self) -> None:
+        """The cell's code has run, or was stopped: nothing is watched any more."""
+        now = vars(sys)
+        before, self._sys_before = self._sys_before, {}
+        self.same_in_sys = {name for name in before if now.get(name, _MISSING) is before[name]}
+        self._running.__exit__()
+
+    def end(self, executed: Executed, displays: Displays) -> dict[str, Any]:
+        """Stores what the cell gave, and tells what came of it."""
+        for name, value in self._taken_away.items():
             # What the cell has not given a value is what it was.
             if name not in self.namespace:
                 self.namespace[name] = self.found[name] = value
         if self.cell["is_ahead"] and (held := held_effect()) is not None:
             self.unstored = f"it {held}, which it does not do ahead of its turn"
         self.displays = [] if self.cell["is_captured"] else displays.outputs
-        with _warnings_noted(notes):
-            answer = self._end(run, executed)
-        return {**answer, "displays": json.dumps(self.displays), "notes": notes}
+        with _warnings_noted(self._notes):
+            answer = self._end(self._running, executed)
+        return {**answer, "displays": json.dumps(self.displays), "notes": self._notes}
 
     def _run_shown(self, displays: Displays, notes: list[str]) -> Run:
         """The run, before it begins. Local modules that the cell imports are loaded for its key: what they
@@ -245,14 +264,6 @@ class Course:
                 warnings.showwarning(warning.message, warning.category, warning.filename, warning.lineno)
         return run
 
-    def _execute(self, displays: Displays) -> Executed:
-        before = dict(vars(sys))
-        try:
-            return self._executed(displays)
-        finally:
-            now = vars(sys)
-            self.same_in_sys = {name for name in before if now.get(name, _MISSING) is before[name]}
-
     def _executed(self, displays: Displays) -> Executed:
         return execute(
             self.cell["source"],
@@ -276,18 +287,20 @@ class Course:
         recipe = self.cell["recipe"]
         known = None if recipe is None else bytes.fromhex(recipe)
         source, only_imports = self.cell["source"], self.cell["only_imports"]
+        is_told = True
         try:
             if self.cell["has_magics"]:
                 keyed = self.reach.keyed("", False, self.present, known)
             else:
                 keyed = self.reach.keyed(source, only_imports, self.present, known)
         except Exception as error:
+            is_told = False
             self.unstored = f"what it depends on cannot be told ({said(error)})"
             keyed = self.reach.keyed("", False, [], known)
         self.keyed = keyed
         values = self.notebook.values(self.present)
         # Values without a digest: what they are pickled to, or None where that cannot be told.
-        undigested = keyed.undigested() if self.unstored is None else list(values)
+        undigested = keyed.undigested() if is_told else list(values)
         self.opaque = {
             label: _pickled(values[label], self.namespace) for label in undigested if label in values
         }
@@ -393,8 +406,13 @@ class Course:
         )
         answer: dict[str, Any] = {"record": record.hex(), "unstored": self.unstored}
         if self.unstored is None and self.cell["key"] is not None and trace is not None:
-            answer.update(self._stored(run, trace, [*outputs, *effects], record))
+            outputs += [*effects, *self._more_outputs()]
+            answer.update(self._stored(run, trace, outputs, record))
         return answer
+
+    def _more_outputs(self) -> list[Output]:
+        """What its host keeps beside."""
+        return []
 
     def _given(self) -> tuple[dict[str, Any], list[str]]:
         """The names that have another object than before, and those that are gone."""

@@ -95,6 +95,17 @@ class Displays:
         self._ended.set()
         self._pump.join()
         _descriptors.flush_c()
+        self.finish()
+        if self in _active:
+            _active.remove(self)
+        self._routing.stop()
+        _descriptors.let_go(self._descriptors)
+        self._descriptors = []
+        self._last_error = None
+
+    def finish(self) -> None:
+        """Completes the outputs: nothing more is shown. For one that was not entered, to which its host tells
+        what is shown."""
         with self._lock:
             self._drain()
             for name, decoder in self._decoders.items():
@@ -103,12 +114,6 @@ class Displays:
             if self.left_out:
                 self._add(_note(self.left_out))
             self.outputs.extend(self._updates.values())
-        if self in _active:
-            _active.remove(self)
-        self._routing.stop()
-        _descriptors.let_go(self._descriptors)
-        self._descriptors = []
-        self._last_error = None
 
     # Text ----------------------------------------------------------------------------------------
 

@@ -134,6 +134,11 @@ def state_digest(generator: str) -> bytes:
     return _digest(_GENERATORS[generator].state())
 
 
+def loaded_generators() -> list[str]:
+    """The generators whose libraries are loaded."""
+    return list(_states())
+
+
 def restore(after: States | None) -> None:
     """Gives the generators the states that a computation left them in. Loads their libraries.
 

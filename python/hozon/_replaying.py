@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     Event = tuple[Any, ...]
+    # The owner of an attribute, its name, and what makes the thing that stands there.
+    Place = tuple[Any, str, Callable[["_Layer"], Any]]
 
 # More characters than this are not kept.
 MOST_TEXT = 8 * 1024 * 1024
@@ -53,9 +55,9 @@ if hasattr(os, "register_at_fork"):
 
 
 class _Showing(_thread._local):
-    """Whether this thread is inside of something that is recorded as a whole: its text is no news."""
+    """The recordings that have what this thread is about to show as a whole: its text is no news to them."""
 
-    depth = 0
+    known_to: tuple[Recording, ...] = ()
 
 
 _showing = _Showing()
@@ -90,7 +92,7 @@ class Recording:
                 return
             self._thread = _thread.get_ident()
             _active = (*_active, self)
-            for place in _places():
+            for place in self._places():
                 self._attach(*place)
         _current.set((*_current.get(), self))
 
@@ -123,9 +125,13 @@ class Recording:
 
     def _note_new_libraries(self) -> None:
         known = [layer.owner for layer in self._layers]
-        for owner, name, make in _places():
+        for owner, name, make in self._places():
             if all(owner is not one for one in known):
                 self._attach(owner, name, make)
+
+    def _places(self) -> Iterable[Place]:
+        """Where what is shown passes."""
+        return _places()
 
     def _add(self, event: Event, size: int = 0) -> None:
         self._size += size
@@ -206,10 +212,11 @@ class _Layer:
 
     def receivers(self) -> tuple[Recording, ...]:
         """The recordings that what this thread shows here belongs to."""
-        if not self.recordings or _showing.depth:
+        if not self.recordings:
             return ()
         own = _own_recordings()
-        return self.recordings if own is None else tuple(one for one in own if one in self.recordings)
+        mine = self.recordings if own is None else tuple(one for one in own if one in self.recordings)
+        return tuple(one for one in mine if one not in _showing.known_to)
 
 
 def _own_recordings() -> tuple[Recording, ...] | None:
@@ -238,11 +245,23 @@ def _layer_at(owner: Any, name: str, make: Callable[[_Layer], Any]) -> _Layer:
     return layer
 
 
-def _places() -> Iterator[tuple[Any, str, Callable[[_Layer], Any]]]:
-    """Where layers are put: owner, name of the attribute, and what makes the thing that stands there."""
+def places_of_text() -> Iterator[Place]:
+    """Where text passes."""
     for name in _STREAMS:
         if getattr(sys, name, None) is not None:
             yield sys, name, _Tee
+
+
+def places_of_displays() -> Iterator[Place]:
+    """Where displays of IPython pass."""
+    publisher = _display_publisher()
+    if publisher is not None:
+        yield publisher, "publish", _published
+        yield publisher, "clear_output", _cleared
+
+
+def _places() -> Iterator[Place]:
+    yield from places_of_text()
     warnings = sys.modules.get("warnings")
     if hasattr(warnings, "_showwarnmsg_impl"):
         yield warnings, "_showwarnmsg_impl", _shown_warning
@@ -253,10 +272,7 @@ def _places() -> Iterator[tuple[Any, str, Callable[[_Layer], Any]]]:
     # It may be in the middle of its own import.
     if hasattr(logging, "Logger") and hasattr(logging, "LogRecord"):
         yield logging.Logger, "handle", _handled_record  # type: ignore[union-attr]
-    publisher = _display_publisher()
-    if publisher is not None:
-        yield publisher, "publish", _published
-        yield publisher, "clear_output", _cleared
+    yield from places_of_displays()
 
 
 def _display_publisher() -> Any:
@@ -265,7 +281,7 @@ def _display_publisher() -> Any:
     return getattr(shell, "display_pub", None)
 
 
-def _as_a_whole(
+def as_a_whole(
     layer: _Layer, event: Callable[[], Event | None], call: Callable[..., Any], *args: Any, **named: Any
 ) -> Any:
     """Records one event for a call; whatever the call shows in turn is not recorded."""
@@ -274,14 +290,15 @@ def _as_a_whole(
     if made is not None:
         for recording in receivers:
             recording._add(made)
-    _showing.depth += 1
+    known_to = _showing.known_to
+    _showing.known_to = (*known_to, *receivers)
     try:
         return call(*args, **named)
     finally:
-        _showing.depth -= 1
+        _showing.known_to = known_to
 
 
-def _hook(layer: _Layer, wrapper: Any) -> Any:
+def hook(layer: _Layer, wrapper: Any) -> Any:
     """Keys see through what is called `wrapper` and has a `__wrapped__`."""
     functools.update_wrapper(wrapper, layer.original)
     wrapper._hozon_layer = layer
@@ -419,9 +436,9 @@ def _shown_warning(layer: _Layer) -> Any:
         log = _context_log()
         if log is not None and log is not log_before:
             return layer.original(message)
-        return _as_a_whole(layer, lambda: _warning_event(message), layer.original, message)
+        return as_a_whole(layer, lambda: _warning_event(message), layer.original, message)
 
-    return _hook(layer, wrapper)
+    return hook(layer, wrapper)
 
 
 def _context_log() -> Any:
@@ -438,9 +455,9 @@ def _shown_warning_by_hook(layer: _Layer) -> Any:
 
             return _warning_event(warnings.WarningMessage(message, category, filename, lineno, file, line))
 
-        return _as_a_whole(layer, event, layer.original, message, category, filename, lineno, file, line)
+        return as_a_whole(layer, event, layer.original, message, category, filename, lineno, file, line)
 
-    return _hook(layer, wrapper)
+    return hook(layer, wrapper)
 
 
 def _warning_event(shown: Any) -> Event | None:
@@ -531,9 +548,9 @@ _RECORD_OWN = frozenset(
 
 def _handled_record(layer: _Layer) -> Any:
     def wrapper(self: Any, record: Any) -> Any:
-        return _as_a_whole(layer, lambda: _record_event(self, record), layer.original, self, record)
+        return as_a_whole(layer, lambda: _record_event(self, record), layer.original, self, record)
 
-    return _hook(layer, wrapper)
+    return hook(layer, wrapper)
 
 
 def _record_event(logger: Any, record: Any) -> Event:
@@ -591,9 +608,9 @@ def _replay_record(
 
 def _published(layer: _Layer) -> Any:
     def wrapper(*args: Any, **named: Any) -> Any:
-        return _as_a_whole(layer, lambda: _display_event(*args, **named), layer.original, *args, **named)
+        return as_a_whole(layer, lambda: _display_event(*args, **named), layer.original, *args, **named)
 
-    return _hook(layer, wrapper)
+    return hook(layer, wrapper)
 
 
 def _display_event(
@@ -605,9 +622,9 @@ def _display_event(
 
 def _cleared(layer: _Layer) -> Any:
     def wrapper(wait: bool = False) -> Any:
-        return _as_a_whole(layer, lambda: ("clear output", bool(wait)), layer.original, wait)
+        return as_a_whole(layer, lambda: ("clear output", bool(wait)), layer.original, wait)
 
-    return _hook(layer, wrapper)
+    return hook(layer, wrapper)
 
 
 def _replay_display(data: Any, metadata: Any, transient: Any) -> None:

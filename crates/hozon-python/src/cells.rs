@@ -306,7 +306,7 @@ fn brings_local_code(py: Python<'_>, imports: &[hozon_syntax::Import]) -> PyResu
 }
 
 /// The digest of a variable of a module, which is imported; of nothing if there is none.
-fn loaded_digest(py: Python<'_>, module: &str, name: &str) -> PyResult<Digest> {
+pub(crate) fn loaded_digest(py: Python<'_>, module: &str, name: &str) -> PyResult<Digest> {
     let module = py.import("hozon._sources")?.call_method1("imported", (module,))?;
     let mut value = Some(module).filter(|module| !module.is_none());
     for part in name.split('.') {

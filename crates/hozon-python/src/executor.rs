@@ -94,7 +94,7 @@ fn sentence(py: Python<'_>, error: &PyErr) -> String {
     error.value(py).str().map_or_else(|_| error.to_string(), |text| text.to_string())
 }
 
-fn settings_of(found: &Bound<'_, PyAny>) -> PyResult<HostSettings> {
+pub(crate) fn settings_of(found: &Bound<'_, PyAny>) -> PyResult<HostSettings> {
     let text = |name: &str| -> PyResult<String> { found.getattr(name)?.extract() };
     let path = |name: &str| -> PyResult<PathBuf> { found.getattr(name)?.extract() };
     let pins: Pins = found.getattr("pins")?.extract()?;
@@ -262,7 +262,7 @@ impl Receiver for PyReceiver {
     }
 }
 
-fn step_of<'py>(py: Python<'py>, step: &Step) -> PyResult<Bound<'py, PyDict>> {
+pub(crate) fn step_of<'py>(py: Python<'py>, step: &Step) -> PyResult<Bound<'py, PyDict>> {
     let fields = PyDict::new(py);
     match step {
         Step::Import { name, module } => {
@@ -306,7 +306,7 @@ fn step_of<'py>(py: Python<'py>, step: &Step) -> PyResult<Bound<'py, PyDict>> {
     Ok(fields)
 }
 
-fn fill_cell(request: &Bound<'_, PyDict>, cell: &CellToRun) -> PyResult<()> {
+pub(crate) fn fill_cell(request: &Bound<'_, PyDict>, cell: &CellToRun) -> PyResult<()> {
     let py = request.py();
     request.set_item("cell", cell.cell)?;
     request.set_item("name", &cell.name)?;
@@ -339,9 +339,7 @@ fn read_run(reply: &Bound<'_, PyAny>) -> PyResult<CellRun> {
     };
     let entry: Option<String> = reply.get_item("entry")?.extract()?;
     let record: String = reply.get_item("record")?.extract()?;
-    let record: Vec<u8> = reply.py().get_type::<PyBytes>().call_method1("fromhex", (record,))?.extract()?;
-    let record = CellRecord::decode(&record)
-        .map_err(|error| pyo3::exceptions::PyValueError::new_err(error.to_string()))?;
+    let record = record_of(reply.py(), &record)?;
     Ok(CellRun {
         end,
         seconds: reply.get_item("seconds")?.extract()?,
@@ -351,4 +349,10 @@ fn read_run(reply: &Bound<'_, PyAny>) -> PyResult<CellRun> {
         displays: reply.get_item("displays")?.extract()?,
         notes: reply.get_item("notes")?.extract()?,
     })
+}
+
+/// Reads the record of a cell, in hexadecimal digits.
+pub(crate) fn record_of(py: Python<'_>, record: &str) -> PyResult<CellRecord> {
+    let record: Vec<u8> = py.get_type::<PyBytes>().call_method1("fromhex", (record,))?.extract()?;
+    CellRecord::decode(&record).map_err(|error| pyo3::exceptions::PyValueError::new_err(error.to_string()))
 }

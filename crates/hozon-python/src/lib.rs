@@ -16,6 +16,7 @@ mod errors;
 mod executor;
 mod guards;
 mod hooks;
+mod live;
 mod local_pins;
 mod mapped;
 mod memory;
@@ -65,6 +66,8 @@ mod _hozon {
     use crate::computation::{Computation, Keyed, forget_analyses, value_digest};
     #[pymodule_export]
     use crate::hooks::forget_shape_functions;
+    #[pymodule_export]
+    use crate::live::LiveCells;
     #[pymodule_export]
     use crate::mapped::RestoredBuffer;
     #[pymodule_export]

@@ -35,6 +35,16 @@ const MODULE_FACTS: [&str; 9] = [
     "__path__",
 ];
 
+/// Tells whether what code gives for its file is a cell or a prompt: its text is no file's. Cells of Jupyter have
+/// `…/ipykernel_<process>/<number>.py`, which is never written.
+fn is_of_cell(file: &str) -> bool {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let mut parts = file.rsplit(['/', '\\']);
+    let cell = parts.next().and_then(|name| name.strip_suffix(".py"));
+    let folder = parts.next().and_then(|name| name.strip_prefix("ipykernel_"));
+    file.starts_with('<') || (cell.is_some_and(is_number) && folder.is_some_and(is_number))
+}
+
 /// Stands for every name of a notebook.
 pub(crate) const ALL_NAMES: &str = "*";
 
@@ -236,7 +246,7 @@ impl<'walk, 'py> Builder<'walk, 'py> {
         let name = self.reached.definitions[number].label.clone();
         let file = facts.and_then(|facts| facts.lines.as_ref()).map(|(file, ..)| file.clone());
         self.reached.origins.insert(match file {
-            Some(file) if file.starts_with('<') => return,
+            Some(file) if is_of_cell(&file) => return,
             Some(file) => Origin::Definition { file, module, name },
             None => Origin::Loaded { module, name },
         });

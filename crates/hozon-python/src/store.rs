@@ -295,7 +295,7 @@ impl Store {
 }
 
 impl Store {
-    fn store(&self) -> &hozon_store::Store {
+    pub(crate) fn store(&self) -> &hozon_store::Store {
         self.flights.store()
     }
 

@@ -5,7 +5,7 @@ use hozon_key::{encode, key};
 use hozon_store::Run;
 
 use super::ahead::{Job, ahead_recipe, confirmed, says_that_it_reaches_out};
-use super::executor::{CellRun, ExecutorError, Step};
+use super::executor::{CellRun, CellToRun, ExecutorError, Step};
 use super::lookup::{Found, Stale};
 use super::outcome::{CellOutcome, CellStatus, NotebookEvent};
 use super::presence::Presence;
@@ -74,13 +74,12 @@ impl Runner<'_, '_> {
         }
         let effects = self.effects_for(cell)?;
         let steps = self.steps_for(&stale.key.needed())?;
-        let mut to_run = self.to_run(cell);
-        to_run.key = Some(ahead_key);
-        to_run.recipe = Some(encode(&recipe));
-        to_run.inputs.clone_from(&stale.key.inputs);
-        to_run.present = stale.key.present();
-        to_run.sharing = stale.key.sharing.known_digest();
-        to_run.is_ahead = true;
+        let to_run = CellToRun {
+            key: Some(ahead_key),
+            recipe: Some(encode(&recipe)),
+            is_ahead: true,
+            ..self.walk.to_run_with(cell, &stale.key, true)
+        };
         Some(Job { cell: to_run, key: ahead_key, steps, effects })
     }
 

@@ -4,11 +4,12 @@ use std::cell::OnceCell;
 use std::collections::HashMap;
 
 use hozon_format::{CellRecord, Codec, Digest, Entry, Key, SET_BY_RUNNING};
-use hozon_key::{Node, Subject};
+use hozon_key::{Node, Subject, encode};
 use hozon_store::{Store, Summary};
 use hozon_syntax::{Cell, CellCode, CellKind, Notebook};
 
 use super::distributions::Distributions;
+use super::executor::CellToRun;
 use super::observer::CellObserver;
 use super::recipe::{CellKey, cell_key};
 use super::settings::{NotebookSettings, Parameter, Surroundings};
@@ -180,6 +181,43 @@ impl<'a> Walk<'a> {
                 }
             }
             _ => stale(key),
+        }
+    }
+
+    /// A cell as it is run, but for what it reads, and for its key.
+    pub(crate) fn to_run(&self, cell: usize) -> CellToRun {
+        let (own, code) = (self.cell(cell), self.code(cell));
+        CellToRun {
+            cell,
+            name: self.name(cell),
+            place: format!("{}:{}", self.settings.label, own.first_line),
+            source: own.source.clone(),
+            first_line: own.first_line,
+            tag: code.digest.to_string()[..8].to_owned(),
+            key: None,
+            recipe: None,
+            inputs: vec![],
+            present: vec![],
+            sharing: None,
+            binds: code.binds.clone(),
+            definitions: code.definitions.clone(),
+            only_imports: code.only_imports,
+            has_magics: own.live.is_some(),
+            is_suppressed: code.last_expression.as_ref().is_some_and(|last| last.suppressed),
+            is_captured: own.settings.capture,
+            is_ahead: false,
+        }
+    }
+
+    /// A cell as it is run, with what its key says of it.
+    pub(crate) fn to_run_with(&self, cell: usize, key: &CellKey, is_stored: bool) -> CellToRun {
+        CellToRun {
+            key: is_stored.then_some(key.key),
+            recipe: key.uncertain.is_none().then(|| encode(&key.recipe)),
+            inputs: key.inputs.clone(),
+            present: key.present(),
+            sharing: key.sharing.known_digest(),
+            ..self.to_run(cell)
         }
     }
 

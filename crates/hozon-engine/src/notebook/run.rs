@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use hozon_format::{CellRecord, Entry, Key};
-use hozon_key::{Subject, encode};
+use hozon_key::Subject;
 use hozon_store::Store;
 use hozon_syntax::{CellKind, Graph, GraphFault, Notebook};
 
@@ -311,43 +311,11 @@ impl Runner<'_, '_> {
         if self.interrupted {
             return Some(self.failed(cell, Failure::Interrupted, why));
         }
-        let to_run = CellToRun {
-            key: stale.unstorable.is_none().then_some(stale.key.key),
-            recipe: stale.key.uncertain.is_none().then(|| encode(&stale.key.recipe)),
-            inputs: stale.key.inputs.clone(),
-            present: stale.key.present(),
-            sharing: stale.key.sharing.known_digest(),
-            ..self.to_run(cell)
-        };
+        let to_run = self.walk.to_run_with(cell, &stale.key, stale.unstorable.is_none());
         self.send_ahead(cell, false);
         match self.run(&to_run) {
             Ok(run) => Some(self.ran(cell, run, stale.unstorable, why)),
             Err(failure) => Some(self.failed(cell, failure, why)),
-        }
-    }
-
-    /// A cell as it is run, but for what it reads, and for its key.
-    pub(super) fn to_run(&self, cell: usize) -> CellToRun {
-        let (own, code) = (self.walk.cell(cell), self.walk.code(cell));
-        CellToRun {
-            cell,
-            name: self.walk.name(cell),
-            place: format!("{}:{}", self.walk.settings.label, own.first_line),
-            source: own.source.clone(),
-            first_line: own.first_line,
-            tag: code.digest.to_string()[..8].to_owned(),
-            key: None,
-            recipe: None,
-            inputs: vec![],
-            present: vec![],
-            sharing: None,
-            binds: code.binds.clone(),
-            definitions: code.definitions.clone(),
-            only_imports: code.only_imports,
-            has_magics: own.live.is_some(),
-            is_suppressed: code.last_expression.as_ref().is_some_and(|last| last.suppressed),
-            is_captured: own.settings.capture,
-            is_ahead: false,
         }
     }
 
@@ -608,7 +576,7 @@ impl Runner<'_, '_> {
     /// Runs a cell whose results are known but cannot be had from the store.
     fn run_again(&mut self, cell: usize) -> Result<bool, Trouble> {
         self.tell(NotebookEvent::Started { cell });
-        let mut to_run = self.to_run(cell);
+        let mut to_run = self.walk.to_run(cell);
         let read = self.walk.read.get(&cell).into_iter().flatten();
         to_run.inputs = read.map(|version| version.record.name.clone()).collect();
         to_run.present.clone_from(&to_run.inputs);

@@ -122,6 +122,26 @@ impl Cell {
         cell
     }
 
+    /// A cell that a session of IPython is about to run. Extensions are loaded there by those who ask for them.
+    pub fn of_session(name: Option<String>, text: String) -> Self {
+        Self { name, ..Self::interactive(text, 1, true) }
+    }
+
+    /// Tells whether it has magics that do something, beside timing or capturing it as a whole.
+    pub fn runs_magics(&self) -> bool {
+        const WITHOUT_EFFECT: [&str; 2] = ["%%time", "%%capture"];
+        let mut rest = self.text.as_str();
+        let mut blank = String::new();
+        while let Some((first, others)) = rest.split_once('\n') {
+            if !WITHOUT_EFFECT.contains(&first.trim_end()) {
+                break;
+            }
+            (rest, blank) = (others, blank + "\n");
+        }
+        let (without, whole) = (self.source.lines(), blank + rest);
+        self.live.is_some() || !without.map(str::trim_start).eq(whole.lines().map(str::trim_start))
+    }
+
     fn unread(text: String, first_line: u32) -> Self {
         let settings = CellSettings::of(&text);
         Self { settings, ..Self::prose(CellKind::Code, text, first_line) }

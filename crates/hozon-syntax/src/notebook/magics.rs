@@ -33,7 +33,7 @@ pub(super) struct Translation {
 }
 
 /// Line magics that change how things look or are loaded, and no value.
-const HARMLESS: [&str; 3] = ["matplotlib", "config", "autoreload"];
+const HARMLESS: [&str; 4] = ["matplotlib", "config", "autoreload", "hozon"];
 
 /// Line magics that load IPython's extensions.
 const LOADING: [&str; 2] = ["load_ext", "reload_ext"];
@@ -108,12 +108,13 @@ impl Translation {
             match name {
                 // With anything behind it IPython complains, or does it in another way.
                 "time" if arguments.is_empty() => {}
+                "cache" if arguments.is_empty() => {}
                 "capture" if arguments.is_empty() => self.captures = true,
                 _ => self.live = self.live.take().or_else(|| Some(format!("uses the magic %%{name}"))),
             }
             self.gives.extend(magic.names_given().into_iter().filter(|_| name != "timeit" && name != "prun"));
             self.keeps_nothing |= name == "timeit";
-            if name != "time" && !AROUND_PYTHON.contains(&name) {
+            if !["time", "cache"].contains(&name) && !AROUND_PYTHON.contains(&name) {
                 return None;
             }
             text = magic.body;

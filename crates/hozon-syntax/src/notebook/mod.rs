@@ -89,6 +89,11 @@ pub fn read_notebook(text: &str, file_name: &str) -> Result<Notebook, NotebookEr
 }
 
 impl Notebook {
+    /// A notebook without cells, for those that a live session of IPython runs one after the other.
+    pub fn of_session() -> Self {
+        Self::new(NotebookFormat::Jupyter, Vec::new())
+    }
+
     /// Returns the code of the cells as one module, each on the lines that it has in the file: what marimo
     /// runs, which compiles cells as they are, dedented, and not the functions that hold them.
     pub fn as_module(&self) -> String {

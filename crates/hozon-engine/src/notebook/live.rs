@@ -1,0 +1,181 @@
+//! A live session: cells come one after the other, as a person runs them, and all names are in its process.
+//!
+//! The order in which cells were run is the order of a notebook with redefinition: so a cell has the key that
+//! it would have in a file that holds the same cells in that order.
+
+use std::collections::{BTreeSet, HashMap};
+
+use hozon_format::{CellRecord, Digest, Entry, Key, NameKind};
+use hozon_store::Store;
+use hozon_syntax::{Cell, Notebook};
+
+use super::executor::{CellToRun, Step};
+use super::lookup::{Asker, Found, Fresh, NoRun, Stale, Walk};
+use super::recipe::CellKey;
+use super::restore::steps_of;
+use super::settings::{NotebookSettings, Surroundings};
+use super::versions::{State, Versions};
+
+/// Of so many cells that ran it can be told why.
+const MOST_EXPLAINED: usize = 200;
+
+/// The cells that a live session has run, and what its names are now.
+pub struct LiveNotebook {
+    notebook: Notebook,
+    settings: NotebookSettings,
+    versions: Versions,
+    /// Why each cell ran, as far as that is still to be told.
+    stale: HashMap<usize, Stale>,
+}
+
+/// What a look at a cell finds.
+pub enum LiveCell {
+    /// Its results are stored, and every name that it gives can be had from there.
+    Restorable(Restorable),
+    /// It has to run.
+    ToRun {
+        /// The cell.
+        cell: CellToRun,
+        /// Why its results are not to be stored, whatever comes of it.
+        unstorable: Option<String>,
+    },
+    /// It is not Python: it runs as its host runs such a thing.
+    Unparsable(String),
+}
+
+/// The stored results of a cell.
+pub struct Restorable {
+    /// Where they are.
+    pub entry: Box<Entry>,
+    /// What the cell does.
+    pub record: CellRecord,
+    /// What gives its names their values.
+    pub steps: Vec<Step>,
+    /// The cell, where they turn out not to be had.
+    pub to_run: CellToRun,
+}
+
+impl LiveNotebook {
+    /// A session in which nothing has run.
+    pub fn new(settings: NotebookSettings) -> Self {
+        let notebook = Notebook::of_session();
+        Self { notebook, settings, versions: Versions::default(), stale: HashMap::new() }
+    }
+
+    /// Adds a cell that is about to run. Returns its position.
+    pub fn add(&mut self, cell: Cell) -> usize {
+        self.notebook.cells.push(cell);
+        self.notebook.cells.len() - 1
+    }
+
+    /// Looks a cell up. `ask` tells of variables of modules.
+    pub fn look(
+        &mut self,
+        store: &Store,
+        surroundings: &Surroundings<'_>,
+        cell: usize,
+        ask: Asker<'_>,
+    ) -> LiveCell {
+        let mut walk = Walk::new(store, &self.notebook, &self.settings, surroundings);
+        walk.versions = std::mem::take(&mut self.versions);
+        let found = walk.look(cell, Some(ask));
+        let live = match found {
+            Found::Fresh(fresh) => found_fresh(&mut walk, cell, *fresh),
+            Found::Stale(stale) => {
+                let to_run = found_stale(&walk, cell, &stale.key, stale.unstorable.clone());
+                self.stale.remove(&cell.wrapping_sub(MOST_EXPLAINED));
+                self.stale.insert(cell, *stale);
+                to_run
+            }
+            Found::Nothing(NoRun::Unparsable(why)) => LiveCell::Unparsable(why),
+            // No cell of a session waits: what is not known of its names was told as read by nobody.
+            Found::Nothing(_) | Found::Waiting(_) => LiveCell::Unparsable("it is no cell of Python".to_owned()),
+        };
+        self.versions = walk.versions;
+        live
+    }
+
+    /// Takes over what a cell did.
+    pub fn take_over(
+        &mut self,
+        store: &Store,
+        surroundings: &Surroundings<'_>,
+        cell: usize,
+        entry: Option<Key>,
+        record: CellRecord,
+    ) {
+        let mut walk = Walk::new(store, &self.notebook, &self.settings, surroundings);
+        walk.versions = std::mem::take(&mut self.versions);
+        walk.pass(cell, entry, record);
+        self.versions = walk.versions;
+    }
+
+    /// Tells why a cell ran, in lines for people; nothing if it did not, or long ago.
+    pub fn why(&self, store: &Store, surroundings: &Surroundings<'_>, cell: usize) -> Vec<String> {
+        let walk = Walk::new(store, &self.notebook, &self.settings, surroundings);
+        self.stale.get(&cell).map(|stale| walk.why(cell, stale)).unwrap_or_default()
+    }
+
+    /// Returns what listings call a cell.
+    pub fn name(&self, cell: usize) -> String {
+        super::name_of_cell(&self.settings.label, &self.notebook.cells[cell], cell)
+    }
+
+    /// Returns the digests of the values that names have, of those that have one. Sorted.
+    pub fn digests(&self) -> Vec<(String, Digest)> {
+        let known = self.versions.all().filter_map(|(name, state)| match state {
+            State::Known(version) => Some((name.clone(), version.record.digest?)),
+            State::Pending(_) => None,
+        });
+        known.collect()
+    }
+}
+
+fn found_stale(walk: &Walk<'_>, cell: usize, key: &CellKey, unstorable: Option<String>) -> LiveCell {
+    let unstorable = unstorable.or_else(|| {
+        history_name(walk, cell).map(|name| format!("it reads `{name}`, which tells of the cells that ran before"))
+    });
+    LiveCell::ToRun { cell: walk.to_run_with(cell, key, unstorable.is_none()), unstorable }
+}
+
+/// A name of IPython's that a cell reads, and that the notebook gives no value: what cells were run, and what
+/// they showed.
+fn history_name(walk: &Walk<'_>, cell: usize) -> Option<String> {
+    let tells = |name: &str| {
+        let number = name.trim_start_matches("_i").trim_start_matches('_');
+        ["Out", "In", "_", "__", "___", "_oh", "_ih", "_dh", "_i", "_ii", "_iii"].contains(&name)
+            || (name.starts_with('_') && !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    let reads = walk.code(cell).reads.iter().map(|read| read.path[0].as_str());
+    reads.filter(|name| tells(name) && walk.versions.get(name).is_none()).map(str::to_owned).next()
+}
+
+fn found_fresh(walk: &mut Walk<'_>, cell: usize, fresh: Fresh) -> LiveCell {
+    if history_name(walk, cell).is_some() {
+        return found_stale(walk, cell, &fresh.key, None);
+    }
+    let to_run = walk.to_run_with(cell, &fresh.key, true);
+    let Fresh { entry, record, .. } = fresh;
+    if has_to_run(walk.cell(cell), &record) {
+        return LiveCell::ToRun { cell: to_run, unstorable: None };
+    }
+    walk.records.insert(cell, (Some(entry.key), record.clone()));
+    let names: BTreeSet<&str> = record.names.iter().map(|name| name.name.as_str()).collect();
+    let mut steps = steps_of(walk, cell, &names);
+    if record.has_effects {
+        steps.insert(0, Step::Effects { entry: entry.key });
+    }
+    if !record.deleted.is_empty() {
+        steps.push(Step::Delete { names: record.deleted.clone() });
+    }
+    LiveCell::Restorable(Restorable { entry, record, steps, to_run })
+}
+
+/// Tells whether a cell does what no entry brings back: then it runs, and its results are stored again.
+fn has_to_run(cell: &Cell, record: &CellRecord) -> bool {
+    let is_live = |kind: &NameKind| matches!(kind, NameKind::Live { .. });
+    record.only_by_running
+        || record.stopped
+        || record.names.iter().any(|name| is_live(&name.kind))
+        || cell.runs_magics()
+}

@@ -1,0 +1,299 @@
+"""Whole cells in a live session: the names are in its process, and its host runs what has to run.
+
+The session is taken for a notebook that holds its cells in the order in which they were run, each as often as
+it was. So a cell has the key that it has for `hozon run` in a file with the same cells in that order. What
+names hold that no cell has given them (they were there before, a magic command or a widget has set them) is
+known by its digest; what has none makes the cells that read it run each time.
+"""
+
+from __future__ import annotations
+
+import sys
+import types
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from hozon import _process_state, _randomness, _settings
+from hozon._cells import Course, Notebook
+from hozon._displaying import Displays
+from hozon._executing import Executed
+from hozon._hosting import Host
+from hozon._hozon import LiveCells, cell_record, set_by_running
+from hozon._pickling import loads, packed
+from hozon._runtime import open_store
+from hozon._sharing import Sharing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from hozon._pickling import Output
+    from hozon._sharing import Group
+
+# The output that holds the value of a cell's last expression, where it was kept.
+LAST_VALUE = "last value"
+
+# More bytes of such a value are not kept.
+_MOST_BYTES = 32 * 1024 * 1024
+
+_WIDGET = "application/vnd.jupyter.widget-view+json"
+
+
+class Told(NamedTuple):
+    """What came of a cell.
+
+    Attributes:
+        number: Its number, from 0.
+        name: What listings call it.
+        state: "restored", "stored" (it ran, and its results are kept) or "ran".
+        seconds: How long it took; for one that was restored, how long it took when it ran.
+        why: Why nothing was kept, or "".
+    """
+
+    number: int
+    name: str
+    state: str
+    seconds: float
+    why: str = ""
+
+
+class Restored(NamedTuple):
+    """A cell whose names have their values again.
+
+    Attributes:
+        number: Its number, from 0.
+        entry: The key of its entry.
+        seconds: How long it took when it ran.
+        record: What it did.
+        displays: What it shows, as outputs of nbformat.
+        has_value: Whether `value` is the value of its last expression.
+    """
+
+    number: int
+    entry: str
+    seconds: float
+    record: str
+    displays: list[dict[str, Any]]
+    has_value: bool
+    value: Any
+
+
+class LiveSession(Notebook):
+    """The cells of one session, and its names.
+
+    Args:
+        path: The file of the notebook; it need not be there.
+        namespace: The names of the session.
+        hidden: Names that its host gives.
+        earlier: The texts of cells that were run before.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        namespace: dict[str, Any],
+        *,
+        host: str,
+        hidden: dict[str, Any],
+        earlier: Iterable[str] = (),
+    ) -> None:
+        settings = Host().settings(path, [])
+        given = {"path": path, "host": host, "store": settings.store, "project": settings.project}
+        super().__init__({**given, "site_folders": settings.site_folders}, namespace)
+        self.hidden = hidden
+        self.store = open_store(settings.store)
+        self.cells = LiveCells(settings, _process_state.first_digests())
+        self.told: list[Told] = []
+        # What names held when the last cell had ended.
+        self._after: dict[str, Any] = {}
+        self._take_over_what_is_there(list(earlier))
+
+    def is_own(self, name: str) -> bool:
+        if not super().is_own(name) or (name.startswith("_") and name[1:].isdigit()):
+            return False
+        return name not in self.hidden or self.namespace.get(name) is not self.hidden[name]
+
+    def begin(self, name: str | None, text: str) -> Restored | LiveCourse | None:
+        """Restores a cell that is about to run, or notes what there is before it does. None if it is not to be
+        watched: it is no Python."""
+        self._note_changes_outside()
+        number = self.cells.add(name, text)
+        found = self.cells.look(self.store, number)
+        if found["found"] == "stored":
+            restored = self._restored(number, found)
+            if restored is not None:
+                return restored
+        elif found["found"] == "unparsable":
+            return None
+        course = LiveCourse(self, number, found["cell"])
+        course.unstored = found.get("unstorable")
+        return course
+
+    # Restoring ----------------------------------------------------------------------------------------
+
+    def _restored(self, number: int, found: dict[str, Any]) -> Restored | None:
+        """None if what the entry holds is not to be had."""
+        before = dict(self.namespace)
+        try:
+            for step in found["steps"]:
+                self.take(step)
+            shown, has_value, value = self._shown(found["entry"])
+        except Exception:
+            # Whatever was bound until then is as it was, and the cell runs.
+            self.namespace.clear()
+            self.namespace.update(before)
+            return None
+        return Restored(
+            number, found["entry"], found["seconds"], found["record"], shown, has_value, value
+        )
+
+    def _shown(self, key: str) -> tuple[list[dict[str, Any]], bool, Any]:
+        import json
+
+        shown: list[dict[str, Any]] = []
+        has_value, value = False, None
+        for name, codec, payload, buffers in self._entry(key).outputs():
+            if codec == "displays":
+                shown = json.loads(bytes(payload))
+            elif name == LAST_VALUE:
+                kind, held = loads(payload, buffers, namespace=self.namespace)
+                has_value, value = True, self.namespace[held] if kind == "name" else held
+        return shown, has_value, value
+
+    def end_restored(self, restored: Restored) -> None:
+        """What it shows has been shown."""
+        self.cells.take_over(
+            self.store, restored.number, restored.entry, restored.record, restored.seconds
+        )
+        self._note(Told(restored.number, self.cells.name(restored.number), "restored", restored.seconds))
+
+    def _note(self, told: Told) -> None:
+        self.told.append(told)
+        self._after = self._own_values()
+
+    # Running ------------------------------------------------------------------------------------------
+
+    def end_course(self, course: LiveCourse, error: BaseException | None, value: Any = None) -> None:
+        """A cell that was watched has ended."""
+        course.last_value = value
+        answer = course.end(Executed("done" if error is None else "failed", error), course.shown)
+        self.cells.take_over(self.store, course.number, answer["entry"], answer["record"], None)
+        state = "ran" if answer["entry"] is None else "stored"
+        why = answer["unstored"] or ""
+        told = Told(course.number, self.cells.name(course.number), state, answer["seconds"], why)
+        self._note(told)
+
+    # What no cell has done ----------------------------------------------------------------------------
+
+    def _own_values(self) -> dict[str, Any]:
+        return {name: value for name, value in self.namespace.items() if self.is_own(name)}
+
+    def _take_over_what_is_there(self, earlier: list[str]) -> None:
+        """What was there before the session: values by their digests, and the states of generators, if
+        something may have set them."""
+        names = self._own_values()
+        if not names and not any(text.strip() for text in earlier):
+            return
+        set_before = [
+            first
+            for text in earlier
+            if (first := _settings.first_that_sets(text, self.namespace, shows_value=False)) is not None
+        ]
+        process = [set_by_running(first, first, None, None) for first in set_before]
+        self._take_over(names, [], self.note_random(dict.fromkeys(_randomness.loaded_generators())), process)
+
+    def _note_changes_outside(self) -> None:
+        """Takes over what names hold now that no cell has given them."""
+        now = self._own_values()
+        given = {name: value for name, value in now.items() if self._after.get(name, self) is not value}
+        gone = sorted(name for name in self._after if name not in now)
+        if "ipywidgets" in sys.modules:
+            given.update(self._changed_behind(now))
+        self._after = {}
+        if given or gone:
+            self._take_over(given, gone, [], [])
+
+    def _changed_behind(self, now: dict[str, Any]) -> dict[str, Any]:
+        """Names whose values hold something else: what people do with widgets runs between cells."""
+        known = dict(self.cells.digests())
+        reach = self.reach()
+        return {
+            name: value
+            for name, value in now.items()
+            if not isinstance(value, types.ModuleType) and reach.value(value, False)[0] != known.get(name)
+        }
+
+    def _take_over(
+        self,
+        given: dict[str, Any],
+        gone: list[str],
+        random: list[tuple[str, bytes]],
+        process: list[tuple[str, bytes]],
+    ) -> None:
+        number = self.cells.add(None, "")
+        request = self.cells.look(self.store, number)["cell"]
+        record = LiveCourse(self, number, request).record_of(given, gone, random, process)
+        self.cells.take_over(self.store, number, None, record, None)
+
+
+class LiveCourse(Course):
+    """One run of a cell that its host runs, between `start` and `stop`."""
+
+    def __init__(self, session: LiveSession, number: int, cell: dict[str, Any]) -> None:
+        super().__init__(session, cell)
+        self.session = session
+        self.number = number
+        # What its host tells that it shows.
+        self.shown = Displays(session.host)
+        self.last_value: Any = None
+        self._why_not_kept: str | None = None
+
+    def record_of(
+        self,
+        given: dict[str, Any],
+        gone: list[str],
+        random: list[tuple[str, bytes]],
+        process: list[tuple[str, bytes]],
+    ) -> str:
+        """The record of values that no cell has given: nothing of them is kept."""
+        from hozon._cells import _local_modules
+
+        self._why_not_kept = "no cell has made it since hozon was switched on"
+        self.local_modules = _local_modules(self.session.options.project)
+        sharing = Sharing(self.session.values(list(self.namespace)), given, set(), self._outside())
+        records = [self._name(name, value, sharing) for name, value in sorted(given.items())]
+        groups, _ = self._groups(sharing, records)
+        records = [
+            (*record[:2], "live", self._why_not_kept, *record[4:]) if record[2] != "module" else record
+            for record in records
+        ]
+        return cell_record(records, gone, groups, random, [], process, False, False, False).hex()
+
+    def _packed(
+        self, number: int, group: Group, sharing: Sharing
+    ) -> tuple[Output | None, list[str], str]:
+        if self._why_not_kept is not None:
+            return None, [], self._why_not_kept
+        return super()._packed(number, group, sharing)
+
+    def _end(self, run: Any, executed: Executed) -> dict[str, Any]:
+        """What a cell that failed has done stays: later cells read it."""
+        if executed.error is not None:
+            self.unstored = self.unstored or f"it raised {type(executed.error).__name__}"
+        elif any(_WIDGET in output.get("data", ()) for output in self.displays):
+            self.unstored = self.unstored or "it shows a widget, which only running it makes"
+        return super()._end(run, Executed("done"))
+
+    def _more_outputs(self) -> list[Output]:
+        """The value of its last expression, if it can be kept at little cost."""
+        if not any(output["output_type"] == "execute_result" for output in self.displays):
+            return []
+        named = [name for name, value in self.session._own_values().items() if value is self.last_value]
+        kept = ("name", named[0]) if named else ("value", self.last_value)
+        try:
+            output = packed(LAST_VALUE, "pickle", kept, namespace=self.namespace)
+        except Exception:
+            return []
+        return [output] if _bytes_of(output) <= _MOST_BYTES else []
+
+
+def _bytes_of(output: Output) -> int:
+    return len(output[2]) + sum(buffer.raw().nbytes for buffer, _ in output[3])
