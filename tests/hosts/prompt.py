@@ -26,8 +26,12 @@ ran: list[str] = []
 class Publisher(DisplayPublisher):  # type: ignore[misc]
     """Notes displays."""
 
-    def publish(self, data: Any, metadata: Any = None, *_: Any, transient: Any = None, update: bool = False, **__: Any) -> None:
-        shown.append(["update" if update else "display", data, (transient or {}).get("display_id") is not None])
+    def publish(
+        self, data: Any, metadata: Any = None, *_: Any, transient: Any = None, update: bool = False, **__: Any
+    ) -> None:
+        shown.append(
+            ["update" if update else "display", data, (transient or {}).get("display_id") is not None]
+        )
 
     def clear_output(self, wait: bool = False) -> None:
         shown.append(["clear", wait])
@@ -88,12 +92,14 @@ def main() -> None:
         outputs = [one for one in shown if error is None or one[0] != "stderr"]
         # An update stands nowhere among the outputs.
         outputs.sort(key=lambda one: one[0] == "update")
-        told.append({
-            "shown": [list(one) for one in outputs],
-            "error": None if error is None else f"{type(error).__name__}: {error}",
-            "count": shell.execution_count,
-            "out": repr(shell.user_ns["Out"].get(shell.execution_count - 1)),
-        })
+        told.append(
+            {
+                "shown": [list(one) for one in outputs],
+                "error": None if error is None else f"{type(error).__name__}: {error}",
+                "count": shell.execution_count,
+                "out": repr(shell.user_ns["Out"].get(shell.execution_count - 1)),
+            }
+        )
     sys.stdout, sys.stderr = real
     from hozon.hosts import _jupyter
 

@@ -51,8 +51,12 @@ ALIKE: dict[str, tuple[list[str], int]] = {
     "values and functions": (["x = 1", "def f(a):\n    return a + x", "y = f(2)\ny", "print(y)"], 4),
     "imports": (["import math\nfrom os import path", "math.floor(2.5), path.basename('a/b')"], 2),
     "text and displays in their order": (
-        ["import sys\nfrom IPython.display import display, HTML\nprint('a')\ndisplay(HTML('<b>b</b>'))\n"
-         "print('c', file=sys.stderr)\n'd'"], 1),
+        [
+            "import sys\nfrom IPython.display import display, HTML\nprint('a')\ndisplay(HTML('<b>b</b>'))\n"
+            "print('c', file=sys.stderr)\n'd'"
+        ],
+        1,
+    ),
     "a value by Out": (["[1, 2]", "Out[2][0]", "_ + 1", "_3"], 1),
     "a value that is a variable": (["a = [1]\na", "Out[2] is a"], 1),
     "nothing shown after a semicolon": (["a = 3", "a;"], 2),
@@ -62,19 +66,47 @@ ALIKE: dict[str, tuple[list[str], int]] = {
     "an error": (["a = 1", "a = 2\n1 / 0", "a", "a + 1"], 3),
     "no Python": (["a = 1", "a b", "a"], 2),
     "a generator": (["g = (i for i in range(3))", "next(g)", "next(g)"], 0),
-    "await": (["import asyncio\nasync def slow():\n    await asyncio.sleep(0)\n    return 4",
-               "r = await slow()\nr", "r + 1"], 3),
-    "seeded numbers": (["import random\nrandom.seed(3)", "a = random.random()\na", "b = random.random()\nb"], 3),
+    "await": (
+        [
+            "import asyncio\nasync def slow():\n    await asyncio.sleep(0)\n    return 4",
+            "r = await slow()\nr",
+            "r + 1",
+        ],
+        3,
+    ),
+    "seeded numbers": (
+        ["import random\nrandom.seed(3)", "a = random.random()\na", "b = random.random()\nb"],
+        3,
+    ),
     "timed": (["%%capture\nprint('gone')\na = 1", "a"], 2),
-    "a class": (["class A:\n    y = 2\n    def go(self):\n        return self.y", "a = A()\na.go()", "A.y = 3",
-                 "a.go()"], 3),
+    "a class": (
+        [
+            "class A:\n    y = 2\n    def go(self):\n        return self.y",
+            "a = A()\na.go()",
+            "A.y = 3",
+            "a.go()",
+        ],
+        3,
+    ),
     "a magic": (["a = 2", "%who_ls int", "a"], 2),
     "options": (["import decimal\ndecimal.getcontext().prec = 3", "str(decimal.Decimal(1) / 3)"], 2),
     "an environment variable": (["import os\nos.environ['HZ'] = 'a'", "os.environ['HZ']"], 2),
-    "named displays": (["from IPython.display import display\nh = display(1, display_id='q')", "h.update(2)",
-                        "display(3, display_id='r', update=True)"], 3),
-    "threads": (["import threading\nr = []\nt = threading.Thread(target=lambda: (print('in'), r.append(1)))\n"
-                 "t.start()\nt.join()\ndel t", "r"], 2),
+    "named displays": (
+        [
+            "from IPython.display import display\nh = display(1, display_id='q')",
+            "h.update(2)",
+            "display(3, display_id='r', update=True)",
+        ],
+        3,
+    ),
+    "threads": (
+        [
+            "import threading\nr = []\nt = threading.Thread(target=lambda: (print('in'), r.append(1)))\n"
+            "t.start()\nt.join()\ndel t",
+            "r",
+        ],
+        2,
+    ),
     "a file": (["open('made.txt', 'w').write('a')", "open('made.txt').read()"], 2),
     "a warning": (["import warnings\nwarnings.simplefilter('always')", "a = 1\na"], 2),
     "star import": (["from math import *", "floor(2.5)"], 2),
@@ -90,3 +122,183 @@ def test_a_session_shows_what_it_does_without_hozon(name: str, project: Project)
     cells, restored = ALIKE[name]
     _, second = both(project, cells)
     assert second.states.count("restored") == restored, second
+
+
+def states_after(project: Project, cells: list[str], edited: list[str]) -> list[str]:
+    """What comes of cells that were edited, after a session of those before; they show what they would without."""
+    session(project, cells)
+    plain = session(project, edited, on=False)
+    now = session(project, edited)
+    assert now.cells == plain.cells
+    return now.states
+
+
+CELLS = [
+    "import helping",
+    "K = 2",
+    "def f(a):\n    return a * K",
+    "y = f(3)",
+    "z = helping.add(y)",
+    "print(y, z)",
+]
+HELPING = "def add(x):\n    return x + 1\n\ndef other(x):\n    return x\n"
+R, S = "restored", "stored"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("a * K", "a * K  # a comment", [R, R, R, R, R, R]),
+        ("a * K", "a * K + 1", [R, R, S, S, S, S]),
+        ("K = 2", "K = 2\nL = 1", [R, S, R, R, R, R]),
+        ("K = 2", "K = 3", [R, S, R, S, S, S]),
+        ("f(3)", "f(1 + 2)", [R, R, R, S, R, R]),
+        ("print(y, z)", "print(y, z, 1)", [R, R, R, R, R, S]),
+    ],
+)
+def test_an_edit_runs_what_depends_on_it(old: str, new: str, expected: list[str], project: Project) -> None:
+    project.write("helping.py", HELPING)
+    edited = [cell.replace(old, new) for cell in CELLS]
+    assert states_after(project, CELLS, edited) == expected
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [("x + 1", "x + 2", [R, R, R, R, S, S]), ("    return x\n", "    return -x\n", [R, R, R, R, R, R])],
+)
+def test_an_edit_of_a_local_module(old: str, new: str, expected: list[str], project: Project) -> None:
+    project.write("helping.py", HELPING)
+    session(project, CELLS)
+    project.write("helping.py", HELPING.replace(old, new))
+    assert session(project, CELLS).states == expected
+
+
+def test_a_file_that_changes_runs_what_reads_it(project: Project) -> None:
+    cells = ["text = open('data.txt').read()", "text.upper()", "1 + 1"]
+    project.write("data.txt", "one")
+    session(project, cells)
+    project.write("data.txt", "two")
+    assert states_after(project, cells, cells) == [R, R, R]
+    project.write("data.txt", "three")
+    now = session(project, cells)
+    assert now.states == [S, S, R]
+    assert now.cells[1]["out"] == "'THREE'"
+
+
+def test_names_that_were_there_before_count_by_their_values(project: Project) -> None:
+    cells = ["y = x * 2\ny", "lock = [g]\nlen(lock)"]
+
+    def started_with(value: str) -> Session:
+        before = f"SHELL:shell.user_ns.update(x={value}, g=(i for i in []))"
+        return session(project, [before, *cells])
+
+    assert started_with("1").states == [S, "ran"]
+    assert started_with("1").states == [R, "ran"]
+    edited = started_with("5")
+    assert edited.states == [S, "ran"]
+    assert edited.cells[0]["out"] == "10"
+
+
+def test_a_name_that_no_cell_has_set_counts_by_what_it_is(project: Project) -> None:
+    cells = ["x = 1", "SHELL:shell.user_ns['x'] = 7", "y = x\ny"]
+    assert session(project, cells).cells[-1]["out"] == "7"
+    now = session(project, [cells[0].replace("1", "2"), *cells[1:]])
+    assert (now.states, now.cells[-1]["out"]) == ([S, R], "7")
+    now = session(project, ["x = 1", "SHELL:shell.user_ns['x'] = 8", "y = x\ny"])
+    assert (now.states, now.cells[-1]["out"]) == ([R, S], "8")
+
+
+def test_seeds_before_hozon_was_switched_on_count(project: Project) -> None:
+    def drawn(seed: int) -> Session:
+        cells = [f"import random\nrandom.seed({seed})", ON, "a = random.random()\na"]
+        return session(project, cells, on=False)
+
+    first = drawn(1).cells[-1]["out"]
+    assert drawn(1).cells[-1]["out"] == first
+    again = drawn(2)
+    assert again.cells[-1]["out"] != first
+    assert again.states == [S]
+
+
+def test_hozon_run_has_what_a_session_stored_and_the_other_way_round(project: Project) -> None:
+    cells = ["import math\nx = 2", "def f(a):\n    return math.sqrt(a)", "y = f(x)\nprint('made')\ny"]
+    notebook = {
+        "nbformat": 4, "nbformat_minor": 5, "metadata": {},
+        "cells": [
+            {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None, "id": f"c{at}", "source": text}
+            for at, text in enumerate([ON, *cells])
+        ],
+    }  # fmt: skip
+    project.write("notebook.ipynb", json.dumps(notebook))
+    session(project, cells)
+    report = json.loads(project.run("-m", "hozon", "run", "notebook.ipynb", "--json").stdout)
+    assert [cell["state"] for cell in report["cells"]] == ["ran", R, R, R]
+
+    project.write("other/pyproject.toml", "")
+    for name in ("notebook.ipynb", "prompt.py"):
+        project.write(f"other/{name}", (project.folder / name).read_text())
+    project.folder /= "other"
+    project.run("-m", "hozon", "run", "notebook.ipynb")
+    assert session(project, cells).states == [R, R, R]
+
+
+def test_a_fault_of_hozon_runs_the_cell(project: Project) -> None:
+    break_it = (
+        "SHELL:import hozon.hosts._live as live\n"
+        "def begin(*_): raise OSError('no')\n"
+        "live.LiveSession.begin = begin"
+    )
+    now = session(project, ["x = 1", break_it, "x = 2\nprint(x)", "x"])
+    assert now.text(1) == "2\n"
+    assert now.cells[2]["out"] == "2"
+    assert now.states == [S]
+
+
+def test_a_damaged_store_runs_the_cells(project: Project) -> None:
+    cells = ["x = list(range(1000))", "sum(x)"]
+    plain = session(project, cells)
+    for path in project.store.rglob("*"):
+        if path.is_file() and "index" not in path.name:
+            path.write_bytes(b"\0" * path.stat().st_size)
+    now = session(project, cells)
+    assert now.cells == plain.cells
+
+
+def test_one_cell_alone(project: Project) -> None:
+    cells = ["%load_ext hozon", "x = 1\nprint('in x')", "%%cache\ny = x + 1\nprint('in y')\ny"]
+    assert session(project, cells, on=False).states == [S]
+    again = session(project, cells, on=False)
+    assert again.states == [R]
+    assert (again.text(2), [one for one in again.cells[2]["shown"] if one[0] == "value"]) == (
+        "in y\n", [["value", {"text/plain": "2"}]]
+    )  # fmt: skip
+
+
+def test_switched_off_cells_run(project: Project) -> None:
+    cells = ["x = 1", "%hozon off", "x = 2\nprint('ran')", "%hozon on", "y = x\ny"]
+    session(project, cells)
+    now = session(project, cells)
+    assert now.states == [R, R]
+    assert now.cells[-1]["out"] == "2"
+
+
+def test_a_cell_that_says_off_runs(project: Project) -> None:
+    cells = ["# hozon: off\nx = 1", "x"]
+    session(project, cells)
+    now = session(project, cells)
+    assert now.states == ["ran", R]
+    assert now.whys[0] == "it says `# hozon: off`"
+
+
+def test_status_and_why(project: Project) -> None:
+    now = session(project, ["x = 1", "%hozon status", "y = x", "%hozon why", "%hozon nonsense"])
+    assert "1 cells: 0 restored" in now.text(1)
+    assert "notebook.ipynb: cell 1: ran, stored" in now.text(1)
+    assert now.text(3).splitlines() == ["notebook.ipynb: cell 2 ran", "  first run"]
+    now = session(project, ["x = 2", "y = x", "%hozon why"])
+    assert "x" in now.text(2)
+
+
+def test_the_extension_can_be_unloaded(project: Project) -> None:
+    cells = ["x = 1", "%unload_ext hozon", "y = x\ny"]
+    assert session(project, cells).cells[-1]["out"] == "1"

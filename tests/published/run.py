@@ -1,6 +1,6 @@
 """Runs published notebooks by their own tools and by hozon, cold and warm, and compares what they show.
 
-    python tests/published/run.py [--only TEXT] [--format FORMAT] [--twice]
+    python tests/published/run.py [--only TEXT] [--format FORMAT] [--twice] [--live]
 
 Prints a table. The exit code is 1 if a notebook differs that `list.toml` gives no reason for.
 """
@@ -71,12 +71,14 @@ class Result(NamedTuple):
         return not (self.cold or self.warm or self.unexpected)
 
 
-def examine(notebook: Notebook, *, twice: bool) -> Result:
+def examine(notebook: Notebook, *, twice: bool, is_live: bool) -> Result:
     """Runs a notebook in all ways.
 
     Args:
         twice: Whether the own tool runs it a second time.
+        is_live: Whether its own tool runs it for hozon as well, with `%hozon on`.
     """
+    by_hozon = live if is_live else by_command
     source = folder_of(notebook.archive) / notebook.path
     begin = time.monotonic()
     own = own_tools.run(notebook.format, _fresh(source, notebook.format))
@@ -114,7 +116,16 @@ def _fresh(source: Path, form: str) -> Path:
     return folder / source.name
 
 
-def by_hozon(path: Path, form: str) -> Hozon:
+def live(path: Path, form: str) -> Hozon:
+    """A run by the own tool, with hozon switched on, with the store beside the notebook."""
+    from live import jupyter
+
+    if form != "jupyter":
+        raise ValueError(f"{form} has no live session")
+    return Hozon(*jupyter(path))
+
+
+def by_command(path: Path, form: str) -> Hozon:
     """A run by the command, with the store beside the notebook."""
     out = path.parent.with_suffix(".ipynb")
     out.unlink(missing_ok=True)
@@ -164,8 +175,10 @@ def _has_run(cell: dict[str, Any]) -> bool:
 
 
 def _is_needed(cell: dict[str, Any]) -> bool:
-    """Whether a cell ran because another had to run that needs its values live."""
-    return any("need" in line for line in cell["why"])
+    """Whether a cell ran because another had to run that needs its values live; or in a live session, which has
+    all values."""
+    words = ("need", "only had by running", "only running", "magic commands")
+    return any(word in line for line in cell["why"] for word in words)
 
 
 def _told(cell: dict[str, Any]) -> str:
@@ -213,7 +226,12 @@ def main() -> int:
     parser.add_argument(
         "--twice", action="store_true", help="tell as well in what the own tool differs from itself"
     )
+    parser.add_argument(
+        "--live", action="store_true", help="run notebooks of Jupyter in IPython's kernel, with `%%hozon on`"
+    )
     options = parser.parse_args()
+    if options.live:
+        options.format = "jupyter"
     chosen = [
         notebook
         for notebook in notebooks(options.list.read_text())
@@ -223,7 +241,7 @@ def main() -> int:
     print(f"{'format':8} {'cold':4} {'warm':4} {'ran again':10} {'own/cold/warm s':16} notebook", flush=True)
     for notebook in chosen:
         try:
-            results.append(examine(notebook, twice=options.twice))
+            results.append(examine(notebook, twice=options.twice, is_live=options.live))
         except Exception as error:
             failed.append(notebook)
             print(f"{notebook.format:8} {notebook.label}: {type(error).__name__}: {error}", flush=True)

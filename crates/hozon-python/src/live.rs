@@ -45,7 +45,7 @@ impl LiveCells {
     }
 
     /// Looks a cell up. Gives `{"found": "stored", "entry", "seconds", "record", "steps", "cell"}`,
-    /// `{"found": "to run", "cell", "unstorable"}` or `{"found": "unparsable", "why"}`; "cell" is a request to run it.
+    /// `{"found": "to run", "cell", "unstorable", "again"}` or `{"found": "unparsable", "why"}`; "cell" is a request to run it.
     fn look<'py>(
         &mut self,
         py: Python<'py>,
@@ -122,10 +122,11 @@ fn answer(py: Python<'_>, found: LiveCell) -> PyResult<Bound<'_, PyDict>> {
             answer.set_item("steps", taken)?;
             answer.set_item("cell", request(py, &to_run)?)?;
         }
-        LiveCell::ToRun { cell, unstorable } => {
+        LiveCell::ToRun { cell, unstorable, again } => {
             answer.set_item("found", "to run")?;
             answer.set_item("cell", request(py, &cell)?)?;
             answer.set_item("unstorable", unstorable)?;
+            answer.set_item("again", again)?;
         }
         LiveCell::Unparsable(why) => {
             answer.set_item("found", "unparsable")?;

@@ -45,7 +45,7 @@ class Told(NamedTuple):
         name: What listings call it.
         state: "restored", "stored" (it ran, and its results are kept) or "ran".
         seconds: How long it took; for one that was restored, how long it took when it ran.
-        why: Why nothing was kept, or "".
+        why: Why nothing was kept, or why it ran although its results were stored, or "".
     """
 
     number: int
@@ -125,6 +125,7 @@ class LiveSession(Notebook):
             return None
         course = LiveCourse(self, number, found["cell"])
         course.unstored = found.get("unstorable")
+        course.again = found.get("again")
         return course
 
     # Restoring ----------------------------------------------------------------------------------------
@@ -141,9 +142,7 @@ class LiveSession(Notebook):
             self.namespace.clear()
             self.namespace.update(before)
             return None
-        return Restored(
-            number, found["entry"], found["seconds"], found["record"], shown, has_value, value
-        )
+        return Restored(number, found["entry"], found["seconds"], found["record"], shown, has_value, value)
 
     def _shown(self, key: str) -> tuple[list[dict[str, Any]], bool, Any]:
         import json
@@ -160,9 +159,7 @@ class LiveSession(Notebook):
 
     def end_restored(self, restored: Restored) -> None:
         """What it shows has been shown."""
-        self.cells.take_over(
-            self.store, restored.number, restored.entry, restored.record, restored.seconds
-        )
+        self.cells.take_over(self.store, restored.number, restored.entry, restored.record, restored.seconds)
         self._note(Told(restored.number, self.cells.name(restored.number), "restored", restored.seconds))
 
     def _note(self, told: Told) -> None:
@@ -177,7 +174,7 @@ class LiveSession(Notebook):
         answer = course.end(Executed("done" if error is None else "failed", error), course.shown)
         self.cells.take_over(self.store, course.number, answer["entry"], answer["record"], None)
         state = "ran" if answer["entry"] is None else "stored"
-        why = answer["unstored"] or ""
+        why = answer["unstored"] or course.again or ""
         told = Told(course.number, self.cells.name(course.number), state, answer["seconds"], why)
         self._note(told)
 
@@ -244,6 +241,8 @@ class LiveCourse(Course):
         # What its host tells that it shows.
         self.shown = Displays(session.host)
         self.last_value: Any = None
+        # Why it runs although its results are stored; None if they are not.
+        self.again: str | None = None
         self._why_not_kept: str | None = None
 
     def record_of(
@@ -267,9 +266,7 @@ class LiveCourse(Course):
         ]
         return cell_record(records, gone, groups, random, [], process, False, False, False).hex()
 
-    def _packed(
-        self, number: int, group: Group, sharing: Sharing
-    ) -> tuple[Output | None, list[str], str]:
+    def _packed(self, number: int, group: Group, sharing: Sharing) -> tuple[Output | None, list[str], str]:
         if self._why_not_kept is not None:
             return None, [], self._why_not_kept
         return super()._packed(number, group, sharing)

@@ -38,6 +38,8 @@ pub enum LiveCell {
         cell: CellToRun,
         /// Why its results are not to be stored, whatever comes of it.
         unstorable: Option<String>,
+        /// Why it runs although its results are stored.
+        again: Option<String>,
     },
     /// It is not Python: it runs as its host runs such a thing.
     Unparsable(String),
@@ -135,7 +137,7 @@ fn found_stale(walk: &Walk<'_>, cell: usize, key: &CellKey, unstorable: Option<S
     let unstorable = unstorable.or_else(|| {
         history_name(walk, cell).map(|name| format!("it reads `{name}`, which tells of the cells that ran before"))
     });
-    LiveCell::ToRun { cell: walk.to_run_with(cell, key, unstorable.is_none()), unstorable }
+    LiveCell::ToRun { cell: walk.to_run_with(cell, key, unstorable.is_none()), unstorable, again: None }
 }
 
 /// A name of IPython's that a cell reads, and that the notebook gives no value: what cells were run, and what
@@ -156,8 +158,9 @@ fn found_fresh(walk: &mut Walk<'_>, cell: usize, fresh: Fresh) -> LiveCell {
     }
     let to_run = walk.to_run_with(cell, &fresh.key, true);
     let Fresh { entry, record, .. } = fresh;
-    if has_to_run(walk.cell(cell), &record) {
-        return LiveCell::ToRun { cell: to_run, unstorable: None };
+    let again = why_again(walk.cell(cell), &record);
+    if again.is_some() {
+        return LiveCell::ToRun { cell: to_run, unstorable: None, again };
     }
     walk.records.insert(cell, (Some(entry.key), record.clone()));
     let names: BTreeSet<&str> = record.names.iter().map(|name| name.name.as_str()).collect();
@@ -171,11 +174,19 @@ fn found_fresh(walk: &mut Walk<'_>, cell: usize, fresh: Fresh) -> LiveCell {
     LiveCell::Restorable(Restorable { entry, record, steps, to_run })
 }
 
-/// Tells whether a cell does what no entry brings back: then it runs, and its results are stored again.
-fn has_to_run(cell: &Cell, record: &CellRecord) -> bool {
-    let is_live = |kind: &NameKind| matches!(kind, NameKind::Live { .. });
-    record.only_by_running
-        || record.stopped
-        || record.names.iter().any(|name| is_live(&name.kind))
-        || cell.runs_magics()
+/// Why a cell runs although its results are stored: it does what no entry brings back. Then they are stored again.
+fn why_again(cell: &Cell, record: &CellRecord) -> Option<String> {
+    let live = record.names.iter().find_map(|name| match &name.kind {
+        NameKind::Live { why } => Some(format!("`{}` is only had by running it: {why}", name.name)),
+        _ => None,
+    });
+    if live.is_some() {
+        return live;
+    }
+    let others = [
+        (record.only_by_running, "it sets something of a library, which only running it does"),
+        (record.stopped, "it was stopped before its end"),
+        (cell.runs_magics(), "it has magic commands"),
+    ];
+    others.into_iter().find_map(|(is_so, why)| is_so.then(|| why.to_owned()))
 }
