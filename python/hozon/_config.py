@@ -80,6 +80,7 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "explain_values": lambda text: _truth("HOZON_EXPLAIN_VALUES", text),
     "watch": str,
     "max_size": str,
+    "cells": lambda text: _truth("HOZON_CELLS", text),
 }
 
 _DEFAULTS: dict[str, Any] = {
@@ -96,6 +97,7 @@ _DEFAULTS: dict[str, Any] = {
     "explain_values": False,
     "watch": "native",
     "max_size": None,
+    "cells": False,
 }
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
@@ -160,6 +162,13 @@ def _resolved(file: str | None, given: dict[str, Any], name: str | None, when: A
         watch=_word("watch", values["watch"], WATCH_WORDS),
         project=project,
     )
+
+
+def cells_are_kept(file: str) -> bool:
+    """Whether whole cells of a notebook are kept where its own tool runs it. Raises `ValueError` for what is
+    wrong with the configuration."""
+    layers = [_from_environment(), _from_header(file), _from_project(project_folder(file))]
+    return not disabled() and bool(_first("cells", layers))
 
 
 def _first(key: str, layers: Iterable[dict[str, Any]]) -> Any:

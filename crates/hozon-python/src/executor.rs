@@ -321,6 +321,7 @@ pub(crate) fn fill_cell(request: &Bound<'_, PyDict>, cell: &CellToRun) -> PyResu
     request.set_item("present", &cell.present)?;
     request.set_item("binds", &cell.binds)?;
     request.set_item("definitions", &cell.definitions)?;
+    request.set_item("renamed", &cell.renamed)?;
     request.set_item("sharing", cell.sharing.map(|digest| digest.to_string()))?;
     request.set_item("only_imports", cell.only_imports)?;
     request.set_item("has_magics", cell.has_magics)?;

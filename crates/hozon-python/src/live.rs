@@ -34,9 +34,10 @@ impl LiveCells {
         Ok(Self { live: LiveNotebook::new(settings_of(settings)?.notebook), first })
     }
 
-    /// Adds a cell that is about to run. Gives its number, from 0.
-    fn add(&mut self, name: Option<String>, text: String) -> usize {
-        self.live.add(Cell::of_session(name, text))
+    /// Adds a cell that is about to run, of marimo or of IPython. Gives its number, from 0.
+    fn add(&mut self, name: Option<String>, text: String, is_of_marimo: bool) -> usize {
+        let make = if is_of_marimo { Cell::of_marimo } else { Cell::of_session };
+        self.live.add(make(name, text))
     }
 
     /// What listings call a cell.

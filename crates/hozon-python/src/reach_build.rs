@@ -36,13 +36,15 @@ const MODULE_FACTS: [&str; 9] = [
 ];
 
 /// Tells whether what code gives for its file is a cell or a prompt: its text is no file's. Cells of Jupyter have
-/// `…/ipykernel_<process>/<number>.py`, which is never written.
+/// `…/ipykernel_<process>/<number>.py`, those of marimo `…/__marimo__cell_<id>_.py`, which are never written.
 fn is_of_cell(file: &str) -> bool {
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let mut parts = file.rsplit(['/', '\\']);
     let cell = parts.next().and_then(|name| name.strip_suffix(".py"));
     let folder = parts.next().and_then(|name| name.strip_prefix("ipykernel_"));
-    file.starts_with('<') || (cell.is_some_and(is_number) && folder.is_some_and(is_number))
+    file.starts_with('<')
+        || file.contains("__marimo__cell_")
+        || (cell.is_some_and(is_number) && folder.is_some_and(is_number))
 }
 
 /// Stands for every name of a notebook.
@@ -246,10 +248,24 @@ impl<'walk, 'py> Builder<'walk, 'py> {
         let name = self.reached.definitions[number].label.clone();
         let file = facts.and_then(|facts| facts.lines.as_ref()).map(|(file, ..)| file.clone());
         self.reached.origins.insert(match file {
-            Some(file) if is_of_cell(&file) => return,
+            Some(file) if is_of_cell(&file) || self.is_of_notebook(object, &file) => return,
             Some(file) => Origin::Definition { file, module, name },
             None => Origin::Loaded { module, name },
         });
+    }
+
+    /// Tells whether a cell of the notebook has made a function or class, whatever file its host names: marimo's
+    /// scripts have the notebook's own.
+    fn is_of_notebook(&self, object: &Bound<'py, PyAny>, file: &str) -> bool {
+        let Some(notebook) = &self.walker.notebook else { return false };
+        let globals = object.getattr_opt(intern!(object.py(), "__globals__")).ok().flatten();
+        match globals {
+            Some(globals) => globals.is(notebook),
+            None => {
+                let own = notebook.get_item(intern!(object.py(), "__file__")).ok().flatten();
+                own.and_then(|own| own.extract::<String>().ok()).is_some_and(|own| own == file)
+            }
+        }
     }
 
     /// The digest of a definition with its decorators. hozon's own are left out: how a result is kept

@@ -29,6 +29,8 @@ _MODULES = {
     "torch": "torch",
     "matplotlib": "matplotlib",
     "PIL": "pil",
+    "marimo": "marimo",
+    "ipywidgets": "ipywidgets",
 }
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from hozon import _process_state
 from hozon._errors import HozonWarning, said
+from hozon._executing import Executed
 from hozon._mime_json import json_data
 from hozon._replaying import (
     Recording,
@@ -175,7 +176,8 @@ class Cells:
             else:
                 self._stop_watching(now)
                 error = getattr(result, "error_in_exec", None) or getattr(result, "error_before_exec", None)
-                self.session.end_course(now, error, getattr(result, "result", None))
+                executed = Executed("done" if error is None else "failed", error)
+                self.session.end_course(now, executed, getattr(result, "result", None))
         except Exception as error:
             _warn(error)
 

@@ -102,6 +102,8 @@ class LiveSession(Notebook):
         self.store = open_store(settings.store)
         self.cells = LiveCells(settings, _process_state.first_digests())
         self.told: list[Told] = []
+        # The request to run the cell that was looked up last.
+        self._found: dict[str, Any] = {}
         # What names held when the last cell had ended.
         self._after: dict[str, Any] = {}
         self._take_over_what_is_there(list(earlier))
@@ -115,18 +117,31 @@ class LiveSession(Notebook):
         """Restores a cell that is about to run, or notes what there is before it does. None if it is not to be
         watched: it is no Python."""
         self._note_changes_outside()
-        number = self.cells.add(name, text)
+        number = self._add(name, text)
         found = self.cells.look(self.store, number)
+        self._found = found.get("cell", {})
         if found["found"] == "stored":
             restored = self._restored(number, found)
             if restored is not None:
                 return restored
         elif found["found"] == "unparsable":
             return None
-        course = LiveCourse(self, number, found["cell"])
+        course = self._course(number, found["cell"])
         course.unstored = found.get("unstorable")
         course.again = found.get("again")
         return course
+
+    def again(self, restored: Restored, why: str) -> LiveCourse:
+        """Has a cell run all the same whose names have their values again."""
+        course = self._course(restored.number, self._found)
+        course.again = why
+        return course
+
+    def _course(self, number: int, cell: dict[str, Any]) -> LiveCourse:
+        return LiveCourse(self, number, cell)
+
+    def _add(self, name: str | None, text: str) -> int:
+        return self.cells.add(name, text, self.host == "marimo")
 
     # Restoring ----------------------------------------------------------------------------------------
 
@@ -168,10 +183,10 @@ class LiveSession(Notebook):
 
     # Running ------------------------------------------------------------------------------------------
 
-    def end_course(self, course: LiveCourse, error: BaseException | None, value: Any = None) -> None:
+    def end_course(self, course: LiveCourse, executed: Executed, value: Any = None) -> None:
         """A cell that was watched has ended."""
         course.last_value = value
-        answer = course.end(Executed("done" if error is None else "failed", error), course.shown)
+        answer = course.end(executed, course.shown)
         self.cells.take_over(self.store, course.number, answer["entry"], answer["record"], None)
         state = "ran" if answer["entry"] is None else "stored"
         why = answer["unstored"] or course.again or ""
@@ -202,21 +217,26 @@ class LiveSession(Notebook):
         now = self._own_values()
         given = {name: value for name, value in now.items() if self._after.get(name, self) is not value}
         gone = sorted(name for name in self._after if name not in now)
-        if "ipywidgets" in sys.modules:
-            given.update(self._changed_behind(now))
+        given.update(self._changed_behind(now))
         self._after = {}
         if given or gone:
             self._take_over(given, gone, [], [])
 
     def _changed_behind(self, now: dict[str, Any]) -> dict[str, Any]:
         """Names whose values hold something else: what people do with widgets runs between cells."""
-        known = dict(self.cells.digests())
-        reach = self.reach()
+        suspects = self._suspects(now)
+        if not suspects:
+            return {}
+        known, reach = dict(self.cells.digests()), self.reach()
         return {
-            name: value
-            for name, value in now.items()
-            if not isinstance(value, types.ModuleType) and reach.value(value, False)[0] != known.get(name)
+            name: value for name, value in suspects.items() if reach.value(value, False)[0] != known.get(name)
         }
+
+    def _suspects(self, now: dict[str, Any]) -> dict[str, Any]:
+        """The values that something else than cells may have changed."""
+        if "ipywidgets" not in sys.modules:
+            return {}
+        return {name: value for name, value in now.items() if not isinstance(value, types.ModuleType)}
 
     def _take_over(
         self,
@@ -225,9 +245,9 @@ class LiveSession(Notebook):
         random: list[tuple[str, bytes]],
         process: list[tuple[str, bytes]],
     ) -> None:
-        number = self.cells.add(None, "")
+        number = self._add(None, "")
         request = self.cells.look(self.store, number)["cell"]
-        record = LiveCourse(self, number, request).record_of(given, gone, random, process)
+        record = self._course(number, request).record_of(given, gone, random, process)
         self.cells.take_over(self.store, number, None, record, None)
 
 
@@ -273,6 +293,8 @@ class LiveCourse(Course):
 
     def _end(self, run: Any, executed: Executed) -> dict[str, Any]:
         """What a cell that failed has done stays: later cells read it."""
+        if executed.end == "stopped":
+            return super()._end(run, executed)
         if executed.error is not None:
             self.unstored = self.unstored or f"it raised {type(executed.error).__name__}"
         elif any(_WIDGET in output.get("data", ()) for output in self.displays):

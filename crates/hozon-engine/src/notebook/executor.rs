@@ -137,6 +137,8 @@ pub struct CellToRun {
     pub sharing: Option<Digest>,
     /// The names that it may give a value.
     pub binds: Vec<String>,
+    /// Private names, as they are written and as they run.
+    pub renamed: Vec<(String, String)>,
     /// Those that its statements define as functions and classes, and in no other way.
     pub definitions: Vec<String>,
     /// It holds nothing but imports.

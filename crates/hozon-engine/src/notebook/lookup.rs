@@ -200,6 +200,7 @@ impl<'a> Walk<'a> {
             present: vec![],
             sharing: None,
             binds: code.binds.clone(),
+            renamed: own.renamed.clone(),
             definitions: code.definitions.clone(),
             only_imports: code.only_imports,
             has_magics: own.live.is_some(),

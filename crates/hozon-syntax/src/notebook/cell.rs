@@ -127,9 +127,17 @@ impl Cell {
         Self { name, ..Self::interactive(text, 1, true) }
     }
 
+    /// A cell that marimo is about to run.
+    pub fn of_marimo(name: Option<String>, text: String) -> Self {
+        Self { name, ..Self::python(text, 1, Privacy::Private) }
+    }
+
     /// Tells whether it has magics that do something, beside timing or capturing it as a whole.
     pub fn runs_magics(&self) -> bool {
         const WITHOUT_EFFECT: [&str; 2] = ["%%time", "%%capture"];
+        if !self.renamed.is_empty() {
+            return false;
+        }
         let mut rest = self.text.as_str();
         let mut blank = String::new();
         while let Some((first, others)) = rest.split_once('\n') {

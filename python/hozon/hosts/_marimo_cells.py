@@ -1,0 +1,330 @@
+"""Whole cells in marimo's own kernel and scripts: its entry point `marimo.cell.executor`.
+
+Off unless the configuration says `cells = true`. Where it is on, marimo asks this to run each cell. What runs
+is what marimo has compiled, but for cells with private names: those run as `hozon run` runs them, so that what
+is kept of them has the same names in both.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import sys
+import threading
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any
+
+from hozon import _process_state
+from hozon._config import cells_are_kept
+from hozon._executing import Executed, compiled, is_stop, register_source
+from hozon._replaying import Recording, places_of_text
+from hozon._runtime import warn_once
+from hozon.codecs.marimo import ELEMENT
+from hozon.hosts._live import LiveCourse, LiveSession, Restored
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from hozon._displaying import Displays
+    from hozon._replaying import Event, Place
+
+# The versions of marimo that this was tried with: major and minor.
+KNOWN = ("0.24", "0.25")
+
+# So many sessions of one process are remembered: in `marimo run`, each visitor has one.
+_MOST_SESSIONS = 16
+
+# What cells ask of marimo that is in no key.
+_NOT_IN_KEYS = (
+    "query_params",
+    "cli_args",
+    "app_meta",
+    "running_in_notebook",
+    "state",
+    "watch",
+    "notebook_dir",
+    "notebook_location",
+    "Thread",
+)
+
+_sessions: OrderedDict[int, tuple[dict[str, Any], MarimoSession]] = OrderedDict()
+_lock = threading.RLock()
+
+
+def executor() -> Any:
+    """What runs the cells of marimo: its own way, where hozon is not to keep them or does not know it."""
+    from marimo import __version__
+    from marimo._runtime.executor.executor import DefaultExecutor
+
+    if __version__.rpartition(".")[0] not in KNOWN:
+        known = ", ".join(KNOWN)
+        warn_once("marimo", __version__, f"cells are not cached in marimo {__version__}: hozon knows {known}")
+        return DefaultExecutor()
+    return Executor(DefaultExecutor())
+
+
+class Executor:
+    """Runs cells, or restores them."""
+
+    name = "hozon"
+
+    def __init__(self, own: Any) -> None:
+        self._own = own
+
+    def execute_cell(self, cell: Any, glbls: dict[str, Any]) -> Any:
+        turn = _Turn.of(cell, glbls)
+        if turn is None:
+            return self._own.execute_cell(cell, glbls)
+        if turn.restored is not None:
+            return turn.restored_value()
+        with turn.watched() as outcome:
+            outcome.value = self._own.execute_cell(turn.runnable(), glbls)
+        return outcome.value
+
+    async def execute_cell_async(self, cell: Any, glbls: dict[str, Any]) -> Any:
+        turn = _Turn.of(cell, glbls)
+        if turn is None:
+            return await self._own.execute_cell_async(cell, glbls)
+        if turn.restored is not None:
+            return turn.restored_value()
+        with turn.watched() as outcome:
+            outcome.value = await self._own.execute_cell_async(turn.runnable(), glbls)
+        return outcome.value
+
+
+class _Outcome:
+    value: Any = None
+
+
+class _Turn:
+    """One cell that is about to run."""
+
+    def __init__(self, session: MarimoSession, cell: Any, begun: Restored | LiveCourse) -> None:
+        self._session = session
+        self._cell = cell
+        self.restored = begun if isinstance(begun, Restored) else None
+        self._course = begun if isinstance(begun, LiveCourse) else None
+
+    @classmethod
+    def of(cls, cell: Any, glbls: dict[str, Any]) -> _Turn | None:
+        """None if hozon has no part in it."""
+        if cell.body is None:
+            return None
+        try:
+            session = _session_of(glbls)
+            if session is None:
+                return None
+            begun = session.begin_cell(cell)
+        except Exception as error:
+            warn_once("marimo cell", type(error).__name__, f"a cell ran uncached: {error}")
+            return None
+        return None if begun is None else cls(session, cell, begun)
+
+    def restored_value(self) -> Any:
+        """Shows what the cell wrote, and gives the value that it showed."""
+        restored = self.restored
+        assert restored is not None
+        for output in restored.displays:
+            if output["output_type"] == "stream":
+                getattr(sys, output["name"]).write(output["text"])
+        self._session.end_restored(restored)
+        if restored.has_value:
+            return restored.value
+        shown = [output for output in restored.displays if output["output_type"] == "execute_result"]
+        return _Shown(shown[-1]["data"]) if shown else None
+
+    def runnable(self) -> Any:
+        """The cell as it runs: with private names as they are kept. Its functions are then known by that text."""
+        assert self._course is not None
+        if not self._course.cell["renamed"]:
+            return self._cell
+        import dataclasses
+
+        source, file = self._course.cell["source"], self._course.file
+        register_source(source, file, 1)
+        codes = compiled(source, file, 1, not self._course.cell["is_suppressed"])
+        last = codes[1] if len(codes) > 1 else compile("None", "<none>", "eval")
+        return dataclasses.replace(self._cell, body=codes[0], last_expr=last)
+
+    @contextlib.contextmanager
+    def watched(self) -> Iterator[_Outcome]:
+        course, outcome = self._course, _Outcome()
+        assert course is not None
+        recording = _TextRecording(course.shown)
+        recording.start()
+        course.begin(course.shown)
+        error: BaseException | None = None
+        try:
+            yield outcome
+        except BaseException as raised:
+            error = raised.__cause__ or raised
+            raise
+        finally:
+            course.leave()
+            recording.stop()
+            self._end(course, error, outcome.value)
+
+    def _end(self, course: LiveCourse, error: BaseException | None, value: Any) -> None:
+        end = "done" if error is None else "stopped" if is_stop(error) else "failed"
+        shown = getattr(error, "output", None) if end == "stopped" else value
+        try:
+            if _has_output_of_its_own():
+                course.unstored = (
+                    course.unstored or "it shows outputs as it goes on (`mo.output`, `plt.show`)"
+                )
+            elif end != "failed":
+                with _no_virtual_files():
+                    course.shown.show_result(shown)
+            course.shown.finish()
+            self._session.end_course(course, Executed(end, error), shown)
+            self._session.forget_temporaries(self._cell, course)
+        except Exception as fault:
+            warn_once("marimo cell", type(fault).__name__, f"what a cell gave was not kept: {fault}")
+
+
+class MarimoSession(LiveSession):
+    """The cells of one session of marimo."""
+
+    def __init__(self, path: str, namespace: dict[str, Any]) -> None:
+        # Private names of each cell, as they run.
+        self._private: dict[str, list[str]] = {}
+        super().__init__(path, namespace, host="marimo", hidden={})
+
+    def is_own(self, name: str) -> bool:
+        return super().is_own(name) and not name.startswith("_cell_")
+
+    def begin_cell(self, cell: Any) -> Restored | LiveCourse | None:
+        """Restores a cell, or notes what there is before it runs."""
+        for name in self._private.pop(cell.cell_id, ()):
+            self.namespace.pop(name, None)
+        begun = self.begin(None, cell.code)
+        if isinstance(begun, Restored) and not begun.has_value and _shows_element(begun.displays):
+            return self.again(begun, "it shows elements of marimo's page, which only running it makes")
+        if isinstance(begun, LiveCourse):
+            begun.unstored = begun.unstored or _why_not_stored(cell, self.namespace)
+            self._private[cell.cell_id] = [name for _, name in begun.cell["renamed"]]
+        return begun
+
+    def forget_temporaries(self, cell: Any, course: LiveCourse) -> None:
+        """Private names that no function reads end with their cell, as marimo has it."""
+        for written, name in course.cell["renamed"]:
+            if f"_cell_{cell.cell_id}{written}" not in cell.closed_over_temporaries:
+                self.namespace.pop(name, None)
+
+    def _suspects(self, now: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in now.items() if _has_elements(value)}
+
+
+def _session_of(glbls: dict[str, Any]) -> MarimoSession | None:
+    """The session of a namespace; None where cells are not to be kept."""
+    with _lock:
+        known = _sessions.get(id(glbls))
+        if known is not None and known[0] is glbls:
+            return known[1]
+        path = glbls.get("__file__") or "notebook.py"
+        if not cells_are_kept(path):
+            return None
+        _process_state.note_start("marimo")
+        session = MarimoSession(path, glbls)
+        _sessions[id(glbls)] = (glbls, session)
+        while len(_sessions) > _MOST_SESSIONS:
+            _sessions.popitem(last=False)
+        return session
+
+
+def _why_not_stored(cell: Any, namespace: dict[str, Any]) -> str | None:
+    """Why a cell's results are not stored: it reads what marimo keeps outside of its cells' names."""
+    for name in _attributes_of_marimo(cell, namespace):
+        if name in _NOT_IN_KEYS:
+            return f"it uses `mo.{name}`, which is in no key"
+    for name in cell.refs:
+        if type(namespace.get(name)).__module__ == "marimo._runtime.state":
+            return f"it uses `{name}`, a state of marimo's"
+    return None
+
+
+def _attributes_of_marimo(cell: Any, namespace: dict[str, Any]) -> Iterator[str]:
+    marimo = sys.modules.get("marimo")
+    for part in ast.walk(ast.parse(cell.code)):
+        if isinstance(part, ast.Attribute) and isinstance(part.value, ast.Name):
+            if namespace.get(part.value.id) is marimo or part.value.id in ("mo", "marimo"):
+                yield part.attr
+
+
+def _shows_element(displays: list[dict[str, Any]]) -> bool:
+    return any(ELEMENT in str(output.get("data", "")) for output in displays)
+
+
+def _has_elements(value: Any) -> bool:
+    from marimo._plugins.ui._core.ui_element import UIElement
+
+    if type(value) in (list, tuple, set):
+        return any(isinstance(part, UIElement) for part in value)
+    if type(value) is dict:
+        return any(isinstance(part, UIElement) for part in value.values())
+    return isinstance(value, UIElement)
+
+
+def _context() -> Any:
+    from marimo._runtime.context import ContextNotInitializedError, get_context
+
+    try:
+        return get_context()
+    except ContextNotInitializedError:
+        return None
+
+
+def _has_output_of_its_own() -> bool:
+    execution = getattr(_context(), "execution_context", None)
+    return bool(execution is not None and execution.output.stack() is not None)
+
+
+@contextlib.contextmanager
+def _no_virtual_files() -> Iterator[None]:
+    """What is kept holds its files itself: those of a kernel end with it."""
+    context = _context()
+    before = getattr(context, "virtual_files_supported", None)
+    try:
+        if before:
+            context.virtual_files_supported = False
+        yield
+    finally:
+        if before:
+            context.virtual_files_supported = before
+
+
+class _TextRecording(Recording):
+    """Tells the outputs of a cell what its code writes."""
+
+    def __init__(self, displays: Displays) -> None:
+        super().__init__()
+        self._displays = displays
+
+    def _places(self) -> Iterable[Place]:
+        return places_of_text()
+
+    def _add(self, event: Event, size: int = 0) -> None:
+        """Nothing but text passes here."""
+
+    def _add_text(self, kind: str, stream: str, text: Any) -> None:
+        if text:
+            self._displays.write(stream, text if kind == "text" else text.decode("utf-8", "replace"))
+
+
+class _Shown:
+    """Looks like a value that was shown when its cell ran."""
+
+    def __init__(self, data: dict[str, Any]) -> None:
+        self._data = data
+
+    def _mime_(self) -> tuple[str, str]:
+        for mime in ("text/html", "image/svg+xml", "text/markdown", "image/png", "image/jpeg"):
+            if mime in self._data:
+                held = self._data[mime]
+                is_image = mime in ("image/png", "image/jpeg") and not held.startswith("data:")
+                return mime, f"data:{mime};base64,{held}" if is_image else held
+        mime = next((mime for mime in self._data if mime != "text/plain"), "text/plain")
+        return mime, self._data.get(mime, "")
+
+    def __repr__(self) -> str:
+        return str(self._data.get("text/plain", ""))
