@@ -73,7 +73,8 @@ class Stream:
 
 
 def main() -> None:
-    cells = json.load(open(sys.argv[1], encoding="utf-8"))
+    with open(sys.argv[1], encoding="utf-8") as file:
+        cells = json.load(file)
     config = Config()
     config.HistoryManager.hist_file = ":memory:"
     config.HistoryManager.enabled = False

@@ -13,7 +13,7 @@ import pytest
 from ..conftest import Project
 
 pytest.importorskip("ipykernel")
-from .kernels import Kernel  # noqa: E402
+from .kernels import Kernel
 
 R, S = "restored", "stored"
 

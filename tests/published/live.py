@@ -18,7 +18,14 @@ from hozon.hosts._jupyter import _loaded
 (_cells,) = _loaded.values()
 _told = [] if _cells.session is None else _cells.session.told
 with open({path!r}, "w") as _file:
-    _json.dump([[one.number, one.name, one.state, one.seconds, one.why] for one in _told], _file)
+    _json.dump(
+        [
+            [one.number, one.name, one.state, one.seconds,
+             [one.why] if one.why else _cells.session.cells.why(_cells.session.store, one.number)]
+            for one in _told
+        ],
+        _file,
+    )
 """
 
 
@@ -66,7 +73,7 @@ def jupyter(path: Path) -> tuple[list[dict[str, Any]], list[own_tools.Shown], fl
     seconds = time.monotonic() - begin
     del notebook.cells[0], notebook.cells[-1]
     told = [
-        {"number": number, "name": name, "state": _WORDS[state], "seconds": took, "why": [why] if why else []}
+        {"number": number, "name": name, "state": _WORDS[state], "seconds": took, "why": why}
         for number, name, state, took, why in json.loads(result.read_text())
     ]
     return told[1:], own_tools.of_notebook(notebook, path.parent), seconds

@@ -47,7 +47,7 @@ class NotRestored:
         return self._shown
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") and name.endswith("__") or name.startswith("_repr_"):
+        if (name.startswith("__") and name.endswith("__")) or name.startswith("_repr_"):
             raise AttributeError(name)
         raise RuntimeError(
             "this value was shown by a cell that hozon restored, and only how it looks was kept; "

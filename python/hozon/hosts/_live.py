@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from hozon import _process_state, _randomness, _settings
 from hozon._cells import Course, Notebook
 from hozon._displaying import Displays
+from hozon._errors import said
 from hozon._executing import Executed
 from hozon._hosting import Host
 from hozon._hozon import LiveCells, cell_record, set_by_running
@@ -114,8 +115,8 @@ class LiveSession(Notebook):
         return name not in self.hidden or self.namespace.get(name) is not self.hidden[name]
 
     def begin(self, name: str | None, text: str) -> Restored | LiveCourse | None:
-        """Restores a cell that is about to run, or notes what there is before it does. None if it is not to be
-        watched: it is no Python."""
+        """Restores a cell that is about to run, or notes what there is before it does. None if it is no Python:
+        nobody watches it."""
         self._note_changes_outside()
         number = self._add(name, text)
         found = self.cells.look(self.store, number)
@@ -152,10 +153,11 @@ class LiveSession(Notebook):
             for step in found["steps"]:
                 self.take(step)
             shown, has_value, value = self._shown(found["entry"])
-        except Exception:
+        except Exception as error:
             # Whatever was bound until then is as it was, and the cell runs.
             self.namespace.clear()
             self.namespace.update(before)
+            found["again"] = f"what was kept of it cannot be had again: {said(error)}"
             return None
         return Restored(number, found["entry"], found["seconds"], found["record"], shown, has_value, value)
 
@@ -315,4 +317,4 @@ class LiveCourse(Course):
 
 
 def _bytes_of(output: Output) -> int:
-    return len(output[2]) + sum(buffer.raw().nbytes for buffer, _ in output[3])
+    return len(output[2]) + sum(int(buffer.raw().nbytes) for buffer, _ in output[3])

@@ -1,8 +1,8 @@
 """Whole cells in marimo's own kernel and scripts: its entry point `marimo.cell.executor`.
 
-Off unless the configuration says `cells = true`. Where it is on, marimo asks this to run each cell. What runs
-is what marimo has compiled, but for cells with private names: those run as `hozon run` runs them, so that what
-is kept of them has the same names in both.
+Off unless the configuration says `cells = true`. Where it is on, marimo asks this to run each cell. What
+runs is what marimo has compiled, but for cells with private names: those run as `hozon run` runs them, so
+that what is kept of them has the same names in both.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ class _Turn:
         return _Shown(shown[-1]["data"]) if shown else None
 
     def runnable(self) -> Any:
-        """The cell as it runs: with private names as they are kept. Its functions are then known by that text."""
+        """The cell as it runs: with private names as they are kept. Its functions are known by that text."""
         assert self._course is not None
         if not self._course.cell["renamed"]:
             return self._cell
@@ -246,9 +246,9 @@ def _why_not_stored(cell: Any, namespace: dict[str, Any]) -> str | None:
 def _attributes_of_marimo(cell: Any, namespace: dict[str, Any]) -> Iterator[str]:
     marimo = sys.modules.get("marimo")
     for part in ast.walk(ast.parse(cell.code)):
-        if isinstance(part, ast.Attribute) and isinstance(part.value, ast.Name):
-            if namespace.get(part.value.id) is marimo or part.value.id in ("mo", "marimo"):
-                yield part.attr
+        name = part.value.id if isinstance(part, ast.Attribute) and isinstance(part.value, ast.Name) else ""
+        if isinstance(part, ast.Attribute) and name and (namespace.get(name) is marimo or name == "mo"):
+            yield part.attr
 
 
 def _shows_element(displays: list[dict[str, Any]]) -> bool:
