@@ -107,6 +107,7 @@ fn settings_of(found: &Bound<'_, PyAny>) -> PyResult<HostSettings> {
         hozon: (HOZON_VERSION.to_owned(), pins.hozon),
         python: text("python")?,
         system_pin: pins.system,
+        local_pin: pins.local,
         watching: pins.watching_word(),
         sees_native: Watch::sees_native(),
         site_folders: found.getattr("site_folders")?.extract()?,

@@ -79,12 +79,14 @@ impl<'a> Walk<'a> {
         settings: &'a NotebookSettings,
         surroundings: &'a Surroundings<'a>,
     ) -> Self {
+        let mut code = CodeFiles::new(surroundings.files, surroundings.known);
+        code.count_versions_at(settings.local_pin);
         Self {
             store,
             notebook,
             settings,
             surroundings,
-            code: CodeFiles::new(surroundings.files, surroundings.known),
+            code,
             distributions: Distributions::new(
                 surroundings.files,
                 &settings.site_folders,

@@ -103,6 +103,10 @@ fn fixed_nodes(settings: &NotebookSettings) -> Vec<Node> {
         let digest = Digest::of(pinned(version, *pin).as_bytes());
         nodes.push(Node::leaf(NodeKind::Pin, "hozon", digest).with_shown(format!("hozon {version}")));
     }
+    if settings.local_pin != Pin::Code {
+        let word = settings.local_pin.word();
+        nodes.push(Node::leaf(NodeKind::Pin, "local modules", Digest::of(word.as_bytes())).with_shown(word));
+    }
     if let Some(word) = &settings.watching {
         nodes.push(
             Node::leaf(NodeKind::Pin, "watching", Digest::of(word.as_bytes())).with_shown(word.as_str()),
