@@ -196,6 +196,7 @@ class Course:
 
     def answer(self) -> dict[str, Any]:
         """Runs the cell, and stores what it gave."""
+        self.notebook.have_submodules(self.cell.get("submodules", ()))
         taken_away = self._take_bound_names_away()
         self.found = dict(self.namespace)
         self.code = _attributes_of_code(self.namespace)

@@ -320,6 +320,7 @@ fn fill_cell(request: &Bound<'_, PyDict>, cell: &CellToRun) -> PyResult<()> {
     let recipe = recipe.map(|recipe| recipe.call_method0("hex")).transpose()?;
     request.set_item("recipe", recipe)?;
     request.set_item("present", &cell.present)?;
+    request.set_item("submodules", &cell.submodules)?;
     request.set_item("binds", &cell.binds)?;
     request.set_item("definitions", &cell.definitions)?;
     request.set_item("sharing", cell.sharing.map(|digest| digest.to_string()))?;

@@ -135,6 +135,9 @@ pub struct CellToRun {
     /// What tells these and how they share objects from others; none if nothing does: then a cell that changes
     /// them is not to be stored.
     pub sharing: Option<Digest>,
+    /// Modules that earlier cells have imported and that its modules may be asked for: `import xml.dom` in an
+    /// earlier cell lets it read `xml.dom`. `a.b` is a module, `a:b` what was taken from one.
+    pub submodules: Vec<String>,
     /// The names that it may give a value.
     pub binds: Vec<String>,
     /// Those that its statements define as functions and classes, and in no other way.

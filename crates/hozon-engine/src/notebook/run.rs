@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use hozon_format::{CellRecord, Entry, Key};
+use hozon_format::{CellRecord, Entry, Key, NameKind};
 use hozon_key::{Subject, encode};
 use hozon_store::Store;
 use hozon_syntax::{CellKind, Graph, GraphFault, Notebook};
@@ -317,6 +317,7 @@ impl Runner<'_, '_> {
             inputs: stale.key.inputs.clone(),
             present: stale.key.present(),
             sharing: stale.key.sharing.known_digest(),
+            submodules: self.submodules_for(cell, &stale.key.inputs),
             ..self.to_run(cell)
         };
         self.send_ahead(cell, false);
@@ -341,6 +342,7 @@ impl Runner<'_, '_> {
             inputs: vec![],
             present: vec![],
             sharing: None,
+            submodules: vec![],
             binds: code.binds.clone(),
             definitions: code.definitions.clone(),
             only_imports: code.only_imports,
@@ -349,6 +351,35 @@ impl Runner<'_, '_> {
             is_captured: own.settings.capture,
             is_ahead: false,
         }
+    }
+
+    /// The modules that cells before this one have imported and that those among its inputs hold.
+    pub(super) fn submodules_for(&self, cell: usize, inputs: &[String]) -> Vec<String> {
+        let module_of = |name: &String| match &self.walk.versions.known(name)?.record.kind {
+            NameKind::Module { module } => Some(module.clone()),
+            _ => None,
+        };
+        let holders: BTreeSet<String> = inputs.iter().filter_map(module_of).collect();
+        if holders.is_empty() {
+            return vec![];
+        }
+        let is_held = |module: &str| {
+            holders.iter().any(|holder| module.strip_prefix(holder).is_some_and(|rest| rest.starts_with('.')))
+        };
+        let before = self.order.iter().copied().take_while(|other| *other != cell);
+        let passed = before.filter(|other| self.walk.records.contains_key(other));
+        let imports = passed.flat_map(|other| &self.walk.code(other).imports).filter(|it| it.level == 0);
+        let mut found = Vec::new();
+        for import in imports {
+            let taken = import.name.as_deref().filter(|name| *name != "*");
+            if let Some(name) = taken.filter(|_| holders.contains(&import.module) || is_held(&import.module))
+            {
+                found.push(format!("{}:{name}", import.module));
+            } else if is_held(&import.module) {
+                found.push(import.module.clone());
+            }
+        }
+        found
     }
 
     fn ran(
@@ -612,6 +643,7 @@ impl Runner<'_, '_> {
         let read = self.walk.read.get(&cell).into_iter().flatten();
         to_run.inputs = read.map(|version| version.record.name.clone()).collect();
         to_run.present.clone_from(&to_run.inputs);
+        to_run.submodules = self.submodules_for(cell, &to_run.inputs);
         let run = self.run(&to_run)?;
         if run.end != RunEnd::Done {
             self.interrupted |= run.end == RunEnd::Interrupted;
