@@ -41,6 +41,7 @@ from hozon._restoring import Names, given_file, parameter_file
 from hozon._running import PROCESS, STATES, VARIABLES, NotStored, Run, apply, set_process
 from hozon._runtime import open_store
 from hozon._sharing import Sharing
+from hozon._shell_names import shell_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
     from hozon._pickling import Output
     from hozon._sharing import Group
 
-# Names that belong to the process, or to the interpreter, and not to a notebook.
+# Names that belong to the interpreter, and not to a notebook, unless one of its cells gives them a value.
 _NO_NAMES = frozenset(
     {"_", "__", "___", "_i", "_ii", "_iii", "_ih", "_oh", "_dh", "In", "Out", "exit", "quit"}
 )
@@ -74,6 +75,8 @@ class Notebook(Names):
         # The digests of the states that cells have left generators in.
         self.random: dict[str, bytes] = {}
         self.folder = os.getcwd()
+        # Names of the interpreter's that cells have given a value.
+        self.taken: set[str] = set()
         self._first = dict(self.namespace)
         _process_state.note_start(self.host)
 
@@ -90,11 +93,14 @@ class Notebook(Names):
             return {"refused": self._give(request["names"])}
         self.namespace.clear()
         self.namespace.update(self._first)
+        self.taken.clear()
         return {}
 
     def is_own(self, name: str) -> bool:
         """Whether a name of the namespace is one of the notebook's."""
-        if name in _NO_NAMES or (name.startswith("__") and name.endswith("__")):
+        if name in _NO_NAMES:
+            return name in self.taken
+        if name.startswith("__") and name.endswith("__"):
             return False
         return not (name.startswith("_i") and name[2:].isdigit())
 
@@ -113,7 +119,9 @@ class Notebook(Names):
         if step["step"] == "effects":
             self._have_effects(step["entry"])
         else:
+            before = {name: self.namespace.get(name) for name in _NO_NAMES}
             super().take(step)
+            self.taken |= {name for name in before if self.namespace.get(name) is not before[name]}
 
     def parameter(self, name: str, source: str) -> Any:
         import pickle
@@ -181,6 +189,7 @@ class Course:
         self.cell = cell
         self.namespace = notebook.namespace
         self.reach = notebook.reach()
+        notebook.taken |= _NO_NAMES.intersection(cell["binds"])
         self.present: list[str] = cell["present"]
         self.file = notebook.file_of(cell["cell"], cell["tag"])
         # Why nothing is stored: a sentence, or None.
@@ -248,11 +257,24 @@ class Course:
 
     def _execute(self, displays: Displays) -> Executed:
         before = dict(vars(sys))
+        shown_as = self.cell.get("shown_as")
+        displays.keeps_result = shown_as is not None
         try:
-            return self._executed(displays)
+            with self._shell_names():
+                executed = self._executed(displays)
+            if shown_as is not None and displays.result is not None:
+                self.namespace[shown_as] = displays.result
+            return executed
         finally:
             now = vars(sys)
             self.same_in_sys = {name for name in before if now.get(name, _MISSING) is before[name]}
+
+    def _shell_names(self) -> contextlib.AbstractContextManager[None]:
+        """In Jupyter's notebooks, the names that IPython gives to what cells have shown; a shell that runs
+        them itself has given them."""
+        if "shown" not in self.cell or not self.notebook.label.endswith(".ipynb"):
+            return contextlib.nullcontext()
+        return shell_names(self.namespace, self.cell["shown"], self.cell["sources"], self.notebook.taken)
 
     def _executed(self, displays: Displays) -> Executed:
         return execute(

@@ -913,16 +913,6 @@ def test_an_enumeration_that_nothing_changes_is_its_statement(project: Project) 
     assert project.run().ran == [3]
 
 
-@pytest.mark.xfail(reason="names that IPython's shell gives are not there", strict=True)
-def test_what_cells_have_shown_is_there_by_ipythons_names(project: Project) -> None:
-    cell = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None}
-    cells = [{**cell, "id": text[0], "source": text} for text in ("1 + 1", "Out[1] * 2")]
-    project.write(
-        "notebook.ipynb", json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells})
-    )
-    assert project.run(name="notebook.ipynb").text(2) == "4"
-
-
 MADE = "def one():\n    return 3\n\ndef other():\n    return 5\n"
 # How a name comes from a module that has not made it: the module as written, the edit that leads elsewhere, one
 # that does not, and a cell that shows 3.

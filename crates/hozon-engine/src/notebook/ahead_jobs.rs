@@ -81,6 +81,7 @@ impl Runner<'_, '_> {
         to_run.present = stale.key.present();
         to_run.sharing = stale.key.sharing.known_digest();
         to_run.submodules = self.submodules_for(cell, &stale.key.inputs);
+        to_run.shown = self.walk.versions.shown_among(&stale.key.inputs);
         to_run.is_ahead = true;
         Some(Job { cell: to_run, key: ahead_key, steps, effects })
     }

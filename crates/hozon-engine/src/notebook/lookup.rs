@@ -92,7 +92,7 @@ impl<'a> Walk<'a> {
                 &settings.site_folders,
                 settings.system_pin,
             ),
-            versions: Versions::default(),
+            versions: Versions::new(notebook.cells.iter().filter_map(|cell| cell.shown_as.clone()).collect()),
             read: HashMap::new(),
             records: HashMap::new(),
             memory: OnceCell::new(),

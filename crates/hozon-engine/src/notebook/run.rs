@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use hozon_format::{CellRecord, Entry, Key, NameKind};
 use hozon_key::{Subject, encode};
 use hozon_store::Store;
-use hozon_syntax::{CellKind, Graph, GraphFault, Notebook};
+use hozon_syntax::{Cell, CellKind, Graph, GraphFault, Notebook};
 
 use super::ahead::Ahead;
 use super::executor::{CellRun, CellToRun, Executor, ExecutorError, RunEnd, Step};
@@ -318,6 +318,7 @@ impl Runner<'_, '_> {
             present: stale.key.present(),
             sharing: stale.key.sharing.known_digest(),
             submodules: self.submodules_for(cell, &stale.key.inputs),
+            shown: self.walk.versions.shown_among(&stale.key.inputs),
             ..self.to_run(cell)
         };
         self.send_ahead(cell, false);
@@ -343,6 +344,9 @@ impl Runner<'_, '_> {
             present: vec![],
             sharing: None,
             submodules: vec![],
+            shown_as: own.shown_as.clone(),
+            shown: vec![],
+            sources: if own.sources.is_some() { self.sources_up_to(cell) } else { vec![] },
             binds: code.binds.clone(),
             definitions: code.definitions.clone(),
             only_imports: code.only_imports,
@@ -351,6 +355,13 @@ impl Runner<'_, '_> {
             is_captured: own.settings.capture,
             is_ahead: false,
         }
+    }
+
+    /// The texts of the code cells up to one, that one included.
+    fn sources_up_to(&self, cell: usize) -> Vec<String> {
+        let cells = self.walk.notebook.cells[..=cell].iter();
+        let runs = |cell: &&Cell| cell.kind == CellKind::Code && !cell.text.trim().is_empty();
+        cells.filter(runs).map(|cell| cell.text.clone()).collect()
     }
 
     /// The modules that cells before this one have imported and that those among its inputs hold.
@@ -644,6 +655,7 @@ impl Runner<'_, '_> {
         to_run.inputs = read.map(|version| version.record.name.clone()).collect();
         to_run.present.clone_from(&to_run.inputs);
         to_run.submodules = self.submodules_for(cell, &to_run.inputs);
+        to_run.shown = self.walk.versions.shown_among(&to_run.inputs);
         let run = self.run(&to_run)?;
         if run.end != RunEnd::Done {
             self.interrupted |= run.end == RunEnd::Interrupted;
