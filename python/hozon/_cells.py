@@ -35,6 +35,7 @@ from hozon._hozon import (
     unseeded_state,
     value_digest,
 )
+from hozon._led_away import Streams, names_behind
 from hozon._mutable import ATOMS
 from hozon._pickling import loads
 from hozon._restoring import Names, given_file, parameter_file
@@ -75,6 +76,7 @@ class Notebook(Names):
         # The digests of the states that cells have left generators in.
         self.random: dict[str, bytes] = {}
         self.folder = os.getcwd()
+        self.streams = Streams()
         # Names of the interpreter's that cells have given a value.
         self.taken: set[str] = set()
         self._first = dict(self.namespace)
@@ -206,6 +208,7 @@ class Course:
     def answer(self) -> dict[str, Any]:
         """Runs the cell, and stores what it gave."""
         self.notebook.have_submodules(self.cell.get("submodules", ()))
+        self.led_away = self.notebook.streams.led_away()
         taken_away = self._take_bound_names_away()
         self.found = dict(self.namespace)
         self.code = _attributes_of_code(self.namespace)
@@ -392,6 +395,7 @@ class Course:
         """Makes the record, and stores all that the cell gave, where that can be had again."""
         given, deleted = self._given()
         changed = self._changed_in_place(given)
+        changed |= self._changed_by_writing(given)
         self.local_modules = _local_modules(self.notebook.options.project)
         outside = self._outside()
         sharing = Sharing(self.notebook.values(self.present), given, changed, outside)
@@ -460,6 +464,16 @@ class Course:
             self.unstored = f"it changes `{min(code)}`, a function or class, in place"
         for name in changed:
             given[name] = self.namespace[name]
+        return changed
+
+    def _changed_by_writing(self, given: dict[str, Any]) -> set[str]:
+        """The names whose objects hold what was written to streams, which earlier cells have led there."""
+        if not self.led_away:
+            return set()
+        self.unstored = self.unstored or "an earlier cell has led `sys.stdout` or `sys.stderr` elsewhere"
+        there = {name: value for name, value in self.namespace.items() if self.notebook.is_own(name)}
+        changed = names_behind(self.led_away, there) - given.keys()
+        given |= {name: there[name] for name in changed}
         return changed
 
     def _may_have_changed(self, name: str) -> bool:
@@ -608,9 +622,11 @@ class Course:
 
     def _find_first_that_sets(self) -> str | None:
         shows_value = any(output["output_type"] == "execute_result" for output in self.displays)
-        return _settings.first_that_sets(
+        found = _settings.first_that_sets(
             self.cell["source"], self.namespace, shows_value=shows_value, same_in_sys=self.same_in_sys
         )
+        is_led_elsewhere = not {"stdout", "stderr"} <= self.same_in_sys
+        return found or ("sys.stdout" if is_led_elsewhere else None)
 
     def _set_by_running(self, trace: Trace | None) -> list[tuple[str, bytes]]:
         """What only running sets, for the keys of later cells."""
