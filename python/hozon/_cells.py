@@ -35,12 +35,14 @@ from hozon._hozon import (
     unseeded_state,
     value_digest,
 )
+from hozon._led_away import Streams, names_behind
 from hozon._mutable import ATOMS
 from hozon._pickling import loads
 from hozon._restoring import Names, given_file, parameter_file
 from hozon._running import PROCESS, STATES, VARIABLES, NotStored, Run, apply, set_process
 from hozon._runtime import open_store
 from hozon._sharing import Sharing
+from hozon._shell_names import shell_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -50,7 +52,7 @@ if TYPE_CHECKING:
     from hozon._pickling import Output
     from hozon._sharing import Group
 
-# Names that belong to the process, or to the interpreter, and not to a notebook.
+# Names that belong to the interpreter, and not to a notebook, unless one of its cells gives them a value.
 _NO_NAMES = frozenset(
     {"_", "__", "___", "_i", "_ii", "_iii", "_ih", "_oh", "_dh", "In", "Out", "exit", "quit"}
 )
@@ -74,6 +76,9 @@ class Notebook(Names):
         # The digests of the states that cells have left generators in.
         self.random: dict[str, bytes] = {}
         self.folder = os.getcwd()
+        self.streams = Streams()
+        # Names of the interpreter's that cells have given a value.
+        self.taken: set[str] = set()
         self._first = dict(self.namespace)
         _process_state.note_start(self.host)
 
@@ -90,11 +95,14 @@ class Notebook(Names):
             return {"refused": self._give(request["names"])}
         self.namespace.clear()
         self.namespace.update(self._first)
+        self.taken.clear()
         return {}
 
     def is_own(self, name: str) -> bool:
         """Whether a name of the namespace is one of the notebook's."""
-        if name in _NO_NAMES or (name.startswith("__") and name.endswith("__")):
+        if name in _NO_NAMES:
+            return name in self.taken
+        if name.startswith("__") and name.endswith("__"):
             return False
         return not (name.startswith("_i") and name[2:].isdigit())
 
@@ -113,7 +121,9 @@ class Notebook(Names):
         if step["step"] == "effects":
             self._have_effects(step["entry"])
         else:
+            before = {name: self.namespace.get(name) for name in _NO_NAMES}
             super().take(step)
+            self.taken |= {name for name in before if self.namespace.get(name) is not before[name]}
 
     def parameter(self, name: str, source: str) -> Any:
         import pickle
@@ -181,6 +191,7 @@ class Course:
         self.cell = cell
         self.namespace = notebook.namespace
         self.reach = notebook.reach()
+        notebook.taken |= _NO_NAMES.intersection(cell["binds"])
         self.present: list[str] = cell["present"]
         self.file = notebook.file_of(cell["cell"], cell["tag"])
         # Why nothing is stored: a sentence, or None.
@@ -199,13 +210,15 @@ class Course:
         with Displays(self.notebook.host, self.notebook.on_shown) as displays:
             self.begin(displays)
             try:
-                executed = self._executed(displays)
+                executed = self._execute(displays)
             finally:
                 self.leave()
         return self.end(executed, displays)
 
     def begin(self, displays: Displays) -> None:
         """Notes what there is before the cell's code runs, and watches from then on."""
+        self.notebook.have_submodules(self.cell.get("submodules", ()))
+        self.led_away = self.notebook.streams.led_away()
         self._taken_away = self._take_bound_names_away()
         self.found = dict(self.namespace)
         self.code = _attributes_of_code(self.namespace)
@@ -263,6 +276,22 @@ class Course:
             if not issubclass(warning.category, HozonWarning):
                 warnings.showwarning(warning.message, warning.category, warning.filename, warning.lineno)
         return run
+
+    def _execute(self, displays: Displays) -> Executed:
+        shown_as = self.cell.get("shown_as")
+        displays.keeps_result = shown_as is not None
+        with self._shell_names():
+            executed = self._executed(displays)
+        if shown_as is not None and displays.result is not None:
+            self.namespace[shown_as] = displays.result
+        return executed
+
+    def _shell_names(self) -> contextlib.AbstractContextManager[None]:
+        """In Jupyter's notebooks, the names that IPython gives to what cells have shown; a shell that runs
+        them itself has given them."""
+        if "shown" not in self.cell or not self.notebook.label.endswith(".ipynb"):
+            return contextlib.nullcontext()
+        return shell_names(self.namespace, self.cell["shown"], self.cell["sources"], self.notebook.taken)
 
     def _executed(self, displays: Displays) -> Executed:
         return execute(
@@ -382,6 +411,7 @@ class Course:
         """Makes the record, and stores all that the cell gave, where that can be had again."""
         given, deleted = self._given()
         changed = self._changed_in_place(given)
+        changed |= self._changed_by_writing(given)
         self.local_modules = _local_modules(self.notebook.options.project)
         outside = self._outside()
         sharing = Sharing(self.notebook.values(self.present), given, changed, outside)
@@ -455,6 +485,16 @@ class Course:
             self.unstored = f"it changes `{min(code)}`, a function or class, in place"
         for name in changed:
             given[name] = self.namespace[name]
+        return changed
+
+    def _changed_by_writing(self, given: dict[str, Any]) -> set[str]:
+        """The names whose objects hold what was written to streams, which earlier cells have led there."""
+        if not self.led_away:
+            return set()
+        self.unstored = self.unstored or "an earlier cell has led `sys.stdout` or `sys.stderr` elsewhere"
+        there = {name: value for name, value in self.namespace.items() if self.notebook.is_own(name)}
+        changed = names_behind(self.led_away, there) - given.keys()
+        given |= {name: there[name] for name in changed}
         return changed
 
     def _may_have_changed(self, name: str) -> bool:
@@ -603,9 +643,11 @@ class Course:
 
     def _find_first_that_sets(self) -> str | None:
         shows_value = any(output["output_type"] == "execute_result" for output in self.displays)
-        return _settings.first_that_sets(
+        found = _settings.first_that_sets(
             self.cell["source"], self.namespace, shows_value=shows_value, same_in_sys=self.same_in_sys
         )
+        is_led_elsewhere = not {"stdout", "stderr"} <= self.same_in_sys
+        return found or ("sys.stdout" if is_led_elsewhere else None)
 
     def _set_by_running(self, trace: Trace | None) -> list[tuple[str, bytes]]:
         """What only running sets, for the keys of later cells."""

@@ -62,6 +62,9 @@ class Displays:
         self.outputs: list[Output] = []
         self.left_out = 0
         self.host = host
+        # The value of the last expression, where it is to be kept.
+        self.keeps_result = False
+        self.result: Any = None
         self._on_shown = on_shown
         self._lock = threading.RLock()
         # Text that was written last, to one stream.
@@ -232,6 +235,8 @@ class Displays:
         that the cell has displayed."""
         if value is None:
             return
+        if self.keeps_result:
+            self.result = value
         if self.host == "marimo":
             self.take_back()
         data, metadata = mime_bundle(value, self.host, self.show_error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import os
 import types
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,8 @@ from hozon._runtime import open_store
 from hozon._sources import CELL_FILE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from hozon._hozon import Hit
 
 
@@ -65,6 +68,22 @@ class Names:
                 self.namespace.pop(name, None)
         else:
             raise ValueError(f"{what!r} is no step")
+
+    def have_submodules(self, modules: Iterable[str]) -> None:
+        """Imports what cells have imported that were not run here, so that it is to be found in its package.
+
+        Args:
+            modules: `a.b`, and `a:b` for what was taken from a module, which may be another one in it.
+        """
+        from importlib import import_module
+
+        for module in modules:
+            holder, _, name = module.partition(":")
+            # What cannot be imported was not there for its cell, either, which caught that.
+            with contextlib.suppress(Exception):
+                if name and not hasattr(import_module(holder), name):
+                    holder = f"{holder}.{name}"
+                import_module(holder)
 
     def parameter(self, name: str, source: str) -> Any:
         """The value of a parameter."""

@@ -45,6 +45,25 @@ _CHANGERS = frozenset(
     {"add", "append", "clear", "discard", "extend", "insert", "pop", "remove", "setdefault", "update"}
 )
 
+# Modules of classes and functions that put something in the place of attributes of others, with the packages
+# below them, and what does so.
+_PATCHERS = (
+    "_pytest.monkeypatch",
+    "freezegun",
+    "httpretty",
+    "moto",
+    "pyfakefs",
+    "requests_mock",
+    "responses",
+    "respx",
+    "time_machine",
+    "unittest.mock",
+)
+_PATCH = frozenset(
+    {"start", "stop", "stopall", "stop_all", "__enter__", "enter_context", "enable", "setattr", "delattr"}
+    | {"setitem", "delitem", "syspath_prepend", "undo", "setUp", "tearDown"}
+)
+
 # What the names of functions that register begin with.
 _REGISTER = "register"
 
@@ -160,8 +179,25 @@ class _Finder:
         return (
             self._registers(call.func)
             or self._is_setter(_path(call.func))
+            or self._patches(call)
             or self._own_function_sets(call.func)
         )
+
+    def _patches(self, call: ast.Call) -> bool:
+        """Whether it has a library put something elsewhere: `mock.patch("json.dumps").start()`."""
+        path = _path(call.func, through_calls=True)
+        if len(path) < 2 or path[-1] not in _PATCH:
+            return False
+        if path[-1] == "enter_context":
+            # What is entered there stays until the stack is closed, in another cell perhaps.
+            return any(self._is_patcher(part) for argument in call.args for part in ast.walk(argument))
+        return self._is_patcher(call.func)
+
+    def _is_patcher(self, expression: ast.AST) -> bool:
+        path = _path(expression, through_calls=True) if isinstance(expression, ast.expr) else []
+        found = self.namespace.get(path[0]) if path else None
+        name = _module_of(found) or _module_of(type(found))
+        return any(name == patcher or name.startswith(f"{patcher}.") for patcher in _PATCHERS)
 
     def _is_setter(self, path: list[str]) -> bool:
         found = self.namespace.get(path[0]) if path else None

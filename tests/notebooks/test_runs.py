@@ -913,16 +913,6 @@ def test_an_enumeration_that_nothing_changes_is_its_statement(project: Project) 
     assert project.run().ran == [3]
 
 
-@pytest.mark.xfail(reason="names that IPython's shell gives are not there", strict=True)
-def test_what_cells_have_shown_is_there_by_ipythons_names(project: Project) -> None:
-    cell = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None}
-    cells = [{**cell, "id": text[0], "source": text} for text in ("1 + 1", "Out[1] * 2")]
-    project.write(
-        "notebook.ipynb", json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells})
-    )
-    assert project.run(name="notebook.ipynb").text(2) == "4"
-
-
 MADE = "def one():\n    return 3\n\ndef other():\n    return 5\n"
 # How a name comes from a module that has not made it: the module as written, the edit that leads elsewhere, one
 # that does not, and a cell that shows 3.
@@ -973,3 +963,34 @@ def test_other_lines_of_a_module_that_hands_a_name_on_do_not_count(project: Proj
     project.run()
     project.write("handing.py", "import os\nfrom made import one as number\nfrom made import other\n")
     assert project.run().ran == []
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize(
+    ("imports", "reads"),
+    [
+        (["import package.inner"], "package.inner.deep()"),
+        (["import package.inner", "import package"], "package.inner.deep()"),
+        (["import package", "from package import inner as one"], "package.inner.deep()"),
+        (["import package", "from package.inner import deep"], "package.inner.deep()"),
+        (["import package.inner\ndef f():\n    return package.inner.deep()"], "f()"),
+        (["import xml.dom.minidom"], "xml.dom.minidom.parseString('<a/>').documentElement.tagName"),
+    ],
+)
+def test_what_earlier_cells_have_imported_is_in_its_package(
+    project: Project, jobs: int, imports: list[str], reads: str
+) -> None:
+    project.write("package/__init__.py", "")
+    project.write("package/inner.py", "def deep():\n    return 3\n")
+    number = len(imports) + 1
+    project.cells(*imports, f"print({reads})")
+    first = project.run("-j", str(jobs))
+    assert first.text(number) in ("3\n", "a\n")
+    project.cells(*imports, f"print({reads})  # as before")
+    assert project.run("-j", str(jobs)).ran == []
+    project.cells(*imports, f"print({reads})\n'another'")
+    again = project.run("-j", str(jobs))
+    assert (again.ran, again.text(number)) == ([number], first.text(number) + "'another'")
+    # Only the last of the imports runs again.
+    project.cells(*imports[:-1], f"{imports[-1]}\n'another'", f"print({reads})\n'a third'")
+    assert project.run("-j", str(jobs)).text(number) == first.text(number) + "'a third'"

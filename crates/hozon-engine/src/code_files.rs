@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hozon_format::Digest;
+use hozon_key::pins::{Pin, pinned};
 use hozon_key::{Node, NodeKind, Seen, Subject};
 use hozon_syntax::{Dialect, Module, analyse};
 use hozon_sys::UserFiles;
@@ -16,13 +17,20 @@ use crate::observe::{KnownFiles, of_absence};
 pub struct CodeFiles<'a> {
     files: &'a dyn UserFiles,
     known: &'a KnownFiles,
+    /// How much of versions counts.
+    pin: Pin,
     modules: HashMap<PathBuf, Option<Arc<Module>>>,
 }
 
 impl<'a> CodeFiles<'a> {
-    /// Starts knowing no file.
+    /// Starts knowing no file. Of versions, all counts.
     pub fn new(files: &'a dyn UserFiles, known: &'a KnownFiles) -> Self {
-        Self { files, known, modules: HashMap::new() }
+        Self { files, known, pin: Pin::Patch, modules: HashMap::new() }
+    }
+
+    /// Has so much of versions count.
+    pub fn count_versions_at(&mut self, pin: Pin) {
+        self.pin = pin;
     }
 
     /// Looks at a definition, a variable or all code of the file at `path`. A file that has the stamp it
@@ -35,7 +43,7 @@ impl<'a> CodeFiles<'a> {
             return last.clone();
         }
         let digest =
-            self.module(path).and_then(|module| digest_in(&module, subject)).unwrap_or_else(of_absence);
+            self.module(path).and_then(|module| self.digest_in(&module, subject)).unwrap_or_else(of_absence);
         let unchanged = stamp.is_some() && self.known.stamp(path) == stamp;
         let stamp = stamp.filter(|stamp| unchanged && self.known.proves(stamp));
         Seen { subject: subject.clone(), digest, stamp }
@@ -54,6 +62,17 @@ impl<'a> CodeFiles<'a> {
         }
     }
 
+    fn digest_in(&self, module: &Module, subject: &Subject) -> Option<Digest> {
+        match subject {
+            Subject::Definition(_, name) => module.code_of(name),
+            Subject::Variable(_, name) => module.plain_variable(name).map(|variable| variable.digest),
+            Subject::Version(_) => {
+                module.version().map(|version| Digest::of(pinned(version, self.pin).as_bytes()))
+            }
+            _ => Some(module.whole().digest),
+        }
+    }
+
     /// Returns the analysed file; none if it cannot be read or is no Python.
     pub fn module(&mut self, path: &Path) -> Option<Arc<Module>> {
         let files = self.files;
@@ -66,12 +85,4 @@ fn read_module(files: &dyn UserFiles, path: &Path) -> Option<Module> {
     files.read_pieces(path, &mut |piece| bytes.extend_from_slice(piece)).ok()?;
     // Sources in other encodings are not known without running: they are as if they were gone.
     analyse(std::str::from_utf8(&bytes).ok()?, Dialect::Python).ok()
-}
-
-fn digest_in(module: &Module, subject: &Subject) -> Option<Digest> {
-    match subject {
-        Subject::Definition(_, name) => module.code_of(name),
-        Subject::Variable(_, name) => module.plain_variable(name).map(|variable| variable.digest),
-        _ => Some(module.whole().digest),
-    }
 }

@@ -54,6 +54,9 @@ pub enum Subject {
     /// State of the process that code reads without naming it, as it was before the run: the time zone that
     /// local times are told in, the locale.
     ProcessState(String),
+    /// The text that a file of the person's own gives `__version__`, at the pin of the computation; or that its
+    /// text gives it none.
+    Version(Place),
 }
 
 /// Where a file is, as the program names it. The same place has the same name after the project moved.
@@ -161,7 +164,7 @@ impl Subject {
             Self::Definition(..) => NodeKind::Helper,
             Self::Variable(..) | Self::Loaded { .. } | Self::Sharing => NodeKind::Value,
             Self::Source(_) => NodeKind::Module,
-            Self::Distribution(_) => NodeKind::Distribution,
+            Self::Distribution(_) | Self::Version(_) => NodeKind::Distribution,
             Self::ProcessState(_) => NodeKind::ProcessState,
         }
     }
@@ -175,6 +178,7 @@ impl Subject {
             Self::Definition(_, name) | Self::Variable(_, name) | Self::Distribution(name) => name.clone(),
             Self::Loaded { module, name } => format!("{module}.{name}"),
             Self::Sharing => "which variables share objects".to_owned(),
+            Self::Version(place) => format!("the version in {}", place.label()),
             Self::Written(place) => format!("{}, which it writes,", place.label()),
             Self::Appended(place, _) => format!("{}, which it appends to,", place.label()),
             Self::Environment(name) | Self::RandomState(name) | Self::ProcessState(name) => name.clone(),
@@ -193,7 +197,8 @@ impl Subject {
             | Self::Appended(place, _)
             | Self::Definition(place, _)
             | Self::Variable(place, _)
-            | Self::Source(place) => Some(place),
+            | Self::Source(place)
+            | Self::Version(place) => Some(place),
             _ => None,
         }
     }
@@ -208,7 +213,8 @@ impl Subject {
             | Self::Appended(place, _)
             | Self::Definition(place, _)
             | Self::Variable(place, _)
-            | Self::Source(place) => Some(place),
+            | Self::Source(place)
+            | Self::Version(place) => Some(place),
             _ => None,
         }
     }
@@ -231,15 +237,18 @@ impl Subject {
             Self::Sharing => 13,
             Self::Appended(..) => 14,
             Self::ProcessState(_) => 15,
+            Self::Version(_) => 16,
         }
     }
 
     fn write(&self, to: &mut Writer) {
         to.u8(self.number());
         match self {
-            Self::File(place) | Self::Directory(place) | Self::Written(place) | Self::Source(place) => {
-                place.write(to)
-            }
+            Self::File(place)
+            | Self::Directory(place)
+            | Self::Written(place)
+            | Self::Source(place)
+            | Self::Version(place) => place.write(to),
             Self::Definition(place, name) | Self::Variable(place, name) => {
                 place.write(to);
                 to.text(name);
@@ -286,6 +295,7 @@ impl Subject {
             13 => Self::Sharing,
             14 => Self::Appended(Place::read(from)?, from.u64()?),
             15 => Self::ProcessState(from.text()?.to_owned()),
+            16 => Self::Version(Place::read(from)?),
             _ => return Err(WireError::BadValue),
         })
     }
@@ -439,6 +449,7 @@ mod tests {
             Subject::Written(data.clone()),
             Subject::Definition(data.clone(), "clean".into()),
             Subject::Variable(data.clone(), "clean".into()),
+            Subject::Version(data.clone()),
             Subject::Source(data),
             Subject::Distribution("numpy".into()),
             Subject::Loaded { module: "config".into(), name: "RATE".into() },

@@ -18,6 +18,7 @@ use crate::code;
 use crate::computation::{Input, Keyed, Pins};
 use crate::distributions;
 use crate::errors;
+use crate::local_pins::add_subjects_of_version;
 use crate::places::{self, Place};
 use crate::reach::{self, Origin};
 use crate::reach_build::{Builder, Scope};
@@ -131,6 +132,7 @@ impl CellReach {
             }
         }
         let code = &mut trace.code;
+        code.count_versions_at(self.pins.local);
         let mut versions = Distributions::new(&Os, &self.site_folders, self.pins.system);
         for origin in found.origins {
             add_subjects(py, origin, &project, code, &mut subjects)?;
@@ -197,7 +199,10 @@ fn look(
     versions: &mut Distributions<'_>,
 ) -> PyResult<Seen> {
     let digest = match &subject {
-        Subject::Definition(place, _) | Subject::Variable(place, _) | Subject::Source(place) => {
+        Subject::Definition(place, _)
+        | Subject::Variable(place, _)
+        | Subject::Source(place)
+        | Subject::Version(place) => {
             return Ok(code.observe(&subject, &hozon_engine::path_of(place, project), None));
         }
         Subject::Distribution(name) => versions.digest(name),
@@ -292,6 +297,7 @@ fn add_subjects(
         Origin::Loaded { module, name } => {
             subjects.insert(Subject::Loaded { module, name });
         }
+        Origin::Version { module } => add_subjects_of_version(py, &module, project, code, subjects)?,
     }
     Ok(())
 }

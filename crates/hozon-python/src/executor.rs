@@ -107,6 +107,7 @@ pub(crate) fn settings_of(found: &Bound<'_, PyAny>) -> PyResult<HostSettings> {
         hozon: (HOZON_VERSION.to_owned(), pins.hozon),
         python: text("python")?,
         system_pin: pins.system,
+        local_pin: pins.local,
         watching: pins.watching_word(),
         sees_native: Watch::sees_native(),
         site_folders: found.getattr("site_folders")?.extract()?,
@@ -319,6 +320,10 @@ pub(crate) fn fill_cell(request: &Bound<'_, PyDict>, cell: &CellToRun) -> PyResu
     let recipe = recipe.map(|recipe| recipe.call_method0("hex")).transpose()?;
     request.set_item("recipe", recipe)?;
     request.set_item("present", &cell.present)?;
+    request.set_item("submodules", &cell.submodules)?;
+    request.set_item("shown_as", &cell.shown_as)?;
+    request.set_item("shown", &cell.shown)?;
+    request.set_item("sources", &cell.sources)?;
     request.set_item("binds", &cell.binds)?;
     request.set_item("definitions", &cell.definitions)?;
     request.set_item("renamed", &cell.renamed)?;

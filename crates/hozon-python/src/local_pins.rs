@@ -1,5 +1,10 @@
 //! Local code that counts by its module's version (`pin_local_libs`) and not by what it says.
 
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use hozon_engine::CodeFiles;
+use hozon_key::Subject;
 use hozon_key::pins::{Pin, pinned};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -7,6 +12,8 @@ use pyo3::types::{PyDict, PyFunction, PyModule, PyString, PyType};
 
 use crate::names;
 use crate::process_state::Aspects;
+use crate::reach::Origin;
+use crate::trace_build::place_of;
 use crate::walk::Walker;
 
 /// The name that a module's version stands under.
@@ -35,7 +42,7 @@ pub(crate) fn name_at_pin(walker: &mut Walker<'_>, object: &Bound<'_, PyAny>) ->
 
 /// The same for the names of a module's namespace: the module and its version at the pin.
 pub(crate) fn namespace_at_pin(
-    walker: &Walker<'_>,
+    walker: &mut Walker<'_>,
     namespace: &Bound<'_, PyDict>,
 ) -> PyResult<Option<String>> {
     let module_name: String = match namespace.get_item("__name__")? {
@@ -84,10 +91,11 @@ fn is_pinned(walker: &Walker<'_>, module_name: &str) -> bool {
     walker.local_pin != Pin::Code && !module_name.is_empty() && module_name != walker.home
 }
 
-fn version_at_pin(walker: &Walker<'_>, module_name: &str) -> PyResult<String> {
+fn version_at_pin(walker: &mut Walker<'_>, module_name: &str) -> PyResult<String> {
     if walker.local_pin == Pin::None {
         return Ok(String::new());
     }
+    walker.origins.insert(Origin::Version { module: module_name.to_owned() });
     for name in modules_with_version(module_name) {
         let Some(module) = module(walker.python(), name)? else { continue };
         let Some(version) = module.getattr_opt(VERSION)? else { continue };
@@ -100,6 +108,33 @@ fn version_at_pin(walker: &Walker<'_>, module_name: &str) -> PyResult<String> {
          top-level package) a text `__version__`, or use pin_local_libs=\"code\", or None",
         walker.local_pin.word(),
     )))
+}
+
+/// Adds what says which version a module has: where the texts do, the file that gives it, with those before
+/// that give it none.
+pub(crate) fn add_subjects_of_version(
+    py: Python<'_>,
+    module_name: &str,
+    project: &Path,
+    code: &mut CodeFiles<'_>,
+    subjects: &mut BTreeSet<Subject>,
+) -> PyResult<()> {
+    for name in modules_with_version(module_name) {
+        let Some(module) = module(py, name)? else { continue };
+        let version = module.getattr_opt(VERSION)?.and_then(|version| version.extract::<String>().ok());
+        let file = PathBuf::from(names::text_attribute(&module, "__file__"));
+        let text = code.module(&file);
+        let is_told = text.as_ref().is_some_and(|text| text.version() == version.as_deref());
+        subjects.insert(if is_told {
+            Subject::Version(place_of(&file, project))
+        } else {
+            Subject::Loaded { module: name.to_owned(), name: VERSION.to_owned() }
+        });
+        if version.is_some() {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// The module itself, then its top-level package.

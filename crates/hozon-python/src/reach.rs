@@ -55,6 +55,8 @@ pub(crate) enum Origin {
     Handed { file: String, module: String, name: String },
     /// Something of a module that its text does not tell.
     Loaded { module: String, name: String },
+    /// The version of a module, or of its package.
+    Version { module: String },
 }
 
 /// A function, class or module of local code (or a foreign function that closes over local things).

@@ -36,7 +36,7 @@ pub use lines::Position;
 pub use module::{Module, PlainVariable, analyse};
 pub use notebook::{
     Cell, CellCode, CellKind, CellSettings, Graph, GraphFault, LastExpression, Notebook, NotebookError,
-    NotebookFormat, Use, read_notebook,
+    NotebookFormat, Use, read_notebook, shown_values_meant,
 };
 pub use parse::Dialect;
 pub use plants::{Plant, may_plant};

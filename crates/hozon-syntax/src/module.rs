@@ -20,6 +20,9 @@ use crate::plants::Plant;
 use crate::statement::{self, Statement};
 use crate::walk::Walker;
 
+/// The name that a module's version stands under.
+const VERSION: &str = "__version__";
+
 /// What is known of one source text. Owned, immutable, cheap to clone and to share between threads.
 #[derive(Debug, Clone)]
 pub struct Module {
@@ -29,6 +32,7 @@ pub struct Module {
     statements: Arc<[Statement]>,
     whole: Arc<Fragment>,
     plants: Arc<[Plant]>,
+    version: Option<Arc<str>>,
 }
 
 /// What one reading of a tree gives.
@@ -37,6 +41,7 @@ struct Parts {
     statements: Vec<Statement>,
     whole: Fragment,
     plants: Vec<Plant>,
+    version: Option<Arc<str>>,
 }
 
 /// A variable whose value the text of its module decides.
@@ -54,7 +59,7 @@ pub struct PlainVariable {
 /// The text is not Python, is nested too deep, or is too large: see [`SourceError`].
 pub fn analyse(source: &str, dialect: Dialect) -> Result<Module, SourceError> {
     let source = as_tokenized(source);
-    let Parts { definitions, statements, whole, plants } =
+    let Parts { definitions, statements, whole, plants, version } =
         with_tree(&source, dialect, |tree, lines| read_tree(tree, lines, &source))?;
     Ok(Module {
         source: Arc::from(&*source),
@@ -63,6 +68,7 @@ pub fn analyse(source: &str, dialect: Dialect) -> Result<Module, SourceError> {
         statements: statements.into(),
         whole: Arc::new(whole),
         plants: plants.into(),
+        version,
     })
 }
 
@@ -80,7 +86,9 @@ fn read_tree(tree: &ModModule, lines: &Lines, source: &str) -> Parts {
         plant.statement = tree.body.partition_point(starts_before).saturating_sub(1);
     }
     let definitions = walker.into_definitions();
-    Parts { definitions, statements: statement::statements(&tree.body, lines, &normalizer), whole, plants }
+    let statements = statement::statements(&tree.body, lines, &normalizer);
+    let version = if source.contains(VERSION) { version_among(&tree.body, &statements) } else { None };
+    Parts { definitions, statements, whole, plants, version }
 }
 
 impl Module {
@@ -153,6 +161,11 @@ impl Module {
         &self.plants
     }
 
+    /// Returns the text that the module gives `__version__`, if it does so in one place and in so many words.
+    pub fn version(&self) -> Option<&str> {
+        self.version.as_deref()
+    }
+
     /// Returns the statements of the module itself, in order.
     pub fn statements(&self) -> &[Statement] {
         &self.statements
@@ -217,6 +230,18 @@ impl Module {
     fn classes(&self) -> impl Iterator<Item = &Definition> {
         self.definitions.iter().filter(|definition| definition.kind == DefinitionKind::Class)
     }
+}
+
+/// Returns the text that a module gives `__version__`, where one statement alone makes it.
+fn version_among(body: &[Stmt], statements: &[Statement]) -> Option<Arc<str>> {
+    let [only] = statement::slice(statements, &[VERSION])[..] else { return None };
+    let value = match &body[only] {
+        Stmt::Assign(assignment) => Some(&*assignment.value),
+        Stmt::AnnAssign(assignment) => assignment.value.as_deref(),
+        _ => None,
+    };
+    let binds = statements[only].binds.iter().any(|name| name == VERSION);
+    value?.as_string_literal_expr().filter(|_| binds).map(|text| Arc::from(text.value.to_str()))
 }
 
 /// Returns the definition that all candidates are alike to.

@@ -152,6 +152,7 @@ class LiveSession(Notebook):
         try:
             for step in found["steps"]:
                 self.take(step)
+            self.have_submodules(found["cell"]["submodules"])
             shown, has_value, value = self._shown(found["entry"])
         except Exception as error:
             # Whatever was bound until then is as it was, and the cell runs.

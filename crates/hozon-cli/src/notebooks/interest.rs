@@ -62,7 +62,10 @@ impl Interest {
         for seen in outcomes.iter().flat_map(|outcome| seen_by(&session.store, outcome)) {
             let Some(path) = session.path_of(&seen.subject, settings) else { continue };
             match &seen.subject {
-                Subject::Definition(..) | Subject::Variable(..) | Subject::Source(_) => {
+                Subject::Definition(..)
+                | Subject::Variable(..)
+                | Subject::Source(_)
+                | Subject::Version(_) => {
                     self.add_source(session, path);
                 }
                 subject => {

@@ -77,6 +77,7 @@ impl Runner<'_, '_> {
         let to_run = CellToRun {
             key: Some(ahead_key),
             recipe: Some(encode(&recipe)),
+            submodules: self.submodules_for(cell, &stale.key.inputs),
             is_ahead: true,
             ..self.walk.to_run_with(cell, &stale.key, true)
         };

@@ -135,6 +135,15 @@ pub struct CellToRun {
     /// What tells these and how they share objects from others; none if nothing does: then a cell that changes
     /// them is not to be stored.
     pub sharing: Option<Digest>,
+    /// Modules that earlier cells have imported and that its modules may be asked for: `import xml.dom` in an
+    /// earlier cell lets it read `xml.dom`. `a.b` is a module, `a:b` what was taken from one.
+    pub submodules: Vec<String>,
+    /// The name that the value which it shows is kept under, if others may read that.
+    pub shown_as: Option<String>,
+    /// Of the names that it may read, those of values that earlier cells have shown, in their order.
+    pub shown: Vec<String>,
+    /// The texts of the code cells up to this one, where it may read those.
+    pub sources: Vec<String>,
     /// The names that it may give a value.
     pub binds: Vec<String>,
     /// Private names, as they are written and as they run.

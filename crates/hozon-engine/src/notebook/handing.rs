@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use hozon_format::{Digest, NameKind};
+use hozon_syntax::Cell;
 
 use super::executor::{ExecutorError, Step};
 use super::presence::Presence;
@@ -40,11 +41,14 @@ impl Runner<'_, '_> {
         receiver.end(&names);
     }
 
-    /// The values of all names but private ones, in the order of their cells.
+    /// The values of all names but private ones and those of what cells show, in the order of their cells.
     fn last_versions(&self, receiver: &mut dyn Receiver) -> Vec<Version> {
         let cells = self.walk.notebook.cells.iter();
-        let private: HashSet<&str> =
-            cells.flat_map(|cell| cell.renamed.iter().map(|(_, name)| name.as_str())).collect();
+        fn own(cell: &Cell) -> impl Iterator<Item = &str> {
+            let renamed = cell.renamed.iter().map(|(_, name)| name.as_str());
+            renamed.chain(cell.shown_as.as_deref())
+        }
+        let private: HashSet<&str> = cells.flat_map(own).collect();
         let mut last = Vec::new();
         for (name, state) in self.walk.versions.all().filter(|(name, _)| !private.contains(name.as_str())) {
             match state {

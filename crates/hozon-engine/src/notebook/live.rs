@@ -156,7 +156,7 @@ fn found_fresh(walk: &mut Walk<'_>, cell: usize, fresh: Fresh) -> LiveCell {
     if history_name(walk, cell).is_some() {
         return found_stale(walk, cell, &fresh.key, None);
     }
-    let to_run = walk.to_run_with(cell, &fresh.key, true);
+    let to_run = CellToRun { submodules: submodules(walk, cell), ..walk.to_run_with(cell, &fresh.key, true) };
     let Fresh { entry, record, .. } = fresh;
     let again = why_again(walk.cell(cell), &record);
     if again.is_some() {
@@ -172,6 +172,17 @@ fn found_fresh(walk: &mut Walk<'_>, cell: usize, fresh: Fresh) -> LiveCell {
         steps.push(Step::Delete { names: record.deleted.clone() });
     }
     LiveCell::Restorable(Restorable { entry, record, steps, to_run })
+}
+
+/// The modules that a cell imports into packages whose names it gives: binding the package does not load them.
+fn submodules(walk: &Walk<'_>, cell: usize) -> Vec<String> {
+    let code = walk.code(cell);
+    let is_held = |module: &str| {
+        let (package, _) = module.split_once('.').unwrap_or((module, ""));
+        package != module && code.binds.iter().any(|name| name == package)
+    };
+    let absolute = code.imports.iter().filter(|import| import.level == 0 && import.name.is_none());
+    absolute.map(|import| import.module.clone()).filter(|module| is_held(module)).collect()
 }
 
 /// Why a cell runs although its results are stored: it does what no entry brings back. Then they are stored again.

@@ -80,18 +80,20 @@ impl<'a> Walk<'a> {
         settings: &'a NotebookSettings,
         surroundings: &'a Surroundings<'a>,
     ) -> Self {
+        let mut code = CodeFiles::new(surroundings.files, surroundings.known);
+        code.count_versions_at(settings.local_pin);
         Self {
             store,
             notebook,
             settings,
             surroundings,
-            code: CodeFiles::new(surroundings.files, surroundings.known),
+            code,
             distributions: Distributions::new(
                 surroundings.files,
                 &settings.site_folders,
                 settings.system_pin,
             ),
-            versions: Versions::default(),
+            versions: Versions::new(notebook.cells.iter().filter_map(|cell| cell.shown_as.clone()).collect()),
             read: HashMap::new(),
             records: HashMap::new(),
             memory: OnceCell::new(),
@@ -199,6 +201,10 @@ impl<'a> Walk<'a> {
             inputs: vec![],
             present: vec![],
             sharing: None,
+            submodules: vec![],
+            shown_as: own.shown_as.clone(),
+            shown: vec![],
+            sources: if own.sources.is_some() { self.sources_up_to(cell) } else { vec![] },
             binds: code.binds.clone(),
             renamed: own.renamed.clone(),
             definitions: code.definitions.clone(),
@@ -218,8 +224,16 @@ impl<'a> Walk<'a> {
             inputs: key.inputs.clone(),
             present: key.present(),
             sharing: key.sharing.known_digest(),
+            shown: self.versions.shown_among(&key.inputs),
             ..self.to_run(cell)
         }
+    }
+
+    /// The texts of the code cells up to one, that one included.
+    fn sources_up_to(&self, cell: usize) -> Vec<String> {
+        let cells = self.notebook.cells[..=cell].iter();
+        let runs = |cell: &&Cell| cell.kind == CellKind::Code && !cell.text.trim().is_empty();
+        cells.filter(runs).map(|cell| cell.text.clone()).collect()
     }
 
     /// Looks for results that a cell gave when it ran ahead of its turn, under the key that they have then.

@@ -36,7 +36,10 @@ impl Observer for CellObserver<'_, '_, '_> {
             other: &mut other,
         };
         let digest = match subject {
-            Subject::Definition(place, _) | Subject::Variable(place, _) | Subject::Source(place) => {
+            Subject::Definition(place, _)
+            | Subject::Variable(place, _)
+            | Subject::Source(place)
+            | Subject::Version(place) => {
                 return self.code.observe(subject, &files.path_of(place), last);
             }
             Subject::Distribution(name) => self.distributions.digest(name),

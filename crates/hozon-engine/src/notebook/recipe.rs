@@ -103,6 +103,10 @@ fn fixed_nodes(settings: &NotebookSettings) -> Vec<Node> {
         let digest = Digest::of(pinned(version, *pin).as_bytes());
         nodes.push(Node::leaf(NodeKind::Pin, "hozon", digest).with_shown(format!("hozon {version}")));
     }
+    if settings.local_pin != Pin::Code {
+        let word = settings.local_pin.word();
+        nodes.push(Node::leaf(NodeKind::Pin, "local modules", Digest::of(word.as_bytes())).with_shown(word));
+    }
     if let Some(word) = &settings.watching {
         nodes.push(
             Node::leaf(NodeKind::Pin, "watching", Digest::of(word.as_bytes())).with_shown(word.as_str()),
@@ -117,7 +121,15 @@ fn code_node(cell: &Cell, code: &CellCode, settings: &NotebookSettings) -> Node 
     let node = node.with_place(place);
     // What is shown is a result: a semicolon alone makes another one.
     let suppressed = code.last_expression.as_ref().is_some_and(|last| last.suppressed);
-    let marks = [(cell.settings.capture, "captured"), (suppressed, "last value not shown")];
+    let node = match cell.sources {
+        Some(sources) => node.with_child(Node::leaf(NodeKind::Value, "sources of cells", sources)),
+        None => node,
+    };
+    let marks = [
+        (cell.settings.capture, "captured"),
+        (suppressed, "last value not shown"),
+        (cell.shown_as.is_some(), "last value kept"),
+    ];
     let marks = marks.into_iter().filter(|(is_set, _)| *is_set);
     marks.fold(node, |node, (_, mark)| node.with_child(Node::new(NodeKind::Name, mark)))
 }

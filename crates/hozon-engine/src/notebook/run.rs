@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use hozon_format::{CellRecord, Entry, Key};
+use hozon_format::{CellRecord, Entry, Key, NameKind};
 use hozon_key::Subject;
 use hozon_store::Store;
 use hozon_syntax::{CellKind, Graph, GraphFault, Notebook};
@@ -311,12 +311,44 @@ impl Runner<'_, '_> {
         if self.interrupted {
             return Some(self.failed(cell, Failure::Interrupted, why));
         }
-        let to_run = self.walk.to_run_with(cell, &stale.key, stale.unstorable.is_none());
+        let to_run = CellToRun {
+            submodules: self.submodules_for(cell, &stale.key.inputs),
+            ..self.walk.to_run_with(cell, &stale.key, stale.unstorable.is_none())
+        };
         self.send_ahead(cell, false);
         match self.run(&to_run) {
             Ok(run) => Some(self.ran(cell, run, stale.unstorable, why)),
             Err(failure) => Some(self.failed(cell, failure, why)),
         }
+    }
+
+    /// The modules that cells before this one have imported and that those among its inputs hold.
+    pub(super) fn submodules_for(&self, cell: usize, inputs: &[String]) -> Vec<String> {
+        let module_of = |name: &String| match &self.walk.versions.known(name)?.record.kind {
+            NameKind::Module { module } => Some(module.clone()),
+            _ => None,
+        };
+        let holders: BTreeSet<String> = inputs.iter().filter_map(module_of).collect();
+        if holders.is_empty() {
+            return vec![];
+        }
+        let is_held = |module: &str| {
+            holders.iter().any(|holder| module.strip_prefix(holder).is_some_and(|rest| rest.starts_with('.')))
+        };
+        let before = self.order.iter().copied().take_while(|other| *other != cell);
+        let passed = before.filter(|other| self.walk.records.contains_key(other));
+        let imports = passed.flat_map(|other| &self.walk.code(other).imports).filter(|it| it.level == 0);
+        let mut found = Vec::new();
+        for import in imports {
+            let taken = import.name.as_deref().filter(|name| *name != "*");
+            if let Some(name) = taken.filter(|_| holders.contains(&import.module) || is_held(&import.module))
+            {
+                found.push(format!("{}:{name}", import.module));
+            } else if is_held(&import.module) {
+                found.push(import.module.clone());
+            }
+        }
+        found
     }
 
     fn ran(
@@ -580,6 +612,8 @@ impl Runner<'_, '_> {
         let read = self.walk.read.get(&cell).into_iter().flatten();
         to_run.inputs = read.map(|version| version.record.name.clone()).collect();
         to_run.present.clone_from(&to_run.inputs);
+        to_run.submodules = self.submodules_for(cell, &to_run.inputs);
+        to_run.shown = self.walk.versions.shown_among(&to_run.inputs);
         let run = self.run(&to_run)?;
         if run.end != RunEnd::Done {
             self.interrupted |= run.end == RunEnd::Interrupted;

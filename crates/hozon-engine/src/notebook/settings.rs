@@ -24,6 +24,8 @@ pub struct NotebookSettings {
     pub python: String,
     /// How much counts of the versions of Python and of distributions.
     pub system_pin: Pin,
+    /// How much counts of the versions of local modules, or that their code does.
+    pub local_pin: Pin,
     /// `audit` or `off` where runs are watched less than fully.
     pub watching: Option<String>,
     /// Whether what native libraries do with files is seen on this system.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hozon_format::{CellRecord, Digest, GroupRecord, Hasher, Key, NameKind, NameRecord};
-use hozon_syntax::CellCode;
+use hozon_syntax::{CellCode, shown_values_meant};
 
 use super::settings::Parameter;
 
@@ -24,6 +24,8 @@ pub(crate) struct Versions {
     pub(crate) variables: BTreeMap<String, Digest>,
     /// What cells read that have put code on libraries: it may read that whenever a later cell runs.
     read_behind: BTreeSet<String>,
+    /// The names that values which cells show are kept under, in the order of the cells.
+    shown: Vec<String>,
 }
 
 /// What a name is.
@@ -96,6 +98,24 @@ impl Version {
 }
 
 impl Versions {
+    /// Starts knowing nothing. `shown`: the names that values which cells show are kept under, in the order of
+    /// the cells.
+    pub(crate) fn new(shown: Vec<String>) -> Self {
+        Self { shown, ..Self::default() }
+    }
+
+    /// Returns which of some names are values that cells have shown, in their order.
+    pub(crate) fn shown_among(&self, names: &[String]) -> Vec<String> {
+        self.shown.iter().filter(|name| names.contains(name)).cloned().collect()
+    }
+
+    /// Returns the names of the values that have been shown last, of which one that no cell has given a value
+    /// may mean so many.
+    fn last_shown(&self, name: &str) -> impl Iterator<Item = String> {
+        let count = shown_values_meant(name).unwrap_or(0);
+        self.shown.iter().rev().filter(|name| self.names.contains_key(*name)).take(count).cloned()
+    }
+
     pub(crate) fn get(&self, name: &str) -> Option<&State> {
         self.names.get(name)
     }
@@ -137,7 +157,10 @@ impl Versions {
     fn with_deferred(&self, mut waiting: Vec<String>) -> BTreeSet<String> {
         let mut found = BTreeSet::new();
         while let Some(name) = waiting.pop() {
-            let Some(state) = self.names.get(&name) else { continue };
+            let Some(state) = self.names.get(&name) else {
+                waiting.extend(self.last_shown(&name));
+                continue;
+            };
             if !found.insert(name) {
                 continue;
             }

@@ -1,5 +1,7 @@
 //! One cell of a notebook.
 
+use hozon_format::Digest;
+
 use super::code::{self, CellCode, Privacy, ReadCode};
 use super::magics;
 use super::sql::SqlTables;
@@ -51,6 +53,10 @@ pub struct Cell {
     pub tables_read: Vec<String>,
     /// The tables and views that its SQL makes, and `name.*` for schemas and databases; in lower case, sorted.
     pub tables_made: Vec<String>,
+    /// The name that the value which it shows is kept under (`_3`), where a cell may read that.
+    pub shown_as: Option<String>,
+    /// Of the texts of the code cells up to this one, where it may read those.
+    pub sources: Option<Digest>,
 }
 
 /// What the author of a cell set for it.
@@ -88,6 +94,8 @@ impl Cell {
             tags: Vec::new(),
             tables_read: Vec::new(),
             tables_made: Vec::new(),
+            shown_as: None,
+            sources: None,
         }
     }
 

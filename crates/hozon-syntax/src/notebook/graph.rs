@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
 use super::cell::{Cell, CellKind};
 use super::code::CellCode;
 use super::cycles::circles;
+use super::shell_names::shown_values_meant;
 use super::tables;
 use super::{Notebook, NotebookFormat};
 
@@ -111,6 +112,10 @@ fn by_order(cells: &[Cell]) -> Graph {
         let mut uses = reads_of(code);
         for name in names_left_open(code).filter(|name| versions.contains_key(name)) {
             uses.entry(name).or_insert_with(|| Use::of(name, true)).passed_on = true;
+        }
+        if uses.keys().any(|name| shown_values_meant(name).is_some() && !versions.contains_key(name)) {
+            let shown = cells[..index].iter().filter_map(|cell| cell.shown_as.as_deref());
+            shown.for_each(|name| _ = uses.entry(name).or_insert_with(|| Use::of(name, true)));
         }
         uses.iter_mut().for_each(|(name, it)| it.from = versions.get(name).copied().or(giver));
         giver = if code.star_import { Some(index) } else { giver };

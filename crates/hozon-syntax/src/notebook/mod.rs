@@ -22,6 +22,7 @@ mod queries;
 mod renaming;
 mod script;
 mod settings;
+mod shell_names;
 mod sql;
 mod sql_tokens;
 mod tables;
@@ -35,6 +36,7 @@ pub use cell::{Cell, CellKind, CellSettings};
 pub use code::{CellCode, LastExpression};
 pub use error::NotebookError;
 pub use graph::{Graph, GraphFault, Use};
+pub use shell_names::shown_values_meant;
 
 /// Which kind of file a notebook is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -77,6 +79,7 @@ pub fn read_notebook(text: &str, file_name: &str) -> Result<Notebook, NotebookEr
     let ending = file_name.rsplit_once('.').map_or("", |(_, ending)| ending);
     if ending.eq_ignore_ascii_case("ipynb") {
         let mut notebook = jupyter::read(text)?;
+        shell_names::resolve(&mut notebook.cells);
         tables::keep_readers_live(&mut notebook.cells);
         return Ok(notebook);
     }
