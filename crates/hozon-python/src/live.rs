@@ -6,8 +6,8 @@ use std::path::Path;
 use hozon_engine::{LiveCell, LiveNotebook, Restorable, Surroundings};
 use hozon_format::{Digest, Key};
 use hozon_key::Subject;
-use hozon_sys::Os;
 use hozon_syntax::Cell;
+use hozon_sys::Os;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
 

@@ -115,8 +115,8 @@ class LiveSession(Notebook):
         return name not in self.hidden or self.namespace.get(name) is not self.hidden[name]
 
     def begin(self, name: str | None, text: str) -> Restored | LiveCourse | None:
-        """Restores a cell that is about to run, or notes what there is before it does. None if it is no Python:
-        nobody watches it."""
+        """Restores a cell that is about to run, or notes what there is before it does. None if it is no
+        Python: nobody watches it."""
         self._note_changes_outside()
         number = self._add(name, text)
         found = self.cells.look(self.store, number)

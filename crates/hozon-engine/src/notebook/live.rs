@@ -91,7 +91,9 @@ impl LiveNotebook {
             }
             Found::Nothing(NoRun::Unparsable(why)) => LiveCell::Unparsable(why),
             // No cell of a session waits: what is not known of its names was told as read by nobody.
-            Found::Nothing(_) | Found::Waiting(_) => LiveCell::Unparsable("it is no cell of Python".to_owned()),
+            Found::Nothing(_) | Found::Waiting(_) => {
+                LiveCell::Unparsable("it is no cell of Python".to_owned())
+            }
         };
         self.versions = walk.versions;
         live
@@ -135,7 +137,8 @@ impl LiveNotebook {
 
 fn found_stale(walk: &Walk<'_>, cell: usize, key: &CellKey, unstorable: Option<String>) -> LiveCell {
     let unstorable = unstorable.or_else(|| {
-        history_name(walk, cell).map(|name| format!("it reads `{name}`, which tells of the cells that ran before"))
+        history_name(walk, cell)
+            .map(|name| format!("it reads `{name}`, which tells of the cells that ran before"))
     });
     LiveCell::ToRun { cell: walk.to_run_with(cell, key, unstorable.is_none()), unstorable, again: None }
 }
@@ -146,7 +149,9 @@ fn history_name(walk: &Walk<'_>, cell: usize) -> Option<String> {
     let tells = |name: &str| {
         let number = name.trim_start_matches("_i").trim_start_matches('_');
         ["Out", "In", "_", "__", "___", "_oh", "_ih", "_dh", "_i", "_ii", "_iii"].contains(&name)
-            || (name.starts_with('_') && !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+            || (name.starts_with('_')
+                && !number.is_empty()
+                && number.bytes().all(|byte| byte.is_ascii_digit()))
     };
     let reads = walk.code(cell).reads.iter().map(|read| read.path[0].as_str());
     reads.filter(|name| tells(name) && walk.versions.get(name).is_none()).map(str::to_owned).next()
