@@ -36,6 +36,7 @@ from hozon._hozon import (
     value_digest,
 )
 from hozon._led_away import Streams, names_behind
+from hozon._library_state import LibraryState
 from hozon._mutable import ATOMS
 from hozon._pickling import loads
 from hozon._restoring import Names, given_file, parameter_file
@@ -45,7 +46,7 @@ from hozon._sharing import Sharing
 from hozon._shell_names import shell_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from hozon._executing import Executed
     from hozon._hozon import Trace
@@ -215,6 +216,8 @@ class Course:
         self.kept = {name: _kept(self.namespace[name]) for name in self.present if name in self.namespace}
         self.folder = os.getcwd()
         self.process = _process_state.snapshot()
+        called = _settings.libraries_called(self.cell["source"], self.namespace)
+        self.libraries = {name: LibraryState(name) for name in called}
         self.variables = dict(os.environ)
         notes: list[str] = []
         with Displays(self.notebook.host, self.notebook.on_shown) as displays:
@@ -358,7 +361,7 @@ class Course:
     def _half_done(self, run: Run) -> str:
         """The record of a cell that failed: what it has done to its process, which then serves no more."""
         try:
-            self.first_that_sets = self._find_first_that_sets()
+            self.first_that_sets = self._find_first_that_sets(())
             effects, random, process = self._effects(run, None)
             has_to_run = self._has_to_run()
         except Exception:
@@ -405,7 +408,7 @@ class Course:
         records = [self._name(name, value, sharing) for name, value in sorted(given.items())]
         groups, outputs = self._groups(sharing, records)
         trace = self._trace(run, is_changing=bool(changed))
-        self.first_that_sets = self._find_first_that_sets()
+        self.first_that_sets = self._find_first_that_sets(given)
         effects, random, process = self._effects(run, trace)
         record = cell_record(
             records,
@@ -620,11 +623,17 @@ class Course:
         """Whether it has set something that only running it sets again."""
         return bool(self.in_modules) or self.first_that_sets is not None
 
-    def _find_first_that_sets(self) -> str | None:
+    def _find_first_that_sets(self, changed: Collection[str]) -> str | None:
         shows_value = any(output["output_type"] == "execute_result" for output in self.displays)
-        found = _settings.first_that_sets(
-            self.cell["source"], self.namespace, shows_value=shows_value, same_in_sys=self.same_in_sys
+        noticed = _settings.Noticed(
+            shows_value=shows_value,
+            same_in_sys=self.same_in_sys,
+            changed=changed,
+            unchanged_libraries=[
+                name for name, before in self.libraries.items() if before.is_like(LibraryState(name))
+            ],
         )
+        found = _settings.first_that_sets(self.cell["source"], self.namespace, noticed)
         is_led_elsewhere = not {"stdout", "stderr"} <= self.same_in_sys
         return found or ("sys.stdout" if is_led_elsewhere else None)
 
