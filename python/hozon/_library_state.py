@@ -70,8 +70,8 @@ def _held_by(holder: Any) -> list[Any]:
     if isinstance(holder, (list, set, tuple)):
         return list(holder)
     if isinstance(holder, type):
-        own = ("__slotnames__", "__abstractmethods__")
-        return [part for item in vars(holder).items() if item[0] not in own for part in item]
+        filled_in = ("__slotnames__", "__abstractmethods__")
+        return [part for item in vars(holder).items() if item[0] not in filled_in for part in item]
     held = list(getattr(holder, "__dict__", {}).items())
     slots = [name for cls in type(holder).__mro__ for name in _slots_of(cls)]
     held += [(name, getattr(holder, name)) for name in slots if hasattr(holder, name)]
