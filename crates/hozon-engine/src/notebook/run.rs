@@ -34,6 +34,9 @@ pub struct RunOptions {
     pub jobs: usize,
 }
 
+/// What the open figures of matplotlib are called among what cells may leave, as the process of the cells has it.
+const FIGURES: &str = "the open figures of matplotlib";
+
 /// Why a cell did not run that was left out by the one who ran the notebook.
 pub const NOT_ASKED_FOR: &str = "it was not asked for";
 
@@ -344,6 +347,7 @@ impl Runner<'_, '_> {
             present: vec![],
             sharing: None,
             submodules: vec![],
+            figures: self.walk.versions.random.get(FIGURES).copied(),
             shown_as: own.shown_as.clone(),
             shown: vec![],
             sources: if own.sources.is_some() { self.sources_up_to(cell) } else { vec![] },
