@@ -36,7 +36,10 @@ from hozon._hozon import (
     value_digest,
 )
 from hozon._led_away import Streams, names_behind
+from hozon._library_state import LibraryState
 from hozon._mutable import ATOMS
+from hozon._open_figures import NAME as FIGURES
+from hozon._open_figures import OpenFigures
 from hozon._pickling import loads
 from hozon._restoring import Names, given_file, parameter_file
 from hozon._running import PROCESS, STATES, VARIABLES, NotStored, Run, apply, set_process
@@ -45,7 +48,7 @@ from hozon._sharing import Sharing
 from hozon._shell_names import shell_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from hozon._executing import Executed
     from hozon._hozon import Trace
@@ -225,6 +228,8 @@ class Course:
         self.kept = {name: _kept(self.namespace[name]) for name in self.present if name in self.namespace}
         self.folder = os.getcwd()
         self.process = _process_state.snapshot()
+        called = _settings.libraries_called(self.cell["source"], self.namespace)
+        self.libraries = {name: LibraryState(name) for name in called}
         self.variables = dict(os.environ)
         self._notes: list[str] = []
         self._running = self._run_shown(displays, self._notes)
@@ -232,6 +237,7 @@ class Course:
             hold_effects()
         self._running.__enter__()
         self._sys_before = dict(vars(sys))
+        self.figures = OpenFigures()
 
     def leave(self) -> None:
         """The cell's code has run, or was stopped: nothing is watched any more."""
@@ -374,7 +380,8 @@ class Course:
     def _half_done(self, run: Run) -> str:
         """The record of a cell that failed: what it has done to its process, which then serves no more."""
         try:
-            self.first_that_sets = self._find_first_that_sets()
+            self.figures.end(has_changed_values=True)
+            self.first_that_sets = self._find_first_that_sets(())
             effects, random, process = self._effects(run, None)
             has_to_run = self._has_to_run()
         except Exception:
@@ -420,8 +427,9 @@ class Course:
             given[name] = self.namespace[name]
         records = [self._name(name, value, sharing) for name, value in sorted(given.items())]
         groups, outputs = self._groups(sharing, records)
+        self.figures.end(has_changed_values=bool(changed))
         trace = self._trace(run, is_changing=bool(changed))
-        self.first_that_sets = self._find_first_that_sets()
+        self.first_that_sets = self._find_first_that_sets(given)
         effects, random, process = self._effects(run, trace)
         record = cell_record(
             records,
@@ -639,15 +647,31 @@ class Course:
 
     def _has_to_run(self) -> bool:
         """Whether it has set something that only running it sets again."""
-        return bool(self.in_modules) or self.first_that_sets is not None
+        return bool(self.in_modules) or self.first_that_sets is not None or self.figures.have_changed
 
-    def _find_first_that_sets(self) -> str | None:
+    def _find_first_that_sets(self, changed: Collection[str]) -> str | None:
         shows_value = any(output["output_type"] == "execute_result" for output in self.displays)
-        found = _settings.first_that_sets(
-            self.cell["source"], self.namespace, shows_value=shows_value, same_in_sys=self.same_in_sys
+        noticed = _settings.Noticed(
+            shows_value=shows_value,
+            same_in_sys=self.same_in_sys,
+            changed=changed,
+            unchanged_libraries=[
+                name for name, before in self.libraries.items() if before.is_like(LibraryState(name))
+            ],
         )
+        found = _settings.first_that_sets(self.cell["source"], self.namespace, noticed)
         is_led_elsewhere = not {"stdout", "stderr"} <= self.same_in_sys
         return found or ("sys.stdout" if is_led_elsewhere else None)
+
+    def _figures_left(self, trace: Trace | None) -> list[tuple[str, bytes]]:
+        """What later cells find of open figures: what this one and those before it have made of them."""
+        if not self.figures.have_changed:
+            return []
+        if not self.figures.are_open:
+            return [(FIGURES, unseeded_state())]
+        code, known = _settings.without_unused_imports(self.cell["source"]), self.cell["recipe"]
+        recipe = None if known is None else bytes.fromhex(known)
+        return [(FIGURES, set_by_running(FIGURES, code, recipe, trace)[1])]
 
     def _set_by_running(self, trace: Trace | None) -> list[tuple[str, bytes]]:
         """What only running sets, for the keys of later cells."""
@@ -667,6 +691,9 @@ class Course:
         def make(watch: Any, project: str, states: list[tuple[str, bytes]], _: Any, likely: list[str]) -> Any:
             known = self.notebook.random
             seen = [(name, digest if name in known else unseeded_state()) for name, digest in states]
+            if self.figures.count:
+                before = self.cell.get("figures")
+                seen.append((FIGURES, unseeded_state() if before is None else bytes.fromhex(before)))
             # What cells have set is in the keys of later ones: beside it counts how the process started.
             process = _process_state.first_digests()
             return self.reach.trace(watch, project, (seen, process, likely), sharing, moved)
@@ -692,6 +719,7 @@ class Course:
         try:
             if run._states.after is not None:
                 random = self.notebook.note_random(run._states.after)
+            random += self._figures_left(trace)
             process = [(name, value_digest(state)) for name, state in set_now.items()]
             process += self._set_in_modules()
             process += self._set_by_running(trace)

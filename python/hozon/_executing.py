@@ -13,7 +13,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hozon import _figures
+from hozon import _figures, _open_figures
 
 if TYPE_CHECKING:
     from types import CodeType, FrameType
@@ -153,7 +153,8 @@ def _to_the_left(source: str) -> str:
 def _run_all(codes: list[CodeType], cell: _Cell) -> BaseException | None:
     value = None
     for code in codes:
-        value, error = _run(code, cell)
+        with _open_figures.listening():
+            value, error = _run(code, cell)
         if error is not None:
             return error
     if cell.shows_last:

@@ -238,6 +238,14 @@ def _matplotlib_first() -> dict[str, Any]:
     return {**dict(dict.items(matplotlib.rcParamsOrig)), **({"interactive": True} if is_on else {})}
 
 
+# Of a host, as they may be named: no cell has chosen them.
+_HOSTS_BACKENDS = (
+    "inline",
+    "module://matplotlib_inline.backend_inline",
+    "module://hozon.hosts._matplotlib",
+    "module://marimo._output.mpl",
+)
+
 _JUPYTER_BACKENDS = ("matplotlib_inline.backend_inline", "hozon.hosts._matplotlib")
 
 
@@ -248,16 +256,20 @@ def _matplotlib() -> Any:
     _ = matplotlib.__version__
     first = _matplotlib_first()
     now = matplotlib.rcParams
+    backend = dict.get(now, "backend")
+    is_chosen = isinstance(backend, str) and backend not in (os.environ.get("MPLBACKEND"), *_HOSTS_BACKENDS)
     return {
         key: dict.__getitem__(now, key)
         for key in now
         if not key.startswith("backend") and dict.__getitem__(now, key) != first.get(key)
-    }
+    } | ({"backend": backend} if is_chosen else {})
 
 
 def _set_matplotlib(state: Any) -> None:
     import matplotlib
 
+    if "backend" in state:
+        matplotlib.use(state["backend"])
     if "interactive" in state and _START.get("host") == "jupyter":
         import matplotlib.pyplot as plt
 

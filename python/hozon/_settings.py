@@ -76,23 +76,71 @@ _MAKE_INSTANCES = ("__new__", "__init__", "__post_init__")
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
-def first_that_sets(
-    source: str, namespace: dict[str, Any], *, shows_value: bool, same_in_sys: Collection[str] = ()
-) -> str | None:
-    """The first statement of a cell that has run which may have set something of a library, in one line.
+class Noticed:
+    """What was seen of a cell that has run, beside its text.
 
-    Args:
+    Attributes:
         shows_value: Its last expression has a value: then that is no call for what it does.
         same_in_sys: Attributes of `sys` that are what they were before the cell ran.
+        changed: Names of the notebook that it has given a value, or has changed the value of in place.
+        unchanged_libraries: Libraries that hold what they did before.
     """
+
+    def __init__(
+        self,
+        *,
+        shows_value: bool,
+        same_in_sys: Collection[str] = (),
+        changed: Collection[str] = (),
+        unchanged_libraries: Collection[str] = (),
+    ) -> None:
+        self.shows_value = shows_value
+        self.same_in_sys = same_in_sys
+        self.changed = changed
+        self.unchanged_libraries = unchanged_libraries
+
+    def inside(self) -> Noticed:
+        """What counts in a function that the cell calls: its variables are others."""
+        return Noticed(shows_value=False, same_in_sys=self.same_in_sys)
+
+
+def first_that_sets(source: str, namespace: dict[str, Any], noticed: Noticed) -> str | None:
+    """The first statement of a cell that has run which may have set something of a library, in one line."""
     try:
         body = ast.parse(source).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return "commands that are no Python"
-    finder = _Finder(namespace, shown=body[-1] if shows_value and body else None)
-    finder.same_in_sys = same_in_sys
+    finder = _Finder(namespace, noticed, shown=body[-1] if noticed.shows_value and body else None)
     found = next((statement for statement in _statements(body) if finder.sets(statement)), None)
     return None if found is None else _in_one_line(found)
+
+
+def libraries_called(source: str, namespace: dict[str, Any]) -> set[str]:
+    """The libraries whose functions a cell calls alone in a line with a variable, before it runs: such a call
+    may change that, and set nothing."""
+    try:
+        body = ast.parse(source).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return set()
+    finder = _Finder(namespace, Noticed(shows_value=False))
+    calls = (_call_alone(statement) for statement in _statements(body))
+    found = (
+        finder.unknown_library_of(call.func) for call in calls if call is not None and _variables_given(call)
+    )
+    return {library for library in found if library}
+
+
+def _call_alone(statement: ast.stmt) -> ast.Call | None:
+    """The call that a statement is, awaited or not."""
+    value = statement.value if isinstance(statement, ast.Expr) else None
+    value = value.value if isinstance(value, ast.Await) else value
+    return value if isinstance(value, ast.Call) else None
+
+
+def _variables_given(call: ast.Call) -> set[str]:
+    """The names that the arguments of a call begin with."""
+    arguments = [*call.args, *(keyword.value for keyword in call.keywords)]
+    return {path[0] for argument in arguments if (path := _path(argument))}
 
 
 def without_unused_imports(source: str) -> str:
@@ -135,24 +183,21 @@ def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
 class _Finder:
     """Tells which statements set something, by what their names stand for."""
 
-    def __init__(self, namespace: dict[str, Any], shown: ast.stmt | None = None) -> None:
+    def __init__(self, namespace: dict[str, Any], noticed: Noticed, shown: ast.stmt | None = None) -> None:
         self.namespace = namespace
+        self.noticed = noticed
         self.shown = shown
         # Functions of the notebook that have been looked into, or are being.
         self.looked_into: set[types.FunctionType] = set()
-        self.same_in_sys: Collection[str] = ()
 
     def sets(self, statement: ast.stmt) -> bool:
         if isinstance(statement, _DEFINITIONS):
             return any(self._decorator_sets(decorator) for decorator in statement.decorator_list)
         if any(self._is_assigned(target) for target in _targets(statement)):
             return True
-        if isinstance(statement, ast.Expr) and statement is not self.shown:
-            value = statement.value.value if isinstance(statement.value, ast.Await) else statement.value
-            if isinstance(value, ast.Call) and self._is_of_unknown_library(value.func):
-                return True
-            if isinstance(value, ast.Call) and self._is_of_shell(value):
-                return True
+        alone = _call_alone(statement) if statement is not self.shown else None
+        if alone is not None and (self._sets_unknown_library(alone) or self._is_of_shell(alone)):
+            return True
         return any(self._call_sets(call) for part in _parts(statement) for call in _calls(part))
 
     def _is_of_shell(self, call: ast.Call) -> bool:
@@ -232,6 +277,7 @@ class _Finder:
         found, owner = self.namespace.get(path[0]) if path else None, None
         for name in path[1:]:
             owner = found if isinstance(found, type) else type(found)
+            owner = None if isinstance(found, types.ModuleType) else owner
             found = inspect.getattr_static(found, name, None)
         candidates = [found]
         if isinstance(found, type):
@@ -253,8 +299,8 @@ class _Finder:
             tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
         except (OSError, TypeError, SyntaxError, ValueError, RecursionError, MemoryError):
             return False
-        finder = _Finder(_seen_by(function, owner))
-        finder.looked_into, finder.same_in_sys = self.looked_into, self.same_in_sys
+        finder = _Finder(_seen_by(function, owner), self.noticed.inside())
+        finder.looked_into = self.looked_into
         definition = tree.body[0]
         if isinstance(definition, ast.FunctionDef | ast.AsyncFunctionDef):
             return any(finder.sets(statement) for statement in _statements(definition.body))
@@ -268,7 +314,7 @@ class _Finder:
         path = _path(target)
         if len(path) < 2 or path[1] in _LOOKED_AT:
             return False
-        is_put_back = isinstance(target, ast.Attribute) and path[1] in self.same_in_sys
+        is_put_back = isinstance(target, ast.Attribute) and path[1] in self.noticed.same_in_sys
         if len(path) == 2 and is_put_back and self.namespace.get(path[0]) is sys:
             return False
         return self._is_foreign(path[:1])
@@ -288,15 +334,24 @@ class _Finder:
         name = _module_of(found)
         return bool(name) and not is_local_module(name)
 
-    def _is_of_unknown_library(self, called: ast.expr) -> bool:
+    def _sets_unknown_library(self, call: ast.Call) -> bool:
+        library = self.unknown_library_of(call.func)
+        if not library:
+            return False
+        # It is there for what it does to a variable, where it has changed one and nothing of its own.
+        is_changing = not _variables_given(call).isdisjoint(self.noticed.changed)
+        return not (is_changing and library in self.noticed.unchanged_libraries)
+
+    def unknown_library_of(self, called: ast.expr) -> str:
+        """The library of a function whose settings nobody looks at; empty for other functions."""
         path = _path(called)
         found = self.namespace.get(path[0]) if path else None
         if not isinstance(found, types.ModuleType) and len(path) != 1:
-            return False
+            return ""
         name = _module_of(found)
         top = name.partition(".")[0]
         is_known = not top or top in _KNOWN or top in sys.stdlib_module_names
-        return not is_known and not is_local_module(name)
+        return "" if is_known or is_local_module(name) else top
 
 
 def _inner(function: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from notebooks.notebook_project import Project
+from notebooks.notebook_project import Project, Run
 
 METHOD = "def zz(self):\n    return self * {number}"
 # How a cell puts a method or an accessor on a class of a library, and what a later cell says of it. `{number}`
@@ -446,3 +446,118 @@ def test_streams_that_lead_on_to_the_same_place(project: Project) -> None:
         done = project.run()
         assert (done.text(2), done.text(3)) == ("é\n", "2\n")
     assert done.ran == []
+
+
+LIBRARY = """
+class Graph:
+    def __init__(self):
+        self.nodes = {}
+
+
+class State:
+    names = []
+
+    def __init__(self):
+        self.parts = {"noted": []}
+        self.last = None
+
+
+NOTED = []
+STATE = State()
+
+
+def set_attributes(graph, value):
+    graph.nodes["a"] = value
+
+
+def add(graph, value):
+    set_attributes(graph, value)
+    NOTED.append(value)
+
+
+def add_deep(graph, value):
+    set_attributes(graph, value)
+    STATE.parts["noted"].append(value)
+
+
+def add_to_class(graph, value):
+    set_attributes(graph, value)
+    State.names.append(value)
+
+
+def add_last(graph, value):
+    set_attributes(graph, value)
+    STATE.last = value
+
+
+def replace(graph, value):
+    global NOTED
+    set_attributes(graph, value)
+    NOTED = [value]
+
+
+def enable(graph, value):
+    NOTED.append(value)
+
+
+def noted():
+    return [*NOTED, *STATE.parts["noted"], *State.names, STATE.last][0]
+"""
+IN_ONE_CELL = "graph = library.Graph()\n"
+
+
+def of_library(project: Project, *cells: str) -> Run:
+    folder = project.folder / "site-packages"
+    project.write("site-packages/library.py", LIBRARY)
+    about = "Metadata-Version: 2.1\nName: library\nVersion: 1.0\n"
+    project.write("site-packages/library-1.0.dist-info/METADATA", about)
+    project.write("site-packages/library-1.0.dist-info/RECORD", "library.py,,\n")
+    project.cells("import library", *cells)
+    done = project.run(PYTHONPATH=str(folder))
+    assert done.code == 0, done.err
+    return done
+
+
+def test_a_call_of_a_local_module_that_only_changes_a_variable(project: Project) -> None:
+    project.write("library.py", LIBRARY)
+    for number in (3, 5):
+        project.cells(
+            "import library\ngraph = library.Graph()", f"library.set_attributes(graph, {number})", "print(1)"
+        )
+        done = project.run()
+    assert done.ran == [2]
+
+
+@pytest.mark.parametrize("made", ["graph = library.Graph()", ""])
+def test_a_call_of_a_library_that_only_changes_a_variable(project: Project, made: str) -> None:
+    before = "" if made else IN_ONE_CELL
+    for number in (3, 5):
+        done = of_library(
+            project,
+            made or "pass",
+            f"{before}library.set_attributes(graph, {number})",
+            "print(1)",
+            "print(graph.nodes)",
+        )
+        assert done.text(5) == f"{{'a': {number}}}\n"
+    assert done.ran == [3, 5]
+
+
+@pytest.mark.parametrize("made", ["graph = library.Graph()", ""])
+@pytest.mark.parametrize("name", ["add", "add_deep", "add_to_class", "add_last", "replace", "enable"])
+def test_a_call_of_a_library_that_sets_something_beside(project: Project, made: str, name: str) -> None:
+    before = "" if made else IN_ONE_CELL
+    for number in (3, 5):
+        done = of_library(
+            project,
+            made or "pass",
+            f"{before}library.{name}(graph, {number})",
+            "print(library.noted())",
+        )
+        assert done.text(4) == f"{number}\n"
+    assert 2 not in done.ran
+    # It is there for a cell that is edited.
+    done = of_library(
+        project, made or "pass", f"{before}library.{name}(graph, 5)", "print(library.noted(), 'edited')"
+    )
+    assert done.text(4) == "5 edited\n"

@@ -117,6 +117,8 @@ impl CellReach {
         let (states, process, likely) = states;
         let (mut trace, deeds) = trace_of(py, watch, project.clone(), states, process, likely);
         if let Some(folder) = moved {
+            // Which one it is stands in the key: an earlier cell has set it.
+            trace.seen.retain(|seen| seen.subject != Subject::WorkingDirectory);
             trace.seen.iter_mut().for_each(|seen| from_folder(&mut seen.subject, &folder, &project));
         }
         trace.seen.extend(sharing.map(|digest| Seen {

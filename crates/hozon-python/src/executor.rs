@@ -321,6 +321,7 @@ pub(crate) fn fill_cell(request: &Bound<'_, PyDict>, cell: &CellToRun) -> PyResu
     request.set_item("recipe", recipe)?;
     request.set_item("present", &cell.present)?;
     request.set_item("submodules", &cell.submodules)?;
+    request.set_item("figures", cell.figures.map(|digest| digest.to_string()))?;
     request.set_item("shown_as", &cell.shown_as)?;
     request.set_item("shown", &cell.shown)?;
     request.set_item("sources", &cell.sources)?;

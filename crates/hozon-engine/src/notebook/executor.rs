@@ -138,6 +138,8 @@ pub struct CellToRun {
     /// Modules that earlier cells have imported and that its modules may be asked for: `import xml.dom` in an
     /// earlier cell lets it read `xml.dom`. `a.b` is a module, `a:b` what was taken from one.
     pub submodules: Vec<String>,
+    /// What tells the figures that earlier cells have left open; none if they have left none.
+    pub figures: Option<Digest>,
     /// The name that the value which it shows is kept under, if others may read that.
     pub shown_as: Option<String>,
     /// Of the names that it may read, those of values that earlier cells have shown, in their order.

@@ -18,6 +18,9 @@ use crate::code_files::CodeFiles;
 use crate::explaining::{Memory, explain_among};
 use crate::traced::{TracedLookup, look_up, recipe_now};
 
+/// What the open figures of matplotlib are called among what cells may leave, as the process of the cells has it.
+const FIGURES: &str = "the open figures of matplotlib";
+
 /// A notebook that is being gone through: what its names are at the present cell.
 pub(crate) struct Walk<'a> {
     pub(crate) store: &'a Store,
@@ -202,6 +205,7 @@ impl<'a> Walk<'a> {
             present: vec![],
             sharing: None,
             submodules: vec![],
+            figures: self.versions.random.get(FIGURES).copied(),
             shown_as: own.shown_as.clone(),
             shown: vec![],
             sources: if own.sources.is_some() { self.sources_up_to(cell) } else { vec![] },
