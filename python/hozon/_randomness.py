@@ -5,7 +5,8 @@ is in use), as far as they are loaded. A computation that seeds a generator befo
 does not depend on the state that it found.
 
 The generators belong to the process: what another thread draws meanwhile counts for all computations
-that are under way, which then have one input too many. Not seen: a computation that looks at a state
+that are under way, which then have one input too many; what a scheduler of workers draws for itself does
+not count (`_housekeeping.py`). Not seen: a computation that looks at a state
 (`random.getstate()`) and draws nothing, and seeding by a function that was imported by its name
 (`from random import seed`), which counts as drawing.
 """
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from _thread import RLock
+from _thread import RLock, get_ident
 from importlib import import_module
 
 from hozon._hozon import value_digest
@@ -32,12 +33,15 @@ _active: tuple[RandomStates, ...] = ()
 _seeders: dict[tuple[str, str], tuple[Any, Any]] = {}
 _standing: set[tuple[str, str]] = set()
 _lock = RLock()
+# Hears of the draws of a scheduler of workers, while computations are under way.
+_schedulers: Any = None
 
 
 class RandomStates:
     """What one computation does to the global generators, from `start` to `stop`."""
 
     def __init__(self) -> None:
+        self._thread = get_ident()
         # Generators from which was drawn, each with the digest of the state that was found.
         self.inputs: list[tuple[str, bytes]] = []
         # The states to `restore` on a hit; None if the computation leaves them as they were.
@@ -56,6 +60,7 @@ class RandomStates:
         self._disturbed: set[str] = set()
 
     def start(self) -> None:
+        self._thread = get_ident()
         self._before = _states()
         self._mark = dict(self._before)
         _enter(self)
@@ -114,6 +119,15 @@ class RandomStates:
         self._first_seen.add(name)
         self._before[name] = self._mark[name] = state
 
+    def _note_housekeeping(self, thread: int, before: Any, after: Any) -> None:
+        """A scheduler in another thread has drawn. If nobody else has, the state is one found later."""
+        name = "random"
+        if thread == self._thread or name in self._seeded or self._mark.get(name) != before:
+            return
+        self._mark[name] = after
+        if name not in self._drawn:
+            self._before[name] = after
+
     def _note_seeding(self, name: str, *, is_seed: bool, is_unknown: bool) -> None:
         if name not in self._drawn and name not in self._seeded and _GENERATORS[name].is_loaded():
             state = _GENERATORS[name].state()
@@ -166,6 +180,7 @@ def _enter(states: RandomStates) -> None:
     with _lock:
         _active = (*_active, states)
         _wrap_all()
+        _hear_schedulers()
 
 
 def _leave(states: RandomStates) -> bool:
@@ -181,7 +196,24 @@ def _leave(states: RandomStates) -> bool:
                 if namespace.get(place[1]) is wrapper:
                     namespace[place[1]] = original
             _standing.clear()
+            if _schedulers is not None:
+                _schedulers.stop()
         return True
+
+
+def _hear_schedulers() -> None:
+    global _schedulers
+    if "distributed" in sys.modules:
+        from hozon import _housekeeping
+
+        if _schedulers is None:
+            _schedulers = _housekeeping.Watch(_note_housekeeping)
+        _schedulers.start()
+
+
+def _note_housekeeping(thread: int, before: Any, after: Any) -> None:
+    for one in _active:
+        one._note_housekeeping(thread, before, after)
 
 
 def _wrap_all() -> None:

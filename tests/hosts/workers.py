@@ -43,9 +43,6 @@ WORK = """
         $sleep
         return [helper(x), "done"]
 
-    def slow_key(x):
-        return slow.cache_key(x)
-
     $define slow_block(x):
         with hozon.persistent_cache("slow block", track_files=False, allow="identity") as block:
             note("block")
@@ -82,10 +79,16 @@ WORK = """
         with open(os.path.join(HERE, name)) as file:
             return [int(line) for line in file], os.urandom(8).hex()
 
-    $define one(step):
-        name, argument = step
-        called = globals()[name](argument)
-        return $call_if_needed
+    def write(numbers):
+        with open(os.path.join(HERE, "data.txt"), "w") as file:
+            file.write("".join(f"{number}\\n" for number in numbers))
+
+    $define one_after_the_other(steps):
+        results = []
+        for name, argument in steps:
+            result = globals()[name](argument)
+            results.append($call_if_needed)
+        return results
 """
 
 SYNCHRONOUS = {
@@ -93,7 +96,7 @@ SYNCHRONOUS = {
     "sleep": "time.sleep(0.4)",
     "pause": "time.sleep(0.4)",
     "call": "",
-    "call_if_needed": "called",
+    "call_if_needed": "result",
 }
 COROUTINES = {
     "define": "async def",
@@ -101,10 +104,10 @@ COROUTINES = {
     # A block cannot wait for another task without stopping its event loop: its body does not give way here.
     "pause": "time.sleep(0.4)",
     "call": "await",
-    "call_if_needed": "await called if asyncio.iscoroutine(called) else called",
+    "call_if_needed": "await result if asyncio.iscoroutine(result) else result",
 }
 
-# Each host has `workers()`, a context whose value maps a function over items, all at once; and `one_by_one`.
+# Each host has `workers()`, a context whose value maps a function over items, all at once.
 MAIN = """
     import asyncio, contextlib, json, os, sys, time
     import hozon
@@ -121,33 +124,30 @@ MAIN = """
         $sleep
         return helper(x)
 
-    def own_key(x):
-        return own.cache_key(x)
-
-    def write(numbers):
-        with open("data.txt", "w") as file:
-            file.write("".join(f"{number}\\n" for number in numbers))
-
-    def counted(numbers):
-        write(numbers)
-        return one_by_one(["count", "data.txt"])[0]
+    $define all_of(x):
+        return {
+            "key": work.slow.cache_key(x),
+            "own key": own.cache_key(x),
+            "own": $call own(x),
+            "in memory": work.in_memory(x),
+            "block": $call work.slow_block(x),
+        }
 $host
+    STEPS = [
+        *[["heard", 1]] * 2,
+        *(["draw", seed] for seed in (5, 5, 6)),
+        *(step for numbers in ([1], [1, 2], [1]) for step in (["write", numbers], ["count", "data.txt"])),
+    ]
+
     if __name__ == "__main__":
         with workers() as at_once:
-            def one_by_one(*steps):
-                return [at_once(work.one, [step])[0] for step in steps]
-
-            print("FACTS", json.dumps({
-                "keys": at_once(work.slow_key, [1] * 2) + [work.slow_key(1)],
-                "own keys": at_once(own_key, [1] * 2) + [own_key(1)],
+            facts = {
+                "keys": [work.slow.cache_key(1), own.cache_key(1)],
                 "slow": at_once(work.slow, [1] * $callers),
-                "own": at_once(own, [1] * $callers),
-                "in memory": at_once(work.in_memory, [1, 2, 2]),
-                "blocks": at_once(work.slow_block, [1] * $callers),
-                "heard": one_by_one(["heard", 1], ["heard", 1]),
-                "drawn": one_by_one(["draw", 5], ["draw", 5], ["draw", 6]),
-                "counted": [counted(numbers) for numbers in ([1], [1, 2], [1])],
-            }))
+                "all": at_once(all_of, [1] * $callers),
+                "steps": at_once(work.one_after_the_other, [STEPS])[0],
+            }
+        print("FACTS", json.dumps(facts))
 """
 
 THREADS = """
@@ -244,6 +244,7 @@ RAY = """
 SPARK = """
     @contextlib.contextmanager
     def workers():
+        os.environ["PYSPARK_PYTHON"] = sys.executable
         from pyspark import SparkConf, SparkContext
         settings = SparkConf().setMaster("local[8]").set("spark.ui.enabled", "false")
         spark = SparkContext(conf=settings.set("spark.driver.host", "127.0.0.1"))
