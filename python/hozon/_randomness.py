@@ -14,6 +14,7 @@ not count (`_housekeeping.py`). Not seen: a computation that looks at a state
 from __future__ import annotations
 
 import functools
+import os
 import sys
 from _thread import RLock, get_ident
 from importlib import import_module
@@ -32,9 +33,21 @@ _active: tuple[RandomStates, ...] = ()
 # The functions that seed, by module and name, each with what stands for it; and where that stands now.
 _seeders: dict[tuple[str, str], tuple[Any, Any]] = {}
 _standing: set[tuple[str, str]] = set()
+# Guards these. A child process gets one of its own: its parent's may be taken.
 _lock = RLock()
 # Hears of the draws of a scheduler of workers, while computations are under way.
 _schedulers: Any = None
+
+
+def _go_on_in_child() -> None:
+    """Of the parent's threads, only the one that forked goes on."""
+    global _lock, _active
+    _lock = RLock()
+    _active = tuple(one for one in _active if one._thread == get_ident())
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_go_on_in_child)
 
 
 class RandomStates:
@@ -228,8 +241,9 @@ def _wrap_all() -> None:
             known = _seeders.get(place)
             if known is None or known[0] is not original:
                 known = _seeders[place] = original, _seeder(generator.name, place[1], original)
-            module.__dict__[place[1]] = known[1]
+            # In this order: a fork of another thread may come between them.
             _standing.add(place)
+            module.__dict__[place[1]] = known[1]
 
 
 def _seeder(generator: str, name: str, original: Any) -> Any:

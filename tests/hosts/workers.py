@@ -264,8 +264,12 @@ XDIST = """
             with open("called.pickle", "wb") as file:
                 pickle.dump((function.__module__.replace("__main__", "main"), function.__name__, items), file)
             count = str(len(items))
-            command = ["-m", "pytest", "-q", "-n", count, "-p", "no:cacheprovider", "call_in_worker.py"]
-            done = subprocess.run([sys.executable, *command], capture_output=True, text=True)
+            command = ["-m", "pytest", "-q", "-n", count, "-p", "xdist", "call_in_worker.py"]
+            # Each worker would load every plug-in that is installed.
+            environment = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+            done = subprocess.run(
+                [sys.executable, *command], capture_output=True, text=True, env=environment
+            )
             assert done.returncode == 0, done.stdout + done.stderr
             results = []
             for number in range(len(items)):

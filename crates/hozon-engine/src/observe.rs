@@ -192,7 +192,7 @@ impl KnownFiles {
         if let Some(last) = last.filter(|last| last.stamp.as_ref() == Some(stamp)) {
             return Some(last.digest);
         }
-        let known = self.with_digests(|digests| digests.get(path).copied())??;
+        let known = self.with_digests(|digests| digests.get(path).copied())?;
         (known.0 == *stamp).then_some(known.1)
     }
 
@@ -288,7 +288,7 @@ impl KnownFiles {
     fn with_digests<T>(
         &self,
         with: impl FnOnce(&mut HashMap<PathBuf, (FileStamp, Digest)>) -> T,
-    ) -> Option<T> {
+    ) -> T {
         self.digests.with(self.system.process_id(), with)
     }
 }
