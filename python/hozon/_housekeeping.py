@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import random
 import sys
-from _thread import get_ident
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,10 +21,11 @@ _SOURCES = ("random", "getrandbits")
 
 
 class Watch:
-    """Tells of such draws, from `start` to `stop`: by which thread, and the states before and after."""
+    """Tells of such draws, from `start` to `stop`. `hear` is given what draws a number and tells it with
+    the states before and after; it returns the number."""
 
-    def __init__(self, note: Callable[[int, Any, Any], None]) -> None:
-        self._note = note
+    def __init__(self, hear: Callable[[Callable[[], tuple[Any, Any, Any]]], Any]) -> None:
+        self._hear = hear
         self._originals: dict[str, Any] = {}
 
     def start(self) -> None:
@@ -34,7 +34,7 @@ class Watch:
             if name in vars(shared):
                 continue
             original = getattr(shared, name)
-            stand_in = _stand_in(name, original, self._note)
+            stand_in = _stand_in(name, original, self._hear)
             # Methods of the generator look at the instance first, whoever has imported them by name.
             setattr(shared, name, stand_in)
             if vars(random).get(name) == original:
@@ -50,15 +50,18 @@ class Watch:
         self._originals.clear()
 
 
-def _stand_in(name: str, original: Any, note: Callable[[int, Any, Any], None]) -> Any:
+def _stand_in(name: str, original: Any, hear: Callable[[Callable[[], tuple[Any, Any, Any]]], Any]) -> Any:
     # Keys see through it by this name and `__wrapped__`.
     def wrapper(*arguments: Any) -> Any:
         if not _is_by_a_scheduler(sys._getframe(1)):
             return original(*arguments)
-        before = random.getstate()
-        number = original(*arguments)
-        note(get_ident(), before, _after(name, arguments, before))
-        return number
+
+        def draw() -> tuple[Any, Any, Any]:
+            before = random.getstate()
+            number = original(*arguments)
+            return number, before, _after(name, arguments, before)
+
+        return hear(draw)
 
     wrapper.__wrapped__ = original  # type: ignore[attr-defined]
     return wrapper

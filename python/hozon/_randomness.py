@@ -74,18 +74,27 @@ class RandomStates:
 
     def start(self) -> None:
         self._thread = get_ident()
-        self._before = _states()
-        self._mark = dict(self._before)
-        _enter(self)
+        with _lock:
+            _enter(self)
+            self._before = _states()
+            self._mark = dict(self._before)
 
     def pause(self) -> None:
         """A generator has given an item: what its caller draws now is not the computation's."""
-        if _leave(self):
-            self._mark = self._looked_at()
+        with _lock:
+            if self in _active:
+                try:
+                    self._mark = self._looked_at()
+                finally:
+                    _leave(self)
 
     def resume(self) -> None:
         if self in _active:
             return
+        with _lock:
+            self._look_again()
+
+    def _look_again(self) -> None:
         now = _states()
         for name, state in now.items():
             if name not in self._before:
@@ -196,11 +205,9 @@ def _enter(states: RandomStates) -> None:
         _hear_schedulers()
 
 
-def _leave(states: RandomStates) -> bool:
+def _leave(states: RandomStates) -> None:
     global _active
     with _lock:
-        if states not in _active:
-            return False
         _active = tuple(one for one in _active if one is not states)
         if not _active:
             for place in _standing:
@@ -211,7 +218,6 @@ def _leave(states: RandomStates) -> bool:
             _standing.clear()
             if _schedulers is not None:
                 _schedulers.stop()
-        return True
 
 
 def _hear_schedulers() -> None:
@@ -220,13 +226,17 @@ def _hear_schedulers() -> None:
         from hozon import _housekeeping
 
         if _schedulers is None:
-            _schedulers = _housekeeping.Watch(_note_housekeeping)
+            _schedulers = _housekeeping.Watch(_drawn_by_a_scheduler)
         _schedulers.start()
 
 
-def _note_housekeeping(thread: int, before: Any, after: Any) -> None:
-    for one in _active:
-        one._note_housekeeping(thread, before, after)
+def _drawn_by_a_scheduler(draw: Callable[[], tuple[Any, Any, Any]]) -> Any:
+    """Draws a number, and notes the states before and after: nobody looks at the states in between."""
+    with _lock:
+        number, before, after = draw()
+        for one in _active:
+            one._note_housekeeping(get_ident(), before, after)
+    return number
 
 
 def _wrap_all() -> None:

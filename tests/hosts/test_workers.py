@@ -12,7 +12,8 @@ import pytest
 from .workers import CALLERS, HOSTS, Host, Seen, run
 
 
-@pytest.fixture(params=HOSTS, ids=lambda host: host.name)
+# Of the module, so that tests of one host stand together: with pytest-xdist, one process runs its program.
+@pytest.fixture(params=HOSTS, ids=lambda host: host.name, scope="module")
 def seen(request: pytest.FixtureRequest) -> Seen:
     host: Host = request.param
     if host.why_not():
