@@ -44,8 +44,8 @@ class Request:
         if name == "param":
             raise HozonError("a cached fixture reads request.param, but it has no parameters (params=[...])")
         raise HozonError(
-            f"a cached fixture reads request.{name}, which cannot be a part of its key: a cached fixture sees "
-            "request.param alone. Let it take what it needs as an argument: another fixture that gives it"
+            f"a cached fixture reads request.{name}, which cannot enter its key: it sees request.param "
+            "alone. Let it take what it needs as an argument: another fixture that gives it"
         )
 
 
@@ -94,14 +94,16 @@ def _refuse(function: Any) -> None:
     """Raises TypeError for what cannot be a cached fixture."""
     if not inspect.isfunction(function):
         what = "a fixture already" if "ixture" in type(function).__name__ else f"{function!r}"
-        raise TypeError(f"hozon.pytest.fixture stands in place of pytest.fixture, on a function, not on {what}")
+        raise TypeError(
+            f"hozon.pytest.fixture stands in place of pytest.fixture, on a function, not on {what}"
+        )
     where = f"the cached fixture {function.__name__!r}"
     if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
         raise TypeError(f"{where} is async: let a plain function return the value, or use pytest.fixture")
     if inspect.isgeneratorfunction(function):
         raise TypeError(
-            f"{where} yields: what stands behind its `yield` would not be done for a stored value. Let it return "
-            "the value, and clean up in a fixture of pytest's that takes it as an argument"
+            f"{where} yields: what stands behind its `yield` would not be done for a stored value. Let it "
+            "return the value, and clean up in a fixture of pytest's that takes it as an argument"
         )
 
 

@@ -89,13 +89,17 @@ def main(forks: int) -> int:
             child, status = os.wait()
             running.discard(child)
             if status:
-                how = f"signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else "a wrong value or an error"
+                how = (
+                    f"signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else "a wrong value or an error"
+                )
                 bad.append(how)
     over.set()
     for thread in threads:
         thread.join()
     seconds = time.monotonic() - started
-    print(f"{forks} forks in {seconds:.0f} s; {len(bad)} bad, {len(wrong)} wrong in threads", *sorted(set(bad)))
+    print(
+        f"{forks} forks in {seconds:.0f} s; {len(bad)} bad, {len(wrong)} wrong in threads", *sorted(set(bad))
+    )
     return 1 if bad or wrong else 0
 
 

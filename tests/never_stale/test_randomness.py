@@ -442,7 +442,9 @@ def test_other_code_in_another_thread_counts_beside_a_scheduler(scheduler: Calla
     assert names(observed(SCHEDULER["draw"])) == ["random"]
 
 
-def test_keys_do_not_see_what_stands_for_a_source_of_numbers(scheduler: Callable[[], None], fresh: Any) -> None:
+def test_keys_do_not_see_what_stands_for_a_source_of_numbers(
+    scheduler: Callable[[], None], fresh: Any
+) -> None:
     import hozon
 
     @hozon.persistent_cache
