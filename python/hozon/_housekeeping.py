@@ -29,7 +29,7 @@ class Watch:
         self._originals: dict[str, Any] = {}
 
     def start(self) -> None:
-        shared: Any = random._inst  # type: ignore[attr-defined]
+        shared: Any = random._inst
         for name in _SOURCES:
             if name in vars(shared):
                 continue
@@ -42,7 +42,7 @@ class Watch:
             self._originals[name] = original
 
     def stop(self) -> None:
-        shared: Any = random._inst  # type: ignore[attr-defined]
+        shared: Any = random._inst
         for name, original in self._originals.items():
             stand_in = vars(shared).pop(name, None)
             if vars(random).get(name) is stand_in:

@@ -81,12 +81,20 @@ def _totals() -> Counter[str]:
     return totals
 
 
+def _duration(microseconds: int) -> str:
+    if microseconds < 1000:
+        return f"{microseconds} µs"
+    if microseconds < 1_000_000:
+        return f"{microseconds / 1e3:.3g} ms"
+    return f"{microseconds / 1e6:.1f} s"
+
+
 def _line(totals: Counter[str]) -> str:
     restored, computed = totals["restored"], totals["computed"]
     parts = []
     if restored:
         results = "result" if restored == 1 else "results"
-        parts.append(f"restored {restored} {results}, saved {totals['saved'] / 1e6:.3g} s")
+        parts.append(f"restored {restored} {results}, saved {_duration(totals['saved'])}")
     if computed:
         parts.append(f"computed {computed}")
     return f"hozon: {'; '.join(parts)}"
