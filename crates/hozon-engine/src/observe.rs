@@ -285,10 +285,7 @@ impl KnownFiles {
         of_state(State::Status, &to.finish())
     }
 
-    fn with_digests<T>(
-        &self,
-        with: impl FnOnce(&mut HashMap<PathBuf, (FileStamp, Digest)>) -> T,
-    ) -> T {
+    fn with_digests<T>(&self, with: impl FnOnce(&mut HashMap<PathBuf, (FileStamp, Digest)>) -> T) -> T {
         self.digests.with(self.system.process_id(), with)
     }
 }
