@@ -237,3 +237,19 @@ fn size(text: &str) -> Result<u64, String> {
     let number: f64 = number.parse().map_err(|_| "it is to begin with a number".to_owned())?;
     Ok((number * unit as f64) as u64)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::size;
+
+    #[test]
+    fn sizes_as_people_write_them() {
+        assert_eq!(size("1500"), Ok(1500));
+        assert_eq!(size("2 GB"), Ok(2_000_000_000));
+        assert_eq!(size("1.5MiB"), Ok(1_572_864));
+        assert_eq!(size(" 10k "), Ok(10_240));
+        for wrong in ["", "MiB", "1.2.3", "-1", "5 parsecs"] {
+            assert!(size(wrong).is_err(), "{wrong}");
+        }
+    }
+}
