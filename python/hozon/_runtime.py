@@ -51,6 +51,9 @@ def _open(folder: str) -> Store | None:
         return None
     for notice in store.notices():
         warn_once("notice", folder, notice)
+    process = sys.modules.get("multiprocessing.process")
+    if process is not None and process.parent_process() is not None:
+        _flush_at_end_of_worker()
     return store
 
 
@@ -122,8 +125,21 @@ def _before_fork() -> None:
         finish_imports()
 
 
+def _after_fork_in_child() -> None:
+    util = sys.modules.get("multiprocessing.util")
+    if util is not None and _stores:
+        # If this is a worker of multiprocessing, it calls that when it begins.
+        util.register_after_fork(_flush, lambda _: _flush_at_end_of_worker())
+
+
+def _flush_at_end_of_worker() -> None:
+    """Workers of multiprocessing end without `atexit`."""
+    util: Any = sys.modules["multiprocessing.util"]
+    util.Finalize(None, _flush, exitpriority=0)
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork)
+    os.register_at_fork(before=_before_fork, after_in_child=_after_fork_in_child)
 
 
 def _flush() -> None:
