@@ -5,6 +5,8 @@
 # make bench   measures, beside joblib and diskcache (an optimized build)
 # make oracle  random edits of programs, generated and real, with the cache and without: EDITS=5000 SEED=1
 # make oracle-notebooks   the same with notebooks: EDITS=2000 SEED=1
+# make test-workers   functions and blocks in workers of Dask, Ray, Spark and others (downloads 700 MB; Java for Spark)
+# make test-forks     forks of a process whose threads use the store: FORKS=1000
 # make damage  every bit-flip and truncation of a small store that the tests try a part of
 # make rules   switches each rule of keys, traces and effects off, and names any that no test guards
 # make bench-watching   what a first run costs beside one without hozon
@@ -38,7 +40,8 @@ endif
 # maturin tells pyo3 about Python by a file; with another one, cargo would build all that stands on pyo3 again.
 AS_BUILT = export PYO3_CONFIG_FILE="$$(ls $(CURDIR)/target/maturin/pyo3-config-*.txt)"
 
-.PHONY: setup demo test test-rust test-python test-page lint bench bench-watching bench-notebooks oracle oracle-notebooks damage rules published clean
+.PHONY: setup demo test test-rust test-python test-page lint bench bench-watching bench-notebooks oracle oracle-notebooks damage rules published \
+	test-workers test-forks clean
 .DEFAULT_GOAL := help
 
 help:
@@ -123,6 +126,16 @@ oracle-notebooks: setup
 
 damage: setup
 	HOZON_TESTS_ALL=1 $(BIN)/python -m pytest -n 2 tests/never_lost/test_damage.py
+
+# Dask, Ray and Spark are no part of `setup`: they are much.
+test-workers: setup
+	$(PIP) --requirement tests/hosts/requirements.txt
+	$(BIN)/python -m pytest -n 2 -rs tests/hosts
+
+FORKS := 1000
+test-forks: setup
+	cd "$$(mktemp -d)" && touch pyproject.toml && \
+		$(CURDIR)/$(BIN)/python -W ignore::DeprecationWarning $(CURDIR)/tests/hosts/forks.py $(FORKS)
 
 ONLY :=
 rules: setup

@@ -53,9 +53,10 @@ class Project:
         python: str = sys.executable,
         check: bool = True,
         stdin: str | None = None,
+        seconds: float = 60,
         **environment: str,
     ) -> subprocess.CompletedProcess[str]:
-        """Runs Python in the folder, in a process of its own."""
+        """Runs Python in the folder, in a process of its own, for so many seconds at most."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("HOZON_")}
         done = subprocess.run(
             [python, *options, *(arguments or ("main.py",))],
@@ -65,7 +66,7 @@ class Project:
             text=True,
             encoding="utf-8",
             input=stdin,
-            timeout=60,
+            timeout=seconds,
         )
         if check:
             assert done.returncode == 0, done.stderr

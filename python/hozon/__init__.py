@@ -6,6 +6,7 @@ from hozon._hozon import __version__
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from hozon import pytest as pytest
     from hozon._blocks import cached_context
     from hozon._calling import Namespace, run
     from hozon._digests import register_digest
@@ -70,6 +71,11 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> object:
+    if name == "pytest":
+        # It imports pytest, so it is loaded by itself; the import binds the name.
+        from importlib import import_module
+
+        return import_module("hozon.pytest")
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module

@@ -5,7 +5,8 @@ is in use), as far as they are loaded. A computation that seeds a generator befo
 does not depend on the state that it found.
 
 The generators belong to the process: what another thread draws meanwhile counts for all computations
-that are under way, which then have one input too many. Not seen: a computation that looks at a state
+that are under way, which then have one input too many; what a scheduler of workers draws for itself does
+not count (`_housekeeping.py`). Not seen: a computation that looks at a state
 (`random.getstate()`) and draws nothing, and seeding by a function that was imported by its name
 (`from random import seed`), which counts as drawing.
 """
@@ -13,8 +14,9 @@ that are under way, which then have one input too many. Not seen: a computation 
 from __future__ import annotations
 
 import functools
+import os
 import sys
-from _thread import RLock
+from _thread import RLock, get_ident
 from importlib import import_module
 
 from hozon._hozon import value_digest
@@ -31,13 +33,28 @@ _active: tuple[RandomStates, ...] = ()
 # The functions that seed, by module and name, each with what stands for it; and where that stands now.
 _seeders: dict[tuple[str, str], tuple[Any, Any]] = {}
 _standing: set[tuple[str, str]] = set()
+# Guards these. A child process gets one of its own: its parent's may be taken.
 _lock = RLock()
+# Hears of the draws of a scheduler of workers, while computations are under way.
+_schedulers: Any = None
+
+
+def _go_on_in_child() -> None:
+    """Of the parent's threads, only the one that forked goes on."""
+    global _lock, _active
+    _lock = RLock()
+    _active = tuple(one for one in _active if one._thread == get_ident())
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_go_on_in_child)
 
 
 class RandomStates:
     """What one computation does to the global generators, from `start` to `stop`."""
 
     def __init__(self) -> None:
+        self._thread = get_ident()
         # Generators from which was drawn, each with the digest of the state that was found.
         self.inputs: list[tuple[str, bytes]] = []
         # The states to `restore` on a hit; None if the computation leaves them as they were.
@@ -56,18 +73,28 @@ class RandomStates:
         self._disturbed: set[str] = set()
 
     def start(self) -> None:
-        self._before = _states()
-        self._mark = dict(self._before)
-        _enter(self)
+        self._thread = get_ident()
+        with _lock:
+            _enter(self)
+            self._before = _states()
+            self._mark = dict(self._before)
 
     def pause(self) -> None:
         """A generator has given an item: what its caller draws now is not the computation's."""
-        if _leave(self):
-            self._mark = self._looked_at()
+        with _lock:
+            if self in _active:
+                try:
+                    self._mark = self._looked_at()
+                finally:
+                    _leave(self)
 
     def resume(self) -> None:
         if self in _active:
             return
+        with _lock:
+            self._look_again()
+
+    def _look_again(self) -> None:
         now = _states()
         for name, state in now.items():
             if name not in self._before:
@@ -113,6 +140,15 @@ class RandomStates:
         """A library has been loaded meanwhile: it has seeded itself, with what no one knows."""
         self._first_seen.add(name)
         self._before[name] = self._mark[name] = state
+
+    def _note_housekeeping(self, thread: int, before: Any, after: Any) -> None:
+        """A scheduler in another thread has drawn. If nobody else has, the state is one found later."""
+        name = "random"
+        if thread == self._thread or name in self._seeded or self._mark.get(name) != before:
+            return
+        self._mark[name] = after
+        if name not in self._drawn:
+            self._before[name] = after
 
     def _note_seeding(self, name: str, *, is_seed: bool, is_unknown: bool) -> None:
         if name not in self._drawn and name not in self._seeded and _GENERATORS[name].is_loaded():
@@ -171,13 +207,12 @@ def _enter(states: RandomStates) -> None:
     with _lock:
         _active = (*_active, states)
         _wrap_all()
+        _hear_schedulers()
 
 
-def _leave(states: RandomStates) -> bool:
+def _leave(states: RandomStates) -> None:
     global _active
     with _lock:
-        if states not in _active:
-            return False
         _active = tuple(one for one in _active if one is not states)
         if not _active:
             for place in _standing:
@@ -186,7 +221,27 @@ def _leave(states: RandomStates) -> bool:
                 if namespace.get(place[1]) is wrapper:
                     namespace[place[1]] = original
             _standing.clear()
-        return True
+            if _schedulers is not None:
+                _schedulers.stop()
+
+
+def _hear_schedulers() -> None:
+    global _schedulers
+    if "distributed" in sys.modules:
+        from hozon import _housekeeping
+
+        if _schedulers is None:
+            _schedulers = _housekeeping.Watch(_drawn_by_a_scheduler)
+        _schedulers.start()
+
+
+def _drawn_by_a_scheduler(draw: Callable[[], tuple[Any, Any, Any]]) -> Any:
+    """Draws a number, and notes the states before and after: nobody looks at the states in between."""
+    with _lock:
+        number, before, after = draw()
+        for one in _active:
+            one._note_housekeeping(get_ident(), before, after)
+    return number
 
 
 def _wrap_all() -> None:
@@ -201,8 +256,9 @@ def _wrap_all() -> None:
             known = _seeders.get(place)
             if known is None or known[0] is not original:
                 known = _seeders[place] = original, _seeder(generator.name, place[1], original)
-            module.__dict__[place[1]] = known[1]
+            # In this order: a fork of another thread may come between them.
             _standing.add(place)
+            module.__dict__[place[1]] = known[1]
 
 
 def _seeder(generator: str, name: str, original: Any) -> Any:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import _thread
 import atexit
 import os
 import sys
+from importlib import import_module
 
 from hozon._config import data_folder
 from hozon._errors import HozonWarning, StoreError
@@ -49,6 +51,9 @@ def _open(folder: str) -> Store | None:
         return None
     for notice in store.notices():
         warn_once("notice", folder, notice)
+    process = sys.modules.get("multiprocessing.process")
+    if process is not None and process.parent_process() is not None:
+        _flush_at_end_of_worker()
     return store
 
 
@@ -83,6 +88,58 @@ def _level_outside() -> int:
         level += 1
         frame = frame.f_back
     return level
+
+
+# What calls load when they first need it; nothing that has hooks of a fork, which would be half done, nor
+# random generators, which a computation under way would take for its own.
+_LATE = (
+    *("hozon._replaying", "hozon._randomness", "hozon._handles", "hozon._entropy"),
+    *("hozon._changes", "hozon._mutable", "hozon._mutable_libraries", "hozon._blocks", "hozon._bodies"),
+    *("hozon._time_zone", "hozon._generators", "hozon._memory"),
+    *("copy", "ctypes", "dis", "importlib.util", "inspect", "pickle", "tokenize"),
+)
+
+
+def finish_imports() -> None:
+    """Before a fork: a child would wait for ever for an import that another thread has under way here."""
+    if not _stores or not _thread._count():
+        return
+    for name in (*_LATE, *_being_loaded()):
+        try:
+            import_module(name)
+        except Exception:
+            # Whoever needs it will say so.
+            continue
+
+
+def _being_loaded() -> list[str]:
+    loaded = [(name, module) for name, module in tuple(sys.modules.items()) if name.startswith("hozon.")]
+    return [
+        name for name, module in loaded if getattr(getattr(module, "__spec__", None), "_initializing", False)
+    ]
+
+
+def _before_fork() -> None:
+    # Where `_watching` is loaded, it does that before it takes its lock.
+    if "hozon._watching" not in sys.modules:
+        finish_imports()
+
+
+def _after_fork_in_child() -> None:
+    util = sys.modules.get("multiprocessing.util")
+    if util is not None and _stores:
+        # If this is a worker of multiprocessing, it calls that when it begins.
+        util.register_after_fork(_flush, lambda _: _flush_at_end_of_worker())
+
+
+def _flush_at_end_of_worker() -> None:
+    """Workers of multiprocessing end without `atexit`."""
+    util: Any = sys.modules["multiprocessing.util"]
+    util.Finalize(None, _flush, exitpriority=0)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_child=_after_fork_in_child)
 
 
 def _flush() -> None:

@@ -44,6 +44,7 @@ from hozon._hozon import (
     suspend_watching,
     watching_is_local,
 )
+from hozon._runtime import finish_imports
 from hozon._scanning import Entries, Entry
 
 TYPE_CHECKING = False
@@ -179,6 +180,7 @@ class _StandIns:
 
     def __init__(self) -> None:
         self.lock = RLock()
+        self.held_over_fork = False
         # What runs, and the thread that it runs on.
         self.running: dict[Watching, int] = {}
         self.made: list[_StandIn] = []
@@ -187,10 +189,21 @@ class _StandIns:
         self.aliases = _Aliases()
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(
-                before=self.lock.acquire,
-                after_in_parent=self.lock.release,
+                before=self._hold_over_fork,
+                after_in_parent=self._give_back,
                 after_in_child=self._go_on_in_child,
             )
+
+    def _hold_over_fork(self) -> None:
+        finish_imports()
+        self.lock.acquire()
+        self.held_over_fork = True
+
+    def _give_back(self) -> None:
+        # Not held where this module has been loaded by the fork itself.
+        if self.held_over_fork:
+            self.held_over_fork = False
+            self.lock.release()
 
     def begin(self, watching: Watching) -> None:
         with self.lock:
@@ -234,7 +247,7 @@ class _StandIns:
         self.running = {watching: thread for watching, thread in self.running.items() if thread == here}
         if not self.running:
             self._remove()
-        self.lock.release()
+        self._give_back()
 
 
 class _Aliases:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import multiprocessing
 import pickle
 from typing import Any
@@ -225,3 +226,38 @@ def test_a_notebooks_function_in_a_worker(project: Project) -> None:
         """
     )
     assert printed[1] == f"{printed[0]} 3"
+
+
+@pytest.mark.parametrize("opened", ["before", "in the worker"])
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_what_workers_of_multiprocessing_used_is_counted(project: Project, method: str, opened: str) -> None:
+    if method not in multiprocessing.get_all_start_methods():
+        pytest.skip(f"this system has no {method}")
+    project.write("work.py", USED)
+    project.main("from work import call; call(1)")
+    project.main(
+        f"""
+        import multiprocessing
+        from work import call
+        if __name__ == "__main__":
+            if {opened == "before"}:
+                call(1)
+            pool = multiprocessing.get_context("{method}").Pool(1)
+            pool.map(call, [1, 1, 2])
+            pool.close()
+            pool.join()
+        """
+    )
+    told = project.run("-m", "hozon", "stats", "--json").stdout
+    assert json.loads(told)["uses"] == 2 + (opened == "before")
+    assert "2 entries are named call" in project.run("-m", "hozon", "why", "call").stderr
+    assert "1 computation ran" in project.run("-m", "hozon", "why").stdout
+
+
+USED = """
+    import hozon
+
+    @hozon.persistent_cache
+    def call(x):
+        return x
+"""

@@ -374,3 +374,84 @@ def test_the_state_of_generators_is_no_part_of_keys() -> None:
     keys = []
     observed(lambda: keys.append(draws.cache_key()))
     assert keys == [key]
+
+
+SCHEDULER = {"__name__": "distributed.fake", "random": random}
+exec("def draw():\n    return random.random(), random.choice('ab')", SCHEDULER)
+
+
+@pytest.fixture
+def scheduler(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Draws as Dask's workers do: in a thread and in code of their own."""
+    monkeypatch.setitem(sys.modules, "distributed", ModuleType("distributed"))
+
+    def draw() -> None:
+        thread = threading.Thread(target=SCHEDULER["draw"])
+        thread.start()
+        thread.join()
+
+    return draw
+
+
+def test_what_a_scheduler_of_workers_draws_for_itself_is_no_input(scheduler: Callable[[], None]) -> None:
+    states = observed(scheduler)
+    assert (states.inputs, states.after) == ([], None)
+    assert "random" not in vars(random._inst)  # type: ignore[attr-defined]
+
+
+def test_what_a_computation_draws_beside_a_scheduler_is_one(scheduler: Callable[[], None]) -> None:
+    found = []
+
+    def draws_after_it() -> None:
+        scheduler()
+        found.append(state_digest("random"))
+        random.random()
+        scheduler()
+
+    states = observed(draws_after_it)
+    assert states.inputs == [("random", found[0])]
+    assert outputs(states) == ["random"]
+    assert names(observed(lambda: (random.gauss(0, 1), scheduler()))) == ["random"]
+
+
+def test_a_draw_hidden_between_the_states_of_a_scheduler_is_one(
+    scheduler: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = random.getstate
+
+    def interrupted() -> Any:
+        state = plain()
+        random._inst.__class__.random(random._inst)  # type: ignore[attr-defined]
+        return state
+
+    def meanwhile() -> None:
+        monkeypatch.setattr(random, "getstate", interrupted)
+        scheduler()
+        monkeypatch.setattr(random, "getstate", plain)
+
+    assert names(observed(meanwhile)) == ["random"]
+
+
+def test_other_code_in_another_thread_counts_beside_a_scheduler(scheduler: Callable[[], None]) -> None:
+    def asked_of_a_thread() -> None:
+        thread = threading.Thread(target=random.random)
+        thread.start()
+        thread.join()
+
+    assert names(observed(asked_of_a_thread)) == ["random"]
+    assert names(observed(SCHEDULER["draw"])) == ["random"]
+
+
+def test_keys_do_not_see_what_stands_for_a_source_of_numbers(
+    scheduler: Callable[[], None], fresh: Any
+) -> None:
+    import hozon
+
+    @hozon.persistent_cache
+    def draw() -> float:
+        return random.random() + random.getrandbits(3) + random.choice([1, 2])
+
+    before = draw.cache_key()
+    during: list[str] = []
+    observed(lambda: during.append(hozon.persistent_cache(draw.__wrapped__).cache_key()))
+    assert during == [before]

@@ -11,7 +11,7 @@ Exit codes:
   1  what was asked for is not there, a cell failed, or verify found damage
   2  wrong usage
   3  the store cannot be used
-  4  a cell is stale, and --frozen was given
+  4  a cell is stale, and --frozen was given; or ci check: something was computed
   130  interrupted";
 
 /// Run notebooks from the results that hozon keeps; look at, explain, check and clear these.
@@ -166,10 +166,90 @@ pub(crate) enum Verb {
         #[arg(long, short)]
         yes: bool,
     },
+    /// Take results along from one run of a CI to the next
+    Ci {
+        #[command(subcommand)]
+        step: CiStep,
+    },
     /// Check every entry and blob in full
     Verify {
         /// Move damaged files aside and remove what nothing needs
         #[arg(long)]
         repair: bool,
     },
+}
+
+/// Where `hozon ci` keeps results between runs, if nothing else is said.
+const CI_FOLDER: &str = ".hozon-ci";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CiStep {
+    /// Bring results from a folder into the store, each of them checked, and note when that was
+    Restore {
+        /// What `ci save` wrote
+        #[arg(value_name = "FOLDER", default_value = CI_FOLDER)]
+        folder: PathBuf,
+    },
+    /// Write results to a folder that the CI keeps. What it held and is not written goes
+    Save {
+        /// Where to
+        #[arg(value_name = "FOLDER", default_value = CI_FOLDER)]
+        folder: PathBuf,
+        /// Only what was used or computed since `ci restore`
+        #[arg(long)]
+        touched_only: bool,
+        /// Write no more than this (`500MiB`, `2GB`): what took longest for its size comes first
+        #[arg(long, value_name = "SIZE", value_parser = size)]
+        max_size: Option<u64>,
+    },
+    /// Tell what was restored and what was computed since `ci restore`, and why
+    Report {
+        /// As text, JSON, or Markdown for a summary page
+        #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
+        format: ReportFormat,
+    },
+    /// Fail if something was computed since `ci restore` (exit code 4), or the store is damaged (1)
+    Check,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum ReportFormat {
+    Text,
+    Md,
+    Json,
+}
+
+/// Reads a number of bytes: `1500`, `500MiB`, `2 GB`.
+fn size(text: &str) -> Result<u64, String> {
+    let text = text.trim();
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.').len();
+    let (number, unit) = text.split_at(digits);
+    let unit: u64 = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "kb" => 1000,
+        "mb" => 1_000_000,
+        "gb" => 1_000_000_000,
+        "k" | "kib" => 1 << 10,
+        "m" | "mib" => 1 << 20,
+        "g" | "gib" => 1 << 30,
+        _ => return Err("it is to be a number of bytes, or of KB, MB, GB, KiB, MiB or GiB".to_owned()),
+    };
+    let number: f64 = number.parse().map_err(|_| "it is to begin with a number".to_owned())?;
+    Ok((number * unit as f64) as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::size;
+
+    #[test]
+    fn sizes_as_people_write_them() {
+        assert_eq!(size("1500"), Ok(1500));
+        assert_eq!(size("2 GB"), Ok(2_000_000_000));
+        assert_eq!(size("1.5MiB"), Ok(1_572_864));
+        assert_eq!(size(" 10k "), Ok(10_240));
+        for wrong in ["", "MiB", "1.2.3", "-1", "5 parsecs"] {
+            assert!(size(wrong).is_err(), "{wrong}");
+        }
+    }
 }

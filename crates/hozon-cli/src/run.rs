@@ -11,7 +11,7 @@ use hozon_key::visible;
 use hozon_store::Store;
 use hozon_sys::{Memory, System};
 
-use crate::arguments::{Arguments, Common, Verb};
+use crate::arguments::{Arguments, CiStep, Common, Verb};
 use crate::failure::Failure;
 use crate::report::{Report, View};
 use crate::verbs::{self, Asker};
@@ -80,7 +80,53 @@ fn dispatch(arguments: Arguments, context: &mut Context<'_>) -> Result<Report, F
         Verb::Plan(of) => notebooks::plan(&of, &common, context),
         Verb::Run(of) => notebooks::run(&of, &common, context),
         Verb::Watch(of) => notebooks::watch(&of, &common, context),
+        Verb::Ci { step: CiStep::Restore { folder } } => restore(&folder, &common, context),
+        Verb::Ci { step: CiStep::Save { folder, touched_only, max_size } } => {
+            save(&folder, &verbs::SaveAsked { touched_only, max_size }, &common, context)
+        }
         verb => on_store(verb, &common, context),
+    }
+}
+
+/// `hozon ci restore`, which makes the store where there is none.
+fn restore(from: &Path, common: &Common, context: &mut Context<'_>) -> Result<Report, Failure> {
+    let folder = common.store.clone().unwrap_or_else(|| context.default_store.clone());
+    let seal = take_seal_key(context)?;
+    let store = open_or_make(&folder, &seal, context)?;
+    match what_is_at(&*context.system, from) {
+        Place::Store => {
+            let from = Store::open(context.system.clone(), from, seal)?;
+            verbs::ci_restore(&store, Some(&from), common.json)
+        }
+        Place::Nothing => verbs::ci_restore(&store, None, common.json),
+        Place::Other => Err(no_store(&visible(&from.to_string_lossy()))),
+        Place::Unreadable(error) => Err(unreadable_store(&visible(&from.to_string_lossy()), &error)),
+    }
+}
+
+/// `hozon ci save`, which makes the folder where there is none.
+fn save(
+    to: &Path,
+    asked: &verbs::SaveAsked,
+    common: &Common,
+    context: &mut Context<'_>,
+) -> Result<Report, Failure> {
+    let folder = common.store.clone().unwrap_or_else(|| context.default_store.clone());
+    if let Place::Nothing = what_is_at(&*context.system, &folder) {
+        let shown = visible(&folder.to_string_lossy()).into_owned();
+        return Ok(Report::text(format!("nothing to save: there is no store at {shown} yet\n")));
+    }
+    let seal = take_seal_key(context)?;
+    let store = open_or_make(&folder, &seal, context)?;
+    let to = open_or_make(to, &seal, context)?;
+    verbs::ci_save(&store, &to, common.json, asked)
+}
+
+/// Opens the store in a folder, or makes one there if the folder holds nothing else.
+fn open_or_make(folder: &Path, seal: &SealKey, context: &Context<'_>) -> Result<Store, Failure> {
+    match what_is_at(&*context.system, folder) {
+        Place::Other => Err(no_store(&visible(&folder.to_string_lossy()))),
+        _ => Ok(Store::open(context.system.clone(), folder, seal.clone())?),
     }
 }
 
@@ -99,7 +145,11 @@ fn on_store(verb: Verb, common: &Common, context: &mut Context<'_>) -> Result<Re
             verbs::accept(&store, view, &asked, &context.user)
         }
         // The Python front runs programs, and takes this verb before it comes here.
-        Verb::Plan(_) | Verb::Run(_) | Verb::Watch(_) | Verb::Audit { .. } => {
+        Verb::Plan(_)
+        | Verb::Run(_)
+        | Verb::Watch(_)
+        | Verb::Audit { .. }
+        | Verb::Ci { step: CiStep::Restore { .. } | CiStep::Save { .. } } => {
             Err(Failure::usage("`audit` comes first: hozon audit [OPTIONS] PROGRAM"))
         }
         Verb::Stats => verbs::stats(&store, view),
@@ -109,6 +159,8 @@ fn on_store(verb: Verb, common: &Common, context: &mut Context<'_>) -> Result<Re
             verbs::clear(&store, view, if all { None } else { Some(&what) }, asker)
         }
         Verb::Verify { repair } => verbs::verify(&store, view, repair),
+        Verb::Ci { step: CiStep::Report { format } } => verbs::ci_report(&store, view, format),
+        Verb::Ci { step: CiStep::Check } => verbs::ci_check(&store, view),
     };
     let notices = store.notices().iter().map(|notice| format!("note: {}", visible(&notice.to_string())));
     match (report, absent) {

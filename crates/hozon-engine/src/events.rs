@@ -88,17 +88,17 @@ impl EventLog {
 
     /// Returns the sums over all events.
     pub fn totals(&self, process: u32) -> Totals {
-        self.0.with(process, |events| events.all).unwrap_or_default()
+        self.0.with(process, |events| events.all)
     }
 
     /// Returns the sums over the events of computations called `name`.
     pub fn totals_of(&self, process: u32, name: &str) -> Totals {
-        self.0.with(process, |events| events.by_name.get(name).copied()).flatten().unwrap_or_default()
+        self.0.with(process, |events| events.by_name.get(name).copied().unwrap_or_default())
     }
 
     /// Returns the latest events, oldest first.
     pub fn recent(&self, process: u32) -> Vec<Event> {
-        self.0.with(process, |events| events.recent.iter().cloned().collect()).unwrap_or_default()
+        self.0.with(process, |events| events.recent.iter().cloned().collect())
     }
 }
 

@@ -123,12 +123,12 @@ impl Flights {
             TracedLookup::Miss(why) => why,
         };
         match self.with_table(|table| table.claim(key, caller)) {
-            Some(Claim::Granted(number)) => {
+            Claim::Granted(number) => {
                 let claim = HeldClaim { flights: self.clone(), key: *key, number };
                 self.poll_lease(key, why, claim, observer)
             }
-            Some(Claim::Held) => Poll::Wait,
-            Some(Claim::WouldDeadlock) | None => Poll::Compute(Turn::alone(key, why)),
+            Claim::Held => Poll::Wait,
+            Claim::WouldDeadlock => Poll::Compute(Turn::alone(key, why)),
         }
     }
 
@@ -162,7 +162,7 @@ impl Flights {
         }
     }
 
-    fn with_table<T>(&self, with: impl FnOnce(&mut Table<Key>) -> T) -> Option<T> {
+    fn with_table<T>(&self, with: impl FnOnce(&mut Table<Key>) -> T) -> T {
         self.table.with(self.store.system().process_id(), with)
     }
 }

@@ -10,6 +10,7 @@ mod notebook;
 mod observe;
 mod table;
 mod traced;
+mod transfer;
 
 pub use accepting::{Acceptable, acceptable, accepted_entry, revoke};
 pub use code_files::CodeFiles;
@@ -26,3 +27,4 @@ pub use observe::{
 };
 pub use table::{Caller, Claim, Table};
 pub use traced::{TracedLookup, TracedMiss, forget_traced, look_up, put_traced, recipe_now};
+pub use transfer::{Transfer, known_key, transfer};

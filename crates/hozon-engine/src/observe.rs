@@ -192,7 +192,7 @@ impl KnownFiles {
         if let Some(last) = last.filter(|last| last.stamp.as_ref() == Some(stamp)) {
             return Some(last.digest);
         }
-        let known = self.with_digests(|digests| digests.get(path).copied())??;
+        let known = self.with_digests(|digests| digests.get(path).copied())?;
         (known.0 == *stamp).then_some(known.1)
     }
 
@@ -285,10 +285,7 @@ impl KnownFiles {
         of_state(State::Status, &to.finish())
     }
 
-    fn with_digests<T>(
-        &self,
-        with: impl FnOnce(&mut HashMap<PathBuf, (FileStamp, Digest)>) -> T,
-    ) -> Option<T> {
+    fn with_digests<T>(&self, with: impl FnOnce(&mut HashMap<PathBuf, (FileStamp, Digest)>) -> T) -> T {
         self.digests.with(self.system.process_id(), with)
     }
 }

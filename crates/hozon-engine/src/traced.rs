@@ -169,7 +169,7 @@ pub(crate) fn list_traces(store: &Store, known: &Key, entry: &Entry) -> Result<(
 }
 
 /// Two writers at once can lose one of two sets: then its computation runs once more than it need.
-fn add_set(
+pub(crate) fn add_set(
     store: &Store,
     key: &Key,
     name: &str,

@@ -352,9 +352,9 @@ impl Core {
         let flight: FlightKey = (std::ptr::from_ref(self) as usize, missing.key.clone());
         let turn = loop {
             match with_flights(|flights| flights.claim(&flight, caller)) {
-                Some(Claim::Granted(number)) => break Turn(Some((flight, number))),
-                Some(Claim::WouldDeadlock) | None => break Turn(None),
-                Some(Claim::Held) => wait(py, &flight, caller)?,
+                Claim::Granted(number) => break Turn(Some((flight, number))),
+                Claim::WouldDeadlock => break Turn(None),
+                Claim::Held => wait(py, &flight, caller)?,
             }
             if let Some(found) = self.hit(py, &missing.key) {
                 with_flights(|flights| flights.stop_waiting(caller));
@@ -556,7 +556,7 @@ fn changed_values<'py>(
 fn wait(py: Python<'_>, flight: &FlightKey, caller: Caller) -> PyResult<()> {
     py.detach(|| {
         let (mut pause, mut waited) = (FIRST_PAUSE, Duration::ZERO);
-        while waited < SIGNAL_PAUSE && with_flights(|flights| flights.is_held(flight)).unwrap_or(false) {
+        while waited < SIGNAL_PAUSE && with_flights(|flights| flights.is_held(flight)) {
             Os.sleep(pause);
             waited += pause;
             pause = (pause * 2).min(LONGEST_PAUSE);
@@ -567,7 +567,7 @@ fn wait(py: Python<'_>, flight: &FlightKey, caller: Caller) -> PyResult<()> {
     })
 }
 
-fn with_flights<T>(with: impl FnOnce(&mut Flights<FlightKey>) -> T) -> Option<T> {
+fn with_flights<T>(with: impl FnOnce(&mut Flights<FlightKey>) -> T) -> T {
     FLIGHTS.with(Os.process_id(), with)
 }
 

@@ -79,8 +79,13 @@ fn is_hozon_wrapper(value: &Bound<'_, PyAny>) -> bool {
 }
 
 /// Where the code of hozon's wrappers stands, on any machine.
-const WRAPPERS_FILES: [&str; 4] =
-    ["/hozon/_functions.py", "/hozon/_memory.py", "/hozon/_randomness.py", "/hozon/_replaying.py"];
+const WRAPPERS_FILES: [&str; 5] = [
+    "/hozon/_functions.py",
+    "/hozon/_housekeeping.py",
+    "/hozon/_memory.py",
+    "/hozon/_randomness.py",
+    "/hozon/_replaying.py",
+];
 
 /// Tells whether this is a method of one of the process's global random generators. Their state is an
 /// input of what draws from them, found out by running it: no part of the method.

@@ -203,6 +203,12 @@ impl Store {
         (totals.hits, totals.misses, totals.seconds_saved)
     }
 
+    /// Hits, misses and seconds saved of all computations, in this process.
+    fn totals(&self) -> (u64, u64, f64) {
+        let totals = self.log.totals(self.system.process_id());
+        (totals.hits, totals.misses, totals.seconds_saved)
+    }
+
     /// Writes what was counted since to the index. A fault of the index is no matter of the program.
     fn flush(&self, py: Python<'_>) {
         let _ = py.detach(|| self.store().flush_uses());

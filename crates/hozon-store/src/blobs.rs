@@ -91,7 +91,7 @@ impl Inner {
     }
 
     fn is_checked(&self, digest: &Digest, stamp: &FileStamp) -> bool {
-        let known = self.checked.with(self.process(), |checked| checked.get(digest).copied()).flatten();
+        let known = self.checked.with(self.process(), |checked| checked.get(digest).copied());
         if known.as_ref() == Some(stamp) {
             return true;
         }

@@ -21,6 +21,8 @@ pub enum Filter {
     Name(String),
     /// Those whose key begins with these hex digits.
     KeyPrefix(String),
+    /// All but those with these keys. Of traces, the keys are those that look-ups begin with.
+    AllBut(HashSet<Key>),
 }
 
 /// What a clear has removed.
@@ -120,6 +122,7 @@ impl Filter {
             Self::All => true,
             Self::Name(wanted) => name == wanted,
             Self::KeyPrefix(prefix) => key.to_string().starts_with(prefix),
+            Self::AllBut(keys) => !keys.contains(key),
         }
     }
 }

@@ -11,6 +11,7 @@ mod get;
 mod index;
 mod layout;
 mod lease;
+mod marks;
 mod put;
 mod roots;
 mod runs;
@@ -19,6 +20,7 @@ mod store;
 mod summaries;
 mod sweep;
 mod traces;
+mod transfer;
 mod verify;
 
 pub use clear::{Cleared, Filter};

@@ -53,7 +53,7 @@ impl Store {
             pending.runs.push(Run { when_ms, session, ..run });
             pending.runs.len()
         });
-        if pending.is_some_and(|pending| pending >= MOST_PENDING) {
+        if pending >= MOST_PENDING {
             // A fault of the index is no matter of the program: then the runs are forgotten.
             let _ = self.flush_runs();
         }
@@ -67,7 +67,7 @@ impl Store {
     pub fn runs(&self) -> Result<Vec<Run>, StoreError> {
         let mut runs = index::with(&self.0, |index| index.runs())?;
         let pending = self.0.runs.with(self.0.process(), |pending| pending.runs.clone());
-        runs.splice(0..0, pending.unwrap_or_default().into_iter().rev());
+        runs.splice(0..0, pending.into_iter().rev());
         Ok(runs)
     }
 
@@ -82,7 +82,7 @@ impl Store {
 
     pub(crate) fn flush_runs(&self) -> Result<(), StoreError> {
         let take = |pending: &mut PendingRuns| std::mem::take(&mut pending.runs);
-        let runs = self.0.runs.with(self.0.process(), take).unwrap_or_default();
+        let runs = self.0.runs.with(self.0.process(), take);
         if runs.is_empty() {
             return Ok(());
         }

@@ -91,7 +91,7 @@ impl Store {
     /// `Index` if it cannot be written; the uses are then forgotten.
     pub fn flush_uses(&self) -> Result<(), StoreError> {
         self.flush_runs()?;
-        let pending = self.0.uses.with(self.0.process(), std::mem::take).unwrap_or_default();
+        let pending = self.0.uses.with(self.0.process(), std::mem::take);
         if pending.is_empty() {
             return Ok(());
         }
@@ -142,7 +142,7 @@ fn summary(row: Row, uses: &HashMap<Key, Use>, rooted: &HashSet<Key>) -> Summary
 
 impl Inner {
     fn pending_uses(&self) -> HashMap<Key, Use> {
-        self.uses.with(self.process(), |uses| uses.clone()).unwrap_or_default()
+        self.uses.with(self.process(), |uses| uses.clone())
     }
 
     /// Lists the files that are named like entries.

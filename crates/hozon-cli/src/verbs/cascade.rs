@@ -29,6 +29,8 @@ pub(super) struct Computed<'a> {
 pub(super) enum Scope<'a> {
     /// They ran in the last session that ran anything.
     LastSession { ended_ms: u64, runs: Vec<&'a Run> },
+    /// They ran since `hozon ci restore`, in whatever session.
+    SinceRestore { runs: Vec<&'a Run> },
     /// They reach a function, a file or a line.
     Reaching(&'a str),
 }
@@ -41,7 +43,7 @@ struct Group<'a> {
 }
 
 #[derive(Serialize)]
-struct Groups {
+pub(super) struct Groups {
     scope: &'static str,
     what: Option<String>,
     ended_ms: Option<u64>,
@@ -49,6 +51,13 @@ struct Groups {
     ran_seconds: f64,
     groups: Vec<GroupFields>,
     not_stored: Vec<UnstoredFields>,
+}
+
+impl Groups {
+    /// Tells whether nothing ran.
+    pub(super) fn is_empty(&self) -> bool {
+        self.ran == 0
+    }
 }
 
 #[derive(Serialize)]
@@ -90,6 +99,34 @@ fn arguments(recipe: &Node) -> Option<Digest> {
     known(recipe).children.iter().find(is_arguments).map(Node::digest)
 }
 
+/// All that ran since a moment, each key once, and what is stored of it.
+pub(super) fn since<'a>(
+    store: &Store,
+    summaries: &'a [Summary],
+    memory: &'a Memory,
+    since_ms: u64,
+) -> (Scope<'a>, Vec<Computed<'a>>) {
+    let mut seen = HashSet::new();
+    let is_first = |run: &&Run| run.when_ms >= since_ms && seen.insert(run.key);
+    let runs: Vec<&Run> = memory.runs.iter().filter(is_first).collect();
+    let computed = stored_of(store, summaries, memory, &runs);
+    (Scope::SinceRestore { runs }, computed)
+}
+
+fn stored_of<'a>(
+    store: &Store,
+    summaries: &'a [Summary],
+    memory: &Memory,
+    runs: &[&Run],
+) -> Vec<Computed<'a>> {
+    let stored: HashSet<Key> = runs.iter().filter(|run| run.unstored.is_none()).map(|run| run.key).collect();
+    let computed = summaries
+        .iter()
+        .filter(|summary| stored.contains(&summary.key))
+        .filter_map(|summary| Some(Computed { summary, recipe: memory.recipe(store, &summary.key)? }));
+    computed.collect()
+}
+
 /// Explains all that ran in the last session that ran anything.
 pub(super) fn last_session(
     store: &Store,
@@ -106,11 +143,7 @@ pub(super) fn last_session(
     let runs: Vec<&Run> =
         memory.runs.iter().filter(|run| run.session == last.session && seen.insert(run.key)).collect();
     let stored: HashSet<Key> = runs.iter().filter(|run| run.unstored.is_none()).map(|run| run.key).collect();
-    let computed = summaries
-        .iter()
-        .filter(|summary| stored.contains(&summary.key))
-        .filter_map(|summary| Some(Computed { summary, recipe: memory.recipe(store, &summary.key)? }));
-    let computed: Vec<Computed<'_>> = computed.collect();
+    let computed = stored_of(store, summaries, memory, &runs);
     let used = summaries.iter().filter(|summary| summary.last_used_ms > Some(last.when_ms)).count() as u64;
     let younger =
         |summary: &&Summary| summary.facts.created_ms > last.when_ms && !stored.contains(&summary.key);
@@ -139,17 +172,7 @@ pub(super) fn report(
 ) -> Report {
     let left_out = computed.len().saturating_sub(MOST_EXPLAINED);
     computed.truncate(MOST_EXPLAINED);
-    let sessions: HashMap<Key, u64> = memory.runs.iter().rev().map(|run| (run.key, run.session)).collect();
-    let mut groups: Vec<Group<'_>> = vec![];
-    for one in &computed {
-        let session = sessions.get(&one.summary.key);
-        // What ran beside it in its own session is no earlier run.
-        let earlier = super::why::earlier_than(one.summary, summaries)
-            .filter(|other| session.is_none() || sessions.get(&other.key) != session);
-        let told = explain_entry(store, memory, one.summary, &one.recipe, earlier);
-        add(&mut groups, one.summary, told);
-    }
-    groups.sort_by_key(|group| std::cmp::Reverse(group.computed.len()));
+    let groups = groups_of(store, summaries, memory, &computed);
     let report = if view.json {
         Report::json(&fields(scope, &groups, &computed, view.now_ms))
     } else {
@@ -160,6 +183,60 @@ pub(super) fn report(
     } else {
         report
     }
+}
+
+/// The same as JSON has it.
+pub(super) fn report_fields(
+    store: &Store,
+    view: View,
+    summaries: &[Summary],
+    memory: &Memory,
+    (scope, computed): &(Scope<'_>, Vec<Computed<'_>>),
+) -> Groups {
+    let computed = &computed[..computed.len().min(MOST_EXPLAINED)];
+    fields(scope, &groups_of(store, summaries, memory, computed), computed, view.now_ms)
+}
+
+/// Computations by their cause, the cause of most first.
+fn groups_of<'a>(
+    store: &Store,
+    summaries: &[Summary],
+    memory: &Memory,
+    computed: &[Computed<'a>],
+) -> Vec<Group<'a>> {
+    let sessions: HashMap<Key, u64> = memory.runs.iter().rev().map(|run| (run.key, run.session)).collect();
+    let mut groups: Vec<Group<'_>> = vec![];
+    for one in computed {
+        let session = sessions.get(&one.summary.key);
+        // What ran beside it in its own session is no earlier run.
+        let earlier = super::why::earlier_than(one.summary, summaries)
+            .filter(|other| session.is_none() || sessions.get(&other.key) != session);
+        let told = explain_entry(store, memory, one.summary, &one.recipe, earlier);
+        add(&mut groups, one.summary, told);
+    }
+    groups.sort_by_key(|group| std::cmp::Reverse(group.computed.len()));
+    groups
+}
+
+/// A cause, what ran for it, and how long that took in seconds: for tables.
+pub(super) fn causes(
+    store: &Store,
+    view: View,
+    summaries: &[Summary],
+    memory: &Memory,
+    (scope, computed): &(Scope<'_>, Vec<Computed<'_>>),
+) -> Vec<(String, String, f64)> {
+    let computed = &computed[..computed.len().min(MOST_EXPLAINED)];
+    let groups = groups_of(store, summaries, memory, computed);
+    let seconds = |group: &Group<'_>| -> f64 {
+        group.computed.iter().map(|(summary, _)| summary.facts.duration_ns as f64 / 1e9).sum()
+    };
+    let stored = groups.iter().map(|group| (group.title(view.now_ms), group.names(), seconds(group)));
+    let others = unstored(scope).into_iter().map(|(why, runs)| {
+        let title = format!("{} ran and was not stored: {}", runs.len(), visible(why));
+        (title, names_of(&runs), runs.iter().map(|run| run.seconds).sum())
+    });
+    stored.chain(others).collect()
 }
 
 fn add<'a>(groups: &mut Vec<Group<'a>>, summary: &'a Summary, told: Told) {
@@ -261,28 +338,30 @@ fn text(scope: &Scope<'_>, groups: &[Group<'_>], computed: &[Computed<'_>], now_
         text += &code_of(&group.changes);
     }
     for (why, runs) in unstored(scope) {
-        let mut names: Vec<&str> = runs.iter().map(|run| run.name.as_str()).collect();
-        names.sort_unstable();
-        names.dedup();
-        let names: Vec<_> = names.into_iter().map(words::name).collect();
-        text += &format!(
-            "\n{} ran and was not stored: {}\n  in {}\n",
-            runs.len(),
-            visible(why),
-            names.join(", ")
-        );
+        let (count, names) = (runs.len(), names_of(&runs));
+        text += &format!("\n{count} ran and was not stored: {}\n  in {names}\n", visible(why));
     }
     text
+}
+
+fn names_of(runs: &[&Run]) -> String {
+    let mut names: Vec<&str> = runs.iter().map(|run| run.name.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    let names: Vec<_> = names.into_iter().map(words::name).collect();
+    names.join(", ")
 }
 
 fn header(scope: &Scope<'_>, computed: &[Computed<'_>], now_ms: u64) -> String {
     match scope {
         Scope::LastSession { ended_ms, runs } => {
-            let count = words::count_of(runs.len() as u64, "computation", "computations");
-            let seconds: f64 = runs.iter().map(|run| run.seconds).sum();
-            let ran = words::duration(super::nanoseconds(seconds));
+            let (count, ran) = ran(runs);
             let when = words::age(*ended_ms, now_ms);
             format!("in the last session that ran anything, {when}, {count} ran, for {ran}\n")
+        }
+        Scope::SinceRestore { runs } => {
+            let (count, ran) = ran(runs);
+            format!("since `hozon ci restore`, {count} ran, for {ran}\n")
         }
         Scope::Reaching(what) => {
             let count = words::count_of(computed.len() as u64, "computation reaches", "computations reach");
@@ -291,10 +370,17 @@ fn header(scope: &Scope<'_>, computed: &[Computed<'_>], now_ms: u64) -> String {
     }
 }
 
+/// How many computations ran, and for how long, in words.
+fn ran(runs: &[&Run]) -> (String, String) {
+    let seconds: f64 = runs.iter().map(|run| run.seconds).sum();
+    let count = words::count_of(runs.len() as u64, "computation", "computations");
+    (count, words::duration(super::nanoseconds(seconds)))
+}
+
 /// The runs of a session whose results were not stored, by the reason.
 fn unstored<'a>(scope: &'a Scope<'_>) -> BTreeMap<&'a str, Vec<&'a Run>> {
     let mut by_reason: BTreeMap<&str, Vec<&Run>> = BTreeMap::new();
-    if let Scope::LastSession { runs, .. } = scope {
+    if let Scope::LastSession { runs, .. } | Scope::SinceRestore { runs } = scope {
         for run in runs {
             if let Some(why) = &run.unstored {
                 by_reason.entry(why).or_default().push(run);
@@ -310,6 +396,10 @@ fn fields(scope: &Scope<'_>, groups: &[Group<'_>], computed: &[Computed<'_>], no
         Scope::LastSession { ended_ms, runs } => {
             let seconds = runs.iter().map(|run| run.seconds).sum();
             ("last session", None, Some(*ended_ms), runs.len(), seconds)
+        }
+        Scope::SinceRestore { runs } => {
+            let seconds = runs.iter().map(|run| run.seconds).sum();
+            ("since restore", None, None, runs.len(), seconds)
         }
         Scope::Reaching(what) => {
             let seconds = computed.iter().map(seconds).sum();

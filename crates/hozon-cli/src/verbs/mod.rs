@@ -3,6 +3,8 @@
 mod accept;
 mod accepted;
 mod cascade;
+mod ci;
+mod ci_report;
 mod clear;
 mod list;
 mod show;
@@ -11,6 +13,8 @@ mod verify;
 mod why;
 
 pub(crate) use accept::{Asked, accept};
+pub(crate) use ci::{SaveAsked, ci_restore, ci_save};
+pub(crate) use ci_report::{ci_check, ci_report};
 pub(crate) use clear::{Asker, clear};
 pub(crate) use list::list;
 pub(crate) use show::show;
