@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -297,6 +300,26 @@ def test_status_and_why(project: Project) -> None:
     assert now.text(3).splitlines() == ["notebook.ipynb: cell 2 ran", "  first run"]
     now = session(project, ["x = 2", "y = x", "%hozon why"])
     assert "x" in now.text(2)
+
+
+def test_of_sessions_at_once_one_runs_a_cell(project: Project) -> None:
+    project.write("prompt.py", PROMPT)
+    cell = "import time\ntime.sleep(1.0)\nopen('runs.txt', 'a').write('x')\nprint('made')\nx = 5"
+    project.write("cells.json", json.dumps([ON, cell, "x"]))
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("HOZON_")}
+    started = [
+        subprocess.Popen(
+            [sys.executable, "prompt.py", "cells.json", f"result{number}.json"],
+            cwd=project.folder, env=inherited | project.settings(),
+        )
+        for number in range(4)
+    ]  # fmt: skip
+    assert [process.wait(timeout=60) for process in started] == [0] * 4
+    assert (project.folder / "runs.txt").read_text() == "x"
+    for number in range(4):
+        result = json.loads((project.folder / f"result{number}.json").read_text(encoding="utf-8"))
+        assert result["cells"][2]["out"] == "5"
+        assert result["cells"][1]["shown"] == [["stdout", "made\n"]]
 
 
 def test_the_extension_can_be_unloaded(project: Project) -> None:

@@ -63,6 +63,18 @@ impl LiveCells {
         answer(py, found)
     }
 
+    /// Takes the turn to run the cell of a key, in hexadecimal digits: until it is taken over, others wait. False
+    /// if another has it.
+    fn take_turn(&mut self, store: &Bound<'_, Store>, key: &str) -> bool {
+        let _own_work = Suspended::new();
+        key.parse::<Key>().map_or(true, |key| self.live.take_turn(store.get().store(), &key))
+    }
+
+    /// Gives the turn back.
+    fn end_turn(&mut self) {
+        self.live.end_turn();
+    }
+
     /// Takes over what a cell did: its record, the entry that keeps it, and how many seconds were saved where
     /// that was restored.
     #[pyo3(signature = (store, cell, entry, record, saved))]

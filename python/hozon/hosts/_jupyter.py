@@ -215,6 +215,8 @@ class Cells:
     def _abandon(self) -> None:
         """Something of hozon's own has failed: the cell runs as if hozon were not there."""
         self._now = None
+        if self.session is not None:
+            self.session.cells.end_turn()
         if self._recording is not None:
             self._recording.stop()
             self._recording = None

@@ -9,6 +9,7 @@ known by its digest; what has none makes the cells that read it run each time.
 from __future__ import annotations
 
 import sys
+import time
 import types
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,7 +21,7 @@ from hozon._executing import Executed
 from hozon._hosting import Host
 from hozon._hozon import LiveCells, cell_record, set_by_running
 from hozon._pickling import loads, packed
-from hozon._runtime import open_store
+from hozon._runtime import WAIT_SECONDS, open_store
 from hozon._sharing import Sharing
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ class LiveSession(Notebook):
         Python: nobody watches it."""
         self._note_changes_outside()
         number = self._add(name, text)
-        found = self.cells.look(self.store, number)
+        found = self._looked_up(number)
         self._found = found.get("cell", {})
         if found["found"] == "stored":
             restored = self._restored(number, found)
@@ -131,6 +132,23 @@ class LiveSession(Notebook):
         course.unstored = found.get("unstorable")
         course.again = found.get("again")
         return course
+
+    def _looked_up(self, number: int) -> dict[str, Any]:
+        """What is known of a cell; where it has to run, that is this session's turn. Where another one runs
+        it, its result is waited for, as long as for that of a function."""
+        found = self.cells.look(self.store, number)
+        key = found.get("cell", {}).get("key") if found["found"] == "to run" else None
+        if key is None or found["again"] is not None:
+            return found
+        until, pause = time.monotonic() + WAIT_SECONDS, 0.001
+        while not self.cells.take_turn(self.store, key) and time.monotonic() < until:
+            time.sleep(pause)
+            pause = min(pause * 2, 0.05)
+        # Whoever had the turn may have stored it between the look and the turn.
+        found = self.cells.look(self.store, number)
+        if found["found"] == "stored":
+            self.cells.end_turn()
+        return found
 
     def again(self, restored: Restored, why: str) -> LiveCourse:
         """Has a cell run all the same whose names have their values again."""
@@ -189,8 +207,11 @@ class LiveSession(Notebook):
     def end_course(self, course: LiveCourse, executed: Executed, value: Any = None) -> None:
         """A cell that was watched has ended."""
         course.last_value = value
-        answer = course.end(executed, course.shown)
-        self.cells.take_over(self.store, course.number, answer["entry"], answer["record"], None)
+        try:
+            answer = course.end(executed, course.shown)
+            self.cells.take_over(self.store, course.number, answer["entry"], answer["record"], None)
+        finally:
+            self.cells.end_turn()
         state = "ran" if answer["entry"] is None else "stored"
         why = answer["unstored"] or course.again or ""
         told = Told(course.number, self.cells.name(course.number), state, answer["seconds"], why)
@@ -210,7 +231,10 @@ class LiveSession(Notebook):
         set_before = [
             first
             for text in earlier
-            if (first := _settings.first_that_sets(text, self.namespace, shows_value=False)) is not None
+            if (
+                first := _settings.first_that_sets(text, self.namespace, _settings.Noticed(shows_value=False))
+            )
+            is not None
         ]
         process = [set_by_running(first, first, None, None) for first in set_before]
         self._take_over(names, [], self.note_random(dict.fromkeys(_randomness.loaded_generators())), process)

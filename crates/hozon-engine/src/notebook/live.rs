@@ -6,7 +6,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use hozon_format::{CellRecord, Digest, Entry, Key, NameKind};
-use hozon_store::Store;
+use hozon_store::{Lease, LeaseAttempt, Store};
 use hozon_syntax::{Cell, Notebook};
 
 use super::executor::{CellToRun, Step};
@@ -26,6 +26,8 @@ pub struct LiveNotebook {
     versions: Versions,
     /// Why each cell ran, as far as that is still to be told.
     stale: HashMap<usize, Stale>,
+    /// Held while a cell runs that others may want to run, too.
+    lease: Option<Lease>,
 }
 
 /// What a look at a cell finds.
@@ -61,7 +63,7 @@ impl LiveNotebook {
     /// A session in which nothing has run.
     pub fn new(settings: NotebookSettings) -> Self {
         let notebook = Notebook::of_session();
-        Self { notebook, settings, versions: Versions::default(), stale: HashMap::new() }
+        Self { notebook, settings, versions: Versions::default(), stale: HashMap::new(), lease: None }
     }
 
     /// Adds a cell that is about to run. Returns its position.
@@ -99,6 +101,23 @@ impl LiveNotebook {
         live
     }
 
+    /// Takes the turn to run the cell of a key: until that is taken over, others wait. False if another has it.
+    pub fn take_turn(&mut self, store: &Store, key: &Key) -> bool {
+        match store.try_lease(key) {
+            LeaseAttempt::Won(lease) => {
+                self.lease = Some(lease);
+                true
+            }
+            LeaseAttempt::Unsupported => true,
+            LeaseAttempt::Held => false,
+        }
+    }
+
+    /// Gives the turn back: the cell does not run, or has run.
+    pub fn end_turn(&mut self) {
+        self.lease = None;
+    }
+
     /// Takes over what a cell did.
     pub fn take_over(
         &mut self,
@@ -112,6 +131,7 @@ impl LiveNotebook {
         walk.versions = std::mem::take(&mut self.versions);
         walk.pass(cell, entry, record);
         self.versions = walk.versions;
+        self.end_turn();
     }
 
     /// Tells why a cell ran, in lines for people; nothing if it did not, or long ago.
