@@ -1,5 +1,5 @@
-"""Figures that pyplot keeps open from one cell to the next (`plt.plot(…)` here, `plt.savefig(…)` there): state that
-no name leads to. Nothing here loads matplotlib."""
+"""Figures that pyplot keeps open from one cell to the next (`plt.plot(…)` here, `plt.savefig(…)` there):
+state that no name leads to. Nothing here loads matplotlib."""
 
 from __future__ import annotations
 
