@@ -7,7 +7,7 @@ import pytest
 from notebooks.notebook_project import Project
 
 IMPORTS = "import matplotlib\nmatplotlib.use('agg')\nimport matplotlib.pyplot as plt"
-READS = "print([list(line.get_ydata()) for line in plt.gca().lines], plt.gca().get_title())"
+READS = "print([line.get_ydata().tolist() for line in plt.gca().lines], plt.gca().get_title())"
 
 
 @pytest.mark.parametrize("how", ["percent", "script", "marimo"])
@@ -47,7 +47,7 @@ def test_what_is_drawn_through_a_variable_and_what_is_closed(project: Project) -
             "fig, ax = plt.subplots()",
             f"lines = ax.plot([0, {value}])",
             *more,
-            "print([list(line.get_ydata()) for line in plt.gca().lines])",
+            "print([line.get_ydata().tolist() for line in plt.gca().lines])",
         )
         return project.run().text(4 + len(more))
 
