@@ -20,12 +20,12 @@ AT_ONCE = 8
 CHILD_SECONDS = 60
 
 
-@hozon.persistent_cache
+@hozon.persistent_cache(allow="subprocess")
 def squares(start: int, count: int) -> list[int]:
     return [number * number for number in range(start, start + count)]
 
 
-@hozon.persistent_cache
+@hozon.persistent_cache(allow="subprocess")
 def large(number: int) -> bytes:
     return number.to_bytes(2, "little") * 50_000
 
@@ -36,7 +36,7 @@ def in_memory(number: int) -> int:
 
 
 def in_block(number: int) -> int:
-    with hozon.cached_context("block"):
+    with hozon.cached_context("block", allow="subprocess"):
         found = number * 3
     return found
 

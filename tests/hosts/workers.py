@@ -20,7 +20,8 @@ from typing import Any
 
 from ..conftest import Project
 
-CALLERS = 8
+# How many ask at once: in the first run, and in the second, where all is stored.
+CALLERS, AGAIN = 8, 2
 
 # What workers call. In the version for asyncio, functions are coroutines. `note` leaves a line in a file
 # that is no output of the body, so that runs in any process are counted.
@@ -113,6 +114,7 @@ MAIN = """
     import hozon
     import work
 
+    CALLERS = int(os.environ["CALLERS"])
     FACTOR = 3
 
     def helper(x):
@@ -128,6 +130,7 @@ MAIN = """
         return {
             "key": work.slow.cache_key(x),
             "own key": own.cache_key(x),
+            "slow": $call work.slow(x),
             "own": $call own(x),
             "in memory": work.in_memory(x),
             "block": $call work.slow_block(x),
@@ -143,8 +146,8 @@ $host
         with workers() as at_once:
             facts = {
                 "keys": [work.slow.cache_key(1), own.cache_key(1)],
-                "slow": at_once(work.slow, [1] * $callers),
-                "all": at_once(all_of, [1] * $callers),
+                "slow": at_once(work.slow, [1] * CALLERS) if $direct else [],
+                "all": at_once(all_of, [1] * CALLERS),
                 "steps": at_once(work.one_after_the_other, [STEPS])[0],
             }
         print("FACTS", json.dumps(facts))
@@ -182,7 +185,7 @@ POOL = """
     @contextlib.contextmanager
     def workers():
         import multiprocessing
-        with multiprocessing.get_context("METHOD").Pool(8) as pool:
+        with multiprocessing.get_context("METHOD").Pool(CALLERS) as pool:
             yield lambda function, items: pool.map(function, items, chunksize=1)
 """
 
@@ -190,7 +193,7 @@ EXECUTOR = """
     @contextlib.contextmanager
     def workers():
         import concurrent.futures
-        with concurrent.futures.KIND(8) as pool:
+        with concurrent.futures.KIND(CALLERS) as pool:
             yield lambda function, items: list(pool.map(function, items))
 """
 
@@ -198,7 +201,7 @@ JOBLIB = """
     @contextlib.contextmanager
     def workers():
         import joblib
-        with joblib.Parallel(8, "BACKEND", batch_size=1) as parallel:
+        with joblib.Parallel(CALLERS, "BACKEND", batch_size=1) as parallel:
             yield lambda function, items: parallel(joblib.delayed(function)(item) for item in items)
 """
 
@@ -206,7 +209,7 @@ LOKY = """
     @contextlib.contextmanager
     def workers():
         import loky
-        with loky.get_reusable_executor(8) as pool:
+        with loky.get_reusable_executor(CALLERS) as pool:
             yield lambda function, items: list(pool.map(function, items))
 """
 
@@ -229,7 +232,7 @@ RAY = """
     @contextlib.contextmanager
     def workers():
         import ray
-        ray.init(num_cpus=8, include_dashboard=False, log_to_driver=False, _temp_dir=os.environ["RAY_FILES"])
+        ray.init(num_cpus=CALLERS, include_dashboard=False, log_to_driver=False, _temp_dir=os.environ["RAY_FILES"])
         try:
             def at_once(function, items):
                 # Ray takes plain functions only.
@@ -246,7 +249,7 @@ SPARK = """
     def workers():
         os.environ["PYSPARK_PYTHON"] = sys.executable
         from pyspark import SparkConf, SparkContext
-        settings = SparkConf().setMaster("local[8]").set("spark.ui.enabled", "false")
+        settings = SparkConf().setMaster(f"local[{CALLERS}]").set("spark.ui.enabled", "false")
         spark = SparkContext(conf=settings.set("spark.driver.host", "127.0.0.1"))
         spark.setLogLevel("ERROR")
         try:
@@ -303,6 +306,7 @@ class Host:
         text: The Python text that defines `workers`.
         needs: The distribution that must be there.
         way: How functions are defined.
+        direct: Whether a cached function is also sent by itself, rather than called by one that is sent.
         missing: Why it cannot run here beside a missing distribution; empty: it can.
     """
 
@@ -310,6 +314,7 @@ class Host:
     text: str
     needs: str = ""
     way: str = "synchronous"
+    direct: bool = True
     missing: Callable[[], str] = lambda: ""
 
     def why_not(self) -> str:
@@ -338,13 +343,17 @@ HOSTS = [
     Host("joblib loky", JOBLIB.replace("BACKEND", "loky"), needs="joblib"),
     Host("joblib threading", JOBLIB.replace("BACKEND", "threading"), needs="joblib"),
     Host("loky", LOKY, needs="loky"),
-    Host("pytest-xdist", XDIST, needs="xdist"),
+    Host("pytest-xdist", XDIST, needs="xdist", direct=False),
     Host(
         "Dask threads",
-        DASK.replace("WORKERS", "n_workers=1, threads_per_worker=8, processes=False"),
+        DASK.replace("WORKERS", "n_workers=1, threads_per_worker=CALLERS, processes=False"),
         needs="distributed",
     ),
-    Host("Dask processes", DASK.replace("WORKERS", "n_workers=8, threads_per_worker=1"), needs="distributed"),
+    Host(
+        "Dask processes",
+        DASK.replace("WORKERS", "n_workers=CALLERS, threads_per_worker=1"),
+        needs="distributed",
+    ),
     Host("Ray", RAY, needs="ray"),
     Host("Spark", SPARK, needs="pyspark", missing=_no_java),
 ]
@@ -372,16 +381,21 @@ def run(host: Host) -> Seen:
         project = Project(Path(folder) / "project", Path(folder) / "home")
         way = COROUTINES if host.way == "coroutines" else SYNCHRONOUS
         project.write("work.py", Template(WORK).substitute(way))
-        texts = {"host": host.text, "callers": CALLERS, **way}
+        texts = {"host": host.text, "direct": host.direct, **way}
         project.write("main.py", Template(MAIN).substitute(texts))
         project.write("call_in_worker.py", CALL_IN_WORKER)
-        cold = _facts(project, folder)
+        cold = _facts(project, folder, CALLERS)
         runs = _runs(project)
-        return Seen(cold, _facts(project, folder), (runs, _runs(project)))
+        return Seen(cold, _facts(project, folder, AGAIN), (runs, _runs(project)))
 
 
-def _facts(project: Project, folder: str) -> dict[str, Any]:
-    settings = {"HOZON_REPLAY": "1", "PYTHONPATH": str(project.folder), "RAY_FILES": f"{folder}/ray"}
+def _facts(project: Project, folder: str, callers: int) -> dict[str, Any]:
+    settings = {
+        "CALLERS": str(callers),
+        "HOZON_REPLAY": "1",
+        "PYTHONPATH": str(project.folder),
+        "RAY_FILES": f"{folder}/ray",
+    }
     lines = project.lines(seconds=110, **settings)
     (facts,) = [line for line in lines if line.startswith("FACTS ")]
     seen: dict[str, Any] = json.loads(facts.removeprefix("FACTS "))
