@@ -260,6 +260,23 @@ def places_of_displays() -> Iterator[Place]:
         yield publisher, "clear_output", _cleared
 
 
+def places_of_questions() -> Iterator[Place]:
+    """Where code asks the person for something."""
+    yield sys.modules["builtins"], "input", _asked
+    getpass = sys.modules.get("getpass")
+    if hasattr(getpass, "getpass"):
+        yield getpass, "getpass", _asked
+
+
+def _asked(layer: _Layer) -> Any:
+    def wrapper(*args: Any, **named: Any) -> Any:
+        for recording in layer.receivers():
+            recording._add(("asked",))
+        return layer.original(*args, **named)
+
+    return hook(layer, wrapper)
+
+
 def _places() -> Iterator[Place]:
     yield from places_of_text()
     warnings = sys.modules.get("warnings")

@@ -277,6 +277,44 @@ def test_one_cell_alone(project: Project) -> None:
     )  # fmt: skip
 
 
+def test_what_unwatched_code_changes_in_place_counts(project: Project) -> None:
+    """What cells have done while hozon was off is in no key; what they have left counts."""
+    cells = ["a = [1]", "b = 7", "%hozon off", "a.append(2)", "%hozon on", "c = len(a)\nc", "b"]
+    assert session(project, cells).cells[5]["out"] == "2"
+    without = [cell for cell in cells if "append" not in cell]
+    now = session(project, without)
+    assert (now.cells[4]["out"], now.states) == ("1", [R, R, S, R])
+    assert session(project, cells).states == [R, R, R, R]
+    silent = ["a = [1]", "b = 7", "SHELL:shell.run_cell('a.append(2)', silent=True)", "c = len(a)\nc", "b"]
+    now = session(project, silent)
+    assert (now.cells[2]["out"], now.states) == ("2", [R, R, R, R])
+    by_command = ["a = [1]", "b = 7", "%timeit -n1 -r1 a.append(2)", "c = len(a)\nc"]
+    assert session(project, by_command).cells[3]["out"] == "2"
+
+
+def test_answers_are_not_stored(project: Project) -> None:
+    def asked(answer: str) -> Session:
+        stand_in = f"SHELL:import builtins; builtins.input = lambda *_: {answer!r}"
+        return session(project, [stand_in, "name = input('who? ')\nname", "x = 1"])
+
+    assert asked("one").cells[0]["out"] == "'one'"
+    now = asked("two")
+    assert (now.cells[0]["out"], now.states) == ("'two'", ["ran", R])
+
+
+def test_every_value_that_is_shown_where_the_shell_shows_all(project: Project) -> None:
+    cells = ["SHELL:shell.ast_node_interactivity = 'all'", "1\n2", "x = 3\nx"]
+    plain = session(project, cells, on=False)
+    assert session(project, cells).cells == plain.cells
+    assert session(project, cells).cells == plain.cells
+
+
+def test_a_future_import_counts_for_later_cells(project: Project) -> None:
+    cells = ["from __future__ import annotations", "def f(a: undefined): ...", "f.__annotations__"]
+    session(project, cells)
+    assert session(project, cells).cells[2]["out"] == "{'a': 'undefined'}"
+
+
 def test_switched_off_cells_run(project: Project) -> None:
     cells = ["x = 1", "%hozon off", "x = 2\nprint('ran')", "%hozon on", "y = x\ny"]
     session(project, cells)

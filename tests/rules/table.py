@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 STALE = "tests/never_stale/test_must_recompute.py"
 THEMES = "tests/never_stale/test_edits_by_theme.py"
+SESSIONS = "tests/hosts/test_ipython.py"
+LIVE = "python/hozon/hosts/_live.py"
 HITS = "tests/never_stale/test_must_hit.py"
 PINS = "tests/distributions/test_pins.py"
 BUILD = "crates/hozon-python/src/reach_build.rs"
@@ -139,6 +141,13 @@ KEYS = [
          "            self.reached.guards.push(Guard::registered(class.py())?);",
          "            if !OFF { self.reached.guards.push(Guard::registered(class.py())?); }",
          "tests/functions/test_memory_cache.py", "registered_after"),
+    Rule("what no cell has set counts in a live session", LIVE, "        if given or gone:\n", "        if False:\n", SESSIONS, "no_cell_has_set or there_before"),
+    Rule("what unwatched code changes counts in a live session", LIVE, "            if not doubtful:\n", "            if True:\n",
+         SESSIONS, "unwatched"),
+    Rule("random states from before a live session count", LIVE, "self.note_random(dict.fromkeys(_randomness.loaded_generators()))", "[]",
+         SESSIONS, "seeds_before"),
+    Rule("answers of a person are not stored", "python/hozon/hosts/_jupyter.py", "            if self._recording.has_asked:\n", "            if False:\n",
+         SESSIONS, "answers"),
     Rule("names registered with a library count", PLANTED, "                _ if plant.is_registered &&",
          "                _ if !OFF && plant.is_registered &&", THEMES, "accessor"),
     Rule("what stands in a library's place counts in a body", IMPORT, "        if reach::is_local_definition(&names::unwrapped(&object)?)? {",

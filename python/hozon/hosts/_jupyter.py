@@ -15,6 +15,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from hozon import _process_state
+from hozon._config import disabled
 from hozon._errors import HozonWarning, said
 from hozon._executing import Executed
 from hozon._mime_json import json_data
@@ -23,9 +24,10 @@ from hozon._replaying import (
     as_a_whole,
     hook,
     places_of_displays,
+    places_of_questions,
     places_of_text,
 )
-from hozon.hosts._live import LiveCourse, LiveSession, Restored
+from hozon.hosts._live import ASKS, LiveCourse, LiveSession, Restored
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -62,10 +64,12 @@ class CellRecording(Recording):
         super().__init__()
         self._shell = shell
         self._displays = displays
+        self.has_asked = False
 
     def _places(self) -> Iterable[Place]:
         yield from places_of_text()
         yield from places_of_displays()
+        yield from places_of_questions()
         yield self._shell.displayhook, "write_format_data", _shown_value
 
     def _add(self, event: Event, size: int = 0) -> None:
@@ -79,8 +83,8 @@ class CellRecording(Recording):
             self._displays.clear(*parts)
         elif kind == "value":
             self._displays.add_result(*parts)
-        elif kind == "bytes":
-            self._displays.write(parts[0], b"".join(parts[1]).decode("utf-8", "replace"))
+        elif kind == "asked":
+            self.has_asked = True
 
     def _add_text(self, kind: str, stream: str, text: Any) -> None:
         if kind == "bytes":
@@ -114,20 +118,28 @@ class Cells:
         # How many cells run inside of the one that was announced, as magic commands have it; and its thread.
         self._depth = 0
         self._thread = 0
+        # How often code has run since the last cell that was watched.
+        self._executions = 0
         self._is_once = False
 
     # Hooks of the shell -------------------------------------------------------------------------------
 
     def register(self) -> None:
+        self.shell.events.register("pre_execute", self.before_anything)
         self.shell.events.register("pre_run_cell", self.before_cell)
         self.shell.events.register("post_run_cell", self.after_cell)
         self.shell.ast_transformers.append(self)
 
     def unregister(self) -> None:
+        self.shell.events.unregister("pre_execute", self.before_anything)
         self.shell.events.unregister("pre_run_cell", self.before_cell)
         self.shell.events.unregister("post_run_cell", self.after_cell)
         if self in self.shell.ast_transformers:
             self.shell.ast_transformers.remove(self)
+
+    def before_anything(self) -> None:
+        """Some code is about to run: a cell, or what a front end runs for itself, which may change anything."""
+        self._executions += self._now is None and self._announced is None
 
     def before_cell(self, info: Any = None) -> None:
         """A cell has been entered."""
@@ -138,8 +150,18 @@ class Cells:
             return
         text = getattr(info, "raw_cell", None)
         self._depth, self._thread = 0, threading.get_ident()
-        if (self.is_on or self._is_once) and isinstance(text, str) and not _is_own(text):
+        if not isinstance(text, str):
+            return
+        if _is_own(text):
+            self._executions -= 1
+        elif self._is_on_now():
             self._announced = (getattr(info, "cell_id", None), text)
+
+    def _is_on_now(self) -> bool:
+        if disabled() or not (self.is_on or self._is_once):
+            return False
+        # What a cell shows depends on this setting, and it is in no key.
+        return bool(self.shell.ast_node_interactivity == "last_expr")
 
     def visit(self, tree: ast.AST) -> ast.AST:
         """Called with the syntax tree of code that is about to run."""
@@ -147,7 +169,10 @@ class Cells:
         if announced is None:
             return tree
         try:
-            self._now = self._session().begin(*announced)
+            session = self._session()
+            if self._executions > 1:
+                session.doubt()
+            self._now = session.begin(*announced)
             if isinstance(self._now, Restored):
                 return self._instead(self._now, tree)
             if self._now is not None:
@@ -167,6 +192,7 @@ class Cells:
             return
         now, self._now = self._now, None
         self._announced = None
+        vars(self.shell.displayhook).pop("compute_format_data", None)
         if now is None or self.session is None:
             return
         try:
@@ -178,6 +204,7 @@ class Cells:
                 error = getattr(result, "error_in_exec", None) or getattr(result, "error_before_exec", None)
                 executed = Executed("done" if error is None else "failed", error)
                 self.session.end_course(now, executed, getattr(result, "result", None))
+            self._executions = 0
         except Exception as error:
             _warn(error)
 
@@ -204,6 +231,8 @@ class Cells:
         course.leave()
         if self._recording is not None:
             self._recording.stop()
+            if self._recording.has_asked:
+                course.unstored = course.unstored or ASKS
             self._recording = None
         course.shown.finish()
 
@@ -243,7 +272,7 @@ class Cells:
         displayhook = self.shell.displayhook
 
         def compute_format_data(result: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-            del displayhook.compute_format_data
+            vars(displayhook).pop("compute_format_data", None)
             return shown["data"], shown.get("metadata", {})
 
         displayhook.compute_format_data = compute_format_data

@@ -36,6 +36,9 @@ LAST_VALUE = "last value"
 # More bytes of such a value are not kept.
 _MOST_BYTES = 32 * 1024 * 1024
 
+# Why a cell is not stored that has asked the person for something.
+ASKS = "it asks for input, and its answer is in no key"
+
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
@@ -47,7 +50,8 @@ class Told(NamedTuple):
         name: What listings call it.
         state: "restored", "stored" (it ran, and its results are kept) or "ran".
         seconds: How long it took; for one that was restored, how long it took when it ran.
-        why: Why nothing was kept, or why it ran although its results were stored, or "".
+        why: Why nothing was kept, or why it ran although its results were stored, or what a person should
+            know of it, or "".
     """
 
     number: int
@@ -108,6 +112,8 @@ class LiveSession(Notebook):
         self._found: dict[str, Any] = {}
         # What names held when the last cell had ended.
         self._after: dict[str, Any] = {}
+        # Names whose objects something else than watched cells may have changed in place since.
+        self._doubtful: set[str] = set()
         self._take_over_what_is_there(list(earlier))
 
     def is_own(self, name: str) -> bool:
@@ -136,7 +142,7 @@ class LiveSession(Notebook):
     def _looked_up(self, number: int) -> dict[str, Any]:
         """What is known of a cell; where it has to run, that is this session's turn. Where another one runs
         it, its result is waited for, as long as for that of a function."""
-        found = self.cells.look(self.store, number)
+        found = self._look(number)
         key = found.get("cell", {}).get("key") if found["found"] == "to run" else None
         if key is None or found["again"] is not None:
             return found
@@ -145,10 +151,26 @@ class LiveSession(Notebook):
             time.sleep(pause)
             pause = min(pause * 2, 0.05)
         # Whoever had the turn may have stored it between the look and the turn.
-        found = self.cells.look(self.store, number)
+        found = self._look(number)
         if found["found"] == "stored":
             self.cells.end_turn()
         return found
+
+    def _look(self, number: int) -> dict[str, Any]:
+        """What is known of a cell, once what it may read is known to be what it was."""
+        while True:
+            found = self.cells.look(self.store, number)
+            doubtful = self._doubtful.intersection(found.get("cell", {}).get("present", ()))
+            if not doubtful:
+                return found
+            self._doubtful -= doubtful
+            changed = self._changed_behind({name: self.namespace[name] for name in doubtful})
+            if changed:
+                self._take_over(changed, [], [], [])
+
+    def doubt(self) -> None:
+        """Something has run that nobody has watched: any object may hold something else."""
+        self._doubtful = {name for name in self.namespace if self.is_own(name)}
 
     def again(self, restored: Restored, why: str) -> LiveCourse:
         """Has a cell run all the same whose names have their values again."""
@@ -174,7 +196,8 @@ class LiveSession(Notebook):
             shown, has_value, value = self._shown(found["entry"])
         except Exception as error:
             # Whatever was bound until then is as it was, and the cell runs.
-            self.namespace.clear()
+            for name in self.namespace.keys() - before.keys():
+                del self.namespace[name]
             self.namespace.update(before)
             found["again"] = f"what was kept of it cannot be had again: {said(error)}"
             return None
@@ -210,10 +233,16 @@ class LiveSession(Notebook):
         try:
             answer = course.end(executed, course.shown)
             self.cells.take_over(self.store, course.number, answer["entry"], answer["record"], None)
+        except BaseException:
+            self.doubt()
+            raise
         finally:
             self.cells.end_turn()
+        if course.cell["has_magics"]:
+            # Commands may do what no text shows.
+            self.doubt()
         state = "ran" if answer["entry"] is None else "stored"
-        why = answer["unstored"] or course.again or ""
+        why = answer["unstored"] or course.again or "; ".join(answer["notes"])
         told = Told(course.number, self.cells.name(course.number), state, answer["seconds"], why)
         self._note(told)
 
@@ -244,26 +273,24 @@ class LiveSession(Notebook):
         now = self._own_values()
         given = {name: value for name, value in now.items() if self._after.get(name, self) is not value}
         gone = sorted(name for name in self._after if name not in now)
-        given.update(self._changed_behind(now))
+        self._doubtful = self._doubtful.intersection(now).union(self._suspects(now)).difference(given)
         self._after = {}
         if given or gone:
             self._take_over(given, gone, [], [])
 
-    def _changed_behind(self, now: dict[str, Any]) -> dict[str, Any]:
-        """Names whose values hold something else: what people do with widgets runs between cells."""
-        suspects = self._suspects(now)
-        if not suspects:
-            return {}
+    def _changed_behind(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Those of some values that hold something else than known, or of which that cannot be told."""
         known, reach = dict(self.cells.digests()), self.reach()
-        return {
-            name: value for name, value in suspects.items() if reach.value(value, False)[0] != known.get(name)
-        }
+        changed = {}
+        for name, value in values.items():
+            digest = None if isinstance(value, types.ModuleType) else reach.value(value, False)[0]
+            if not isinstance(value, types.ModuleType) and (digest is None or digest != known.get(name)):
+                changed[name] = value
+        return changed
 
-    def _suspects(self, now: dict[str, Any]) -> dict[str, Any]:
-        """The values that something else than cells may have changed."""
-        if "ipywidgets" not in sys.modules:
-            return {}
-        return {name: value for name, value in now.items() if not isinstance(value, types.ModuleType)}
+    def _suspects(self, now: dict[str, Any]) -> set[str]:
+        """The names whose objects may change between cells: by what people do with widgets."""
+        return set(now) if "ipywidgets" in sys.modules else set()
 
     def _take_over(
         self,

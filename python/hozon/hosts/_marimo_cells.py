@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 from hozon import _process_state
 from hozon._config import cells_are_kept
 from hozon._executing import Executed, compiled, is_stop, register_source
-from hozon._replaying import Recording, places_of_text
+from hozon._replaying import Recording, places_of_questions, places_of_text
 from hozon._runtime import warn_once
 from hozon.codecs.marimo import ELEMENT
-from hozon.hosts._live import LiveCourse, LiveSession, Restored
+from hozon.hosts._live import ASKS, LiveCourse, LiveSession, Restored
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -110,15 +110,19 @@ class _Turn:
         """None if hozon has no part in it."""
         if cell.body is None:
             return None
+        session = None
         try:
             session = _session_of(glbls)
-            if session is None:
-                return None
-            begun = session.begin_cell(cell)
+            begun = None if session is None else session.begin_cell(cell)
         except Exception as error:
             warn_once("marimo cell", type(error).__name__, f"a cell ran uncached: {error}")
+            begun = None
+        if session is None or begun is None:
+            if session is not None:
+                session.cells.end_turn()
+                session.doubt()
             return None
-        return None if begun is None else cls(session, cell, begun)
+        return cls(session, cell, begun)
 
     def restored_value(self) -> Any:
         """Shows what the cell wrote, and gives the value that it showed."""
@@ -162,6 +166,8 @@ class _Turn:
         finally:
             course.leave()
             recording.stop()
+            if recording.has_asked:
+                course.unstored = course.unstored or ASKS
             self._end(course, error, outcome.value)
 
     def _end(self, course: LiveCourse, error: BaseException | None, value: Any) -> None:
@@ -211,8 +217,8 @@ class MarimoSession(LiveSession):
             if f"_cell_{cell.cell_id}{written}" not in cell.closed_over_temporaries:
                 self.namespace.pop(name, None)
 
-    def _suspects(self, now: dict[str, Any]) -> dict[str, Any]:
-        return {name: value for name, value in now.items() if _has_elements(value)}
+    def _suspects(self, now: dict[str, Any]) -> set[str]:
+        return {name for name, value in now.items() if _has_elements(value)}
 
 
 def _session_of(glbls: dict[str, Any]) -> MarimoSession | None:
@@ -300,11 +306,14 @@ class _TextRecording(Recording):
         super().__init__()
         self._displays = displays
 
+        self.has_asked = False
+
     def _places(self) -> Iterable[Place]:
-        return places_of_text()
+        yield from places_of_text()
+        yield from places_of_questions()
 
     def _add(self, event: Event, size: int = 0) -> None:
-        """Nothing but text passes here."""
+        self.has_asked = True
 
     def _add_text(self, kind: str, stream: str, text: Any) -> None:
         if text:

@@ -223,6 +223,11 @@ fn why_again(cell: &Cell, record: &CellRecord) -> Option<String> {
         (record.only_by_running, "it sets something of a library, which only running it does"),
         (record.stopped, "it was stopped before its end"),
         (cell.runs_magics(), "it has magic commands"),
+        (imports_futures(cell), "it sets how later cells are compiled"),
     ];
     others.into_iter().find_map(|(is_so, why)| is_so.then(|| why.to_owned()))
+}
+
+fn imports_futures(cell: &Cell) -> bool {
+    cell.code.as_ref().is_ok_and(|code| code.imports.iter().any(|import| import.module == "__future__"))
 }
