@@ -138,7 +138,7 @@ class Cells:
             self.shell.ast_transformers.remove(self)
 
     def before_anything(self) -> None:
-        """Some code is about to run: a cell, or what a front end runs for itself, which may change anything."""
+        """Some code is about to run: a cell, or what a front end runs for itself. It may change anything."""
         self._executions += self._now is None and self._announced is None
 
     def before_cell(self, info: Any = None) -> None:
