@@ -10,14 +10,11 @@ from __future__ import annotations
 
 import ast
 import contextlib
-import functools
-import gc
 import json
 import os
 import sys
 import types
 import warnings
-from abc import ABCMeta
 from enum import EnumMeta
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +23,18 @@ from hozon._changes import Before, names_stored_by
 from hozon._displaying import Displays
 from hozon._errors import HozonWarning, said
 from hozon._executing import execute
+from hozon._held import (
+    attributes_of_code,
+    differ,
+    is_code,
+    is_no_change,
+    is_own_code,
+    kept_by,
+    kept_results,
+    local_modules,
+    pickled,
+    registered,
+)
 from hozon._hozon import (
     cell_record,
     held_effect,
@@ -37,7 +46,6 @@ from hozon._hozon import (
 )
 from hozon._led_away import Streams, names_behind
 from hozon._library_state import LibraryState
-from hozon._mutable import ATOMS
 from hozon._open_figures import NAME as FIGURES
 from hozon._open_figures import OpenFigures
 from hozon._pickling import loads
@@ -48,7 +56,7 @@ from hozon._sharing import Sharing
 from hozon._shell_names import shell_names
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterator
 
     from hozon._executing import Executed
     from hozon._hozon import Trace
@@ -224,8 +232,8 @@ class Course:
         self.led_away = self.notebook.streams.led_away()
         self._taken_away = self._take_bound_names_away()
         self.found = dict(self.namespace)
-        self.code = _attributes_of_code(self.namespace)
-        self.kept = {name: _kept(self.namespace[name]) for name in self.present if name in self.namespace}
+        self.code = attributes_of_code(self.namespace)
+        self.kept = {name: kept_by(self.namespace[name]) for name in self.present if name in self.namespace}
         self.folder = os.getcwd()
         self.process = _process_state.snapshot()
         called = _settings.libraries_called(self.cell["source"], self.namespace)
@@ -337,7 +345,7 @@ class Course:
         # Values without a digest: what they are pickled to, or None where that cannot be told.
         undigested = keyed.undigested() if is_told else list(values)
         self.opaque = {
-            label: _pickled(values[label], self.namespace) for label in undigested if label in values
+            label: pickled(values[label], self.namespace) for label in undigested if label in values
         }
         self.before = Before(values.items(), snapshots=False)
         namespaces, _ = keyed.bindable(None)
@@ -419,7 +427,7 @@ class Course:
         given, deleted = self._given()
         changed = self._changed_in_place(given)
         changed |= self._changed_by_writing(given)
-        self.local_modules = _local_modules(self.notebook.options.project)
+        self.local_modules = local_modules(self.notebook.options.project)
         outside = self._outside()
         sharing = Sharing(self.notebook.values(self.present), given, changed, outside)
         self.in_modules |= {label: outside[label] for label in sharing.changed_outside}
@@ -427,6 +435,9 @@ class Course:
             given[name] = self.namespace[name]
         records = [self._name(name, value, sharing) for name, value in sorted(given.items())]
         groups, outputs = self._groups(sharing, records)
+        classes = [name for name, value in given.items() if isinstance(value, type)]
+        # Whoever changes what a class holds changes it for all.
+        groups += [(*group[:1], [], False, *group[1:]) for group in sharing.of_classes(classes)]
         self.figures.end(has_changed_values=bool(changed))
         trace = self._trace(run, is_changing=bool(changed))
         self.first_that_sets = self._find_first_that_sets(given)
@@ -476,19 +487,19 @@ class Course:
         changed |= {
             name
             for name, before in self.kept.items()
-            if name in self.namespace and name not in given and before != _kept(self.namespace[name])
+            if name in self.namespace and name not in given and before != kept_by(self.namespace[name])
         }
-        now = _attributes_of_code(self.namespace)
+        now = attributes_of_code(self.namespace)
         changed |= {
-            name for name, held in now.items() if name not in given and _differ(self.code.get(name), held)
+            name for name, held in now.items() if name not in given and differ(self.code.get(name), held)
         }
         changed_code = self.keyed.changed_code(None)
         for name, definition in changed_code:
             # What a local module's is now, no name of the notebook tells later cells.
-            if not _is_own_code(definition):
+            if not is_own_code(definition):
                 self.in_modules[f"{definition.__module__}.{name}"] = definition
         code = {name for name, _ in changed_code}
-        code |= {name for name in changed if _is_code(self.namespace[name])}
+        code |= {name for name in changed if is_code(self.namespace[name])}
         if code:
             self.unstored = f"it changes `{min(code)}`, a function or class, in place"
         for name in changed:
@@ -508,12 +519,12 @@ class Course:
     def _may_have_changed(self, name: str) -> bool:
         """Whether a value without a digest may hold something else than before the run."""
         before = self.opaque[name]
-        return before is None or before != _pickled(self.namespace[name], self.namespace)
+        return before is None or before != pickled(self.namespace[name], self.namespace)
 
     def _outside(self) -> dict[str, Any]:
         """What variables of local modules, and the notebook's own classes, hold that can change."""
         holders = {module["__name__"]: module for module in self.local_modules}
-        own = {name: value for name, value in self.namespace.items() if _is_own_code(value)}
+        own = {name: value for name, value in self.namespace.items() if is_own_code(value)}
         # Members of enumerations are known by their names.
         classes = {name: cls for name, cls in own.items() if type(cls) is not EnumMeta}
         holders |= {name: dict(vars(cls)) for name, cls in classes.items()}
@@ -553,7 +564,7 @@ class Course:
 
     def _has_own_state(self, name: str, value: Any) -> bool:
         """Whether a function or class holds what neither its digest tells nor its statement makes."""
-        if _registered(value) or _kept_results(value):
+        if registered(value) or kept_results(value):
             return True
         if isinstance(value, EnumMeta):
             return name not in self.cell["definitions"]
@@ -636,7 +647,7 @@ class Course:
         """What it has set of local modules, with digests: later cells may notice any of it."""
         for module, before in self.modules:
             for name, value in module.items():
-                if before.get(name, _MISSING) is not value and not _is_no_change(module, name, value):
+                if before.get(name, _MISSING) is not value and not is_no_change(module, name, value):
                     self.in_modules[f"{module.get('__name__')}.{name}"] = value
         found = []
         for label, value in sorted(self.in_modules.items()):
@@ -759,145 +770,6 @@ def _warnings_noted(notes: list[str]) -> Iterator[list[warnings.WarningMessage]]
         warnings.simplefilter("always", HozonWarning)
         yield caught
     notes.extend(str(warning.message) for warning in caught if issubclass(warning.category, HozonWarning))
-
-
-def _is_no_change(module: dict[str, Any], name: str, value: Any) -> bool:
-    """Whether a name of a module is Python's own, or a submodule that was imported."""
-    is_code = callable(value) and getattr(value, "__module__", None) != "__main__"
-    own = (name.startswith("__") and name.endswith("__")) or is_code
-    return own or isinstance(value, types.ModuleType)
-
-
-def _local_modules(project: str) -> list[dict[str, Any]]:
-    """The namespaces of the loaded modules whose source is the person's own."""
-    folders = (os.path.join(project, ""), os.path.join(sys.path[0], ""))
-    found = []
-    for module in list(sys.modules.values()):
-        file = getattr(module, "__file__", None)
-        if (
-            isinstance(file, str)
-            and file.startswith(folders)
-            and f"{os.sep}site-packages{os.sep}" not in file
-        ):
-            found.append(vars(module))
-    own = ("__main__", "hozon")
-    return [module for module in found if str(module.get("__name__")).partition(".")[0] not in own]
-
-
-def _attributes_of_code(namespace: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """What the functions and classes of the notebook hold, whatever way leads to them."""
-    own = {name: value for name, value in namespace.items() if _is_own_code(value)}
-    return {
-        name: {
-            **{part: held for part, held in vars(value).items() if not _is_filled_in(part)},
-            **_registered(value),
-        }
-        for name, value in own.items()
-    }
-
-
-def _is_filled_in(part: str) -> bool:
-    """Whether Python itself fills it in when it is first asked for: annotations, and what copies and pickles
-    of instances ask a class for."""
-    return part.startswith("__anno") or part == "__slotnames__"
-
-
-def _registered(value: Any) -> dict[Any, Any]:
-    """What was registered with a generic function of `functools`, or an abstract class."""
-    if isinstance(value, types.FunctionType):
-        registry = getattr(value, "registry", None)
-        # The function itself is registered for all.
-        others = registry.items() if isinstance(registry, types.MappingProxyType) else ()
-        return {cls: function for cls, function in others if cls is not object}
-    if isinstance(value, ABCMeta):
-        return {reference: reference for reference in _registry_of(value)}
-    return {}
-
-
-def _registry_of(value: ABCMeta) -> Iterable[Any]:
-    """The classes that were registered with an abstract one, by weak references."""
-    import abc
-
-    dump: Any = getattr(abc, "_get_dump", None)
-    return dump(value)[0] if dump is not None else ()
-
-
-def _kept(value: Any) -> list[tuple[int, object]]:
-    """What can change of what code keeps, each with its digest: results of a function of `functools`, members
-    of an enumeration."""
-    if isinstance(value, EnumMeta):
-        return [(id(member), _digest_or_none_like_it(_held_by(member))) for member in _members_of(value)]
-    return _kept_results(value)
-
-
-def _members_of(value: EnumMeta) -> Iterable[Any]:
-    return value.__members__.values()
-
-
-def _held_by(member: Any) -> dict[str, Any]:
-    """What a member of an enumeration holds, but for what names its class and its place."""
-    own = ("_name_", "_sort_order_", "__objclass__")
-    return {name: held for name, held in vars(member).items() if name not in own}
-
-
-def _kept_results(value: Any) -> list[tuple[int, object]]:
-    if not isinstance(value, functools._lru_cache_wrapper):
-        return []
-    held = [part for part in gc.get_referents(value) if part is not vars(value)]
-    if value.cache_parameters()["maxsize"] is None:
-        held = [result for cache in held if type(cache) is dict for result in cache.values()]
-    # Beside the results there are the keys, the function, and what holds the cache together.
-    return [(id(result), _digest_or_none_like_it(result)) for result in held if _can_change(result)]
-
-
-def _can_change(result: Any) -> bool:
-    if type(result) is tuple:
-        return any(_can_change(item) for item in result)
-    if type(result) is dict and any(type(item).__name__ == "_lru_list_elem" for item in result.values()):
-        return False
-    return (
-        type(result) not in ATOMS
-        and not isinstance(result, type | types.FunctionType)
-        and type(result) is not object
-    )
-
-
-def _digest_or_none_like_it(value: Any) -> object:
-    try:
-        return value_digest(value)
-    except Exception:
-        return object()
-
-
-def _is_own_code(value: Any) -> bool:
-    return _is_code(value) and value.__module__ == "__main__"
-
-
-def _differ(before: dict[str, Any] | None, now: dict[str, Any]) -> bool:
-    if before is None or before.keys() != now.keys():
-        return before is not None
-    return any(now[name] is not value for name, value in before.items())
-
-
-def _is_code(value: Any) -> bool:
-    return isinstance(value, type | types.FunctionType)
-
-
-def _pickled(value: Any, namespace: dict[str, Any]) -> bytes | None:
-    """Bytes that are others once a value holds something else; None where there are none."""
-    from hashlib import blake2b
-
-    from hozon._pickling import dumps
-
-    try:
-        payload, buffers = dumps(value, namespace=namespace)
-        hasher = blake2b(payload)
-        for buffer in buffers:
-            with buffer.raw() as view:
-                hasher.update(view)
-    except Exception:
-        return None
-    return hasher.digest()
 
 
 __all__ = ["PROCESS", "STATES", "VARIABLES", "Course", "Notebook"]

@@ -199,6 +199,19 @@ class Sharing:
                 found.append(Group(*together, self._pattern(*together)))
         return found
 
+    def of_classes(self, names: Iterable[str]) -> list[Group]:
+        """The classes among some names whose variables share objects with values of other names."""
+        found = []
+        for name in sorted(names):
+            parts = sorted(label for label in self._outside if label.rpartition(".")[0] == name)
+            holders: set[str] = set()
+            for part in parts:
+                holders.update(*self._holders.get(part, ()))
+            shares = sorted(holders - set(self._outside) - {name})
+            if shares:
+                found.append(Group([name], shares, self._pattern(parts, shares)))
+        return found
+
     def _pattern(self, names: list[str], shares: list[str]) -> bytes | None:
         if len(names) + len(shares) < 2:
             return None

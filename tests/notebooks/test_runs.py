@@ -261,6 +261,17 @@ def test_a_value_that_a_class_holds_too(project: Project) -> None:
     assert project.run().text(4) == "[8] [8] 1\n"
 
 
+def test_a_change_of_what_a_class_holds_depends_on_where_the_class_is_made(project: Project) -> None:
+    """The cell that changes the list is the same before and after the class; what it does is not."""
+    start, change, made = "held = [4, 6]", "held.pop()", "class A:\n    shared = held"
+    project.cells(start, change, made, "print(held, A.shared)")
+    assert project.run().text(4) == "[4] [4]\n"
+    project.cells(start, made, change, "print(held, A.shared)")
+    assert project.run().text(4) == "[4] [4]\n"
+    project.cells(start, made, change, "print(held, A.shared, 1)")
+    assert project.run().text(4) == "[4] [4] 1\n"
+
+
 def test_a_change_in_place_depends_on_all_that_shares_the_object(project: Project) -> None:
     """The cell that changes `a` gives `b` too, as it is then."""
     cells = ["a = [1]\nc = [1]", "b = [a, 3]", "a.append(2)", "c.append(4)", "print(b, c)"]

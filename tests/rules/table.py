@@ -322,7 +322,7 @@ CELLS_OF_NOTEBOOKS = [
     Rule("the import that hands a name on counts", CELLS_IN_RUST,
          "            add_subjects_of_handed(py, (file, module, name), project, code, subjects)?;",
          "            if !OFF { add_subjects_of_handed(py, (file, module, name), project, code, subjects)?; }", RUNS, "hands_on"),
-    Rule("what cells set of local code counts", CELLS, "            if not _is_own_code(definition):",
+    Rule("what cells set of local code counts", CELLS, "            if not is_own_code(definition):",
          "            if False:", RUNS, "sets_of_code"),
     Rule("what only running sets is in keys", CELLS, "            process += self._set_by_running(trace)",
          "            pass", SET_BY_RUNNING, "edit_of_what"),

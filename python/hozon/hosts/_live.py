@@ -18,6 +18,7 @@ from hozon._cells import Course, Notebook
 from hozon._displaying import Displays
 from hozon._errors import said
 from hozon._executing import Executed
+from hozon._held import local_modules
 from hozon._hosting import Host
 from hozon._hozon import LiveCells, cell_record, set_by_running
 from hozon._pickling import loads, packed
@@ -327,10 +328,8 @@ class LiveCourse(Course):
         process: list[tuple[str, bytes]],
     ) -> str:
         """The record of values that no cell has given: nothing of them is kept."""
-        from hozon._cells import _local_modules
-
         self._why_not_kept = "no cell has made it since hozon was switched on"
-        self.local_modules = _local_modules(self.session.options.project)
+        self.local_modules = local_modules(self.session.options.project)
         sharing = Sharing(self.session.values(list(self.namespace)), given, set(), self._outside())
         records = [self._name(name, value, sharing) for name, value in sorted(given.items())]
         groups, _ = self._groups(sharing, records)
