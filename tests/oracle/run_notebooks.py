@@ -27,7 +27,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from multiprocessing import get_context
@@ -264,7 +264,7 @@ def start_by_fork(errors: int) -> tuple[Any, int, int]:
 # --- one notebook
 
 
-def write(folders: Folders, files: dict[str, str], before: dict[str, str]) -> None:
+def write(folders: Iterable[Path], files: dict[str, str], before: dict[str, str]) -> None:
     for folder in folders:
         for name in before.keys() - files.keys():
             (folder / name).unlink(missing_ok=True)
@@ -310,8 +310,11 @@ class Trial:
         if "random" in made.text() and run_plain(folders.plain, made, 2).cells != truth.cells:
             self._take_back()
             return True
+        left_before = left(folders.cached)
         warm = run_hozon(folders.cached, made, is_real=self.seed % REAL_ONES == 0)
         if made.is_marimo or truth.fails():
+            # What cells have written that are gone is still there; and nothing has run in this folder for it.
+            write((folders.fresh,), left_before, left(folders.fresh))
             truth = run_hozon(
                 folders.fresh, made, "--store", str(folders.fresh / f"store_{len(self.history)}")
             )
