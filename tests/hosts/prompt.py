@@ -72,9 +72,8 @@ class Stream:
         return False
 
 
-def main() -> None:
-    with open(sys.argv[1], encoding="utf-8") as file:
-        cells = json.load(file)
+def run_cells(cells: list[str]) -> dict[str, Any]:
+    """What cells show, one after the other, and what came of those that hozon has watched."""
     config = Config()
     config.HistoryManager.hist_file = ":memory:"
     config.HistoryManager.enabled = False
@@ -104,10 +103,18 @@ def main() -> None:
     sys.stdout, sys.stderr = real
     from hozon.hosts import _jupyter
 
-    states = [one.state for cells in _jupyter._loaded.values() if cells.session for one in cells.session.told]
-    whys = [one.why for cells in _jupyter._loaded.values() if cells.session for one in cells.session.told]
+    sessions = [cells.session for cells in _jupyter._loaded.values() if cells.session]
+    states = [one.state for session in sessions for one in session.told]
+    whys = [one.why for session in sessions for one in session.told]
+    return {"cells": told, "states": states, "whys": whys}
+
+
+def main() -> None:
+    with open(sys.argv[1], encoding="utf-8") as file:
+        cells = json.load(file)
+    result = run_cells(cells)
     with open(sys.argv[2], "w", encoding="utf-8") as file:
-        json.dump({"cells": told, "states": states, "whys": whys}, file, default=str)
+        json.dump(result, file, default=str)
     os._exit(0)
 
 

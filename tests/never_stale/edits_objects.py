@@ -27,7 +27,29 @@ def _text_is(text: str) -> Callable[[Path], Path]:
     return edit
 
 
+MANAGER = "import contextlib\n@contextlib.contextmanager\ndef manager(y):\n    yield y + 1\n"
+DISPATCHED = "import functools\n@functools.singledispatch\ndef go(y):\n    return y\n@go.register\ndef _(y: int):\n    return y + 1\n"
+IN_MANAGER = "with x(1) as y:\n    return y"
+MORE = ("y + 1", "y + 2")
+
+# Functions that a library has made around the program's own.
+MADE_AROUND = [
+    row("context manager, as argument", MANAGER, IN_MANAGER, MORE, call="f(manager)"),
+    row("context manager, in a list", MANAGER, "with x[0](1) as y:\n    return y", MORE, call="f([manager])"),
+    row("context manager, attribute of an object", f"{MANAGER}class A:\n    pass\na = A()\na.go = manager", "with x.go(1) as y:\n    return y", MORE,
+        call="f(a)"),
+    row("generic function, as argument", DISPATCHED, "return x(1)", MORE, call="f(go)"),
+]  # fmt: skip
+STILL_HIT = [
+    row("context manager, as argument, beside", MANAGER + "other = 1\n", IN_MANAGER, ("other = 1", "other = 2"), call="f(manager)"),
+    row("context manager, as argument, a comment in it", MANAGER, IN_MANAGER, ("y + 1", "y + 1  # more"), call="f(manager)"),
+    row("generic function, as argument, beside", DISPATCHED + "other = 1\n", "return x(1)", ("other = 1", "other = 2"), call="f(go)"),
+    row("function of a library that stands around another of it, as argument", "import contextlib, tempfile\nother = 1", "return x.__name__",
+        ("other = 1", "other = 2"), call="f(tempfile._sanitize_params)"),
+]  # fmt: skip
+
 RECOMPUTE = [
+    *MADE_AROUND,
     row("attribute beside a lock, set by another module", "import local, setter", "return local.settings.y", BY_ANOTHER,
         modules={"local.py": f"{LOCKED}settings = Settings()\n", "setter.py": "import local\nlocal.settings.y = 5\n"}),
     row("attribute beside a lock, set by the program", "import local\nlocal.settings.y = 5", "return local.settings.y", BY_ANOTHER,
@@ -46,6 +68,7 @@ RECOMPUTE = [
 ]  # fmt: skip
 
 HIT = [
+    *STILL_HIT,
     row("an object with a lock", f"{LOCKED}settings = Settings()\nother = 1", "return settings.y", ("other = 1", "other = 2")),
     row("an object of a library with a lock", "import queue\nwaiting = queue.Queue()\nother = 1", "return waiting.qsize()",
         ("other = 1", "other = 2")),

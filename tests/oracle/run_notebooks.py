@@ -2,6 +2,7 @@
 
     python tests/oracle/run_notebooks.py --edits 2000 --seed 1 [--jobs 2]
     python tests/oracle/run_notebooks.py --by-hand
+    python tests/oracle/run_notebooks.py --edits 500 --live
 
 The truth is plain Python: the cells one after the other in one namespace. Where a cell fails, and for marimo, it is
 a run with an empty store: what a failure stops is a matter of notebooks. Each has a folder of its own, so that what
@@ -365,14 +366,74 @@ class Trial:
         print("\n".join(lines), flush=True)
 
 
-def try_notebook(seed: int, edits: int, keep: str | None = None) -> Tally:
+class LiveTrial(Trial):
+    """One notebook under edits, in sessions of IPython: with `%hozon on` and without. Some cells run again
+    later, or out of their order."""
+
+    def _runs(self, *, harmless: bool) -> bool:
+        folders, made = self.folders, self.made
+        files = made.files()
+        write(folders[:2], files, self.files)
+        self.files = files
+        cells = self._sequence()
+        truth = self._session(folders.plain, ["None", *cells], 1)
+        if "random" in made.text() and self._session(folders.plain, ["None", *cells], 2).cells != truth.cells:
+            self._take_back()
+            return True
+        for seed in (3, 4):
+            live = self._session(folders.cached, ["%load_ext hozon\n%hozon on", *cells], seed)
+            if not live.same_as(truth):
+                self.tally.failures += 1
+                self._report("DIFFERENT", live, truth)
+                return False
+        self.tally.edits += 1
+        return True
+
+    def _sequence(self) -> list[str]:
+        rng = random.Random(self.seed)
+        cells = list(self.made.state.cells)
+        for _ in range(rng.randrange(4)):
+            place = rng.randrange(1, len(cells))
+            cells.insert(rng.randrange(place, len(cells) + 1), cells[place])
+        return cells
+
+    def _session(self, folder: Path, cells: list[str], seed: int) -> Shown:
+        environment = {**dict(self.made.state.environment), "HOZON_HOME": str(folder.parent / "home")}
+        answer = in_fork(folder, environment, lambda: live_cells(cells, seed))
+        if isinstance(answer, str):
+            return Shown([], fault=answer)
+        return Shown([Seen(*cell) for cell in answer[1:]], left(folder))
+
+
+def live_cells(cells: list[str], seed: int) -> list[Seen]:
+    from hosts.prompt import run_cells
+
+    sys.path.insert(0, os.getcwd())
+    random.seed(seed)
+    found = []
+    for cell in run_cells(cells)["cells"]:
+        parts = dict.fromkeys(("stdout", "stderr", "value", "display"), "")
+        for kind, shown, *_ in cell["shown"]:
+            if kind in parts:
+                parts[kind] += shown if isinstance(shown, str) else str(shown.get("text/plain", shown))
+        result = parts["value"] + parts["display"] + cell["out"]
+        found.append(Seen(parts["stdout"], parts["stderr"], result, cell["error"] or ""))
+    return found
+
+
+def try_live(seed: int, edits: int, keep: str | None = None) -> Tally:
+    """Runs one notebook and its edits in sessions of IPython."""
+    return try_notebook(seed, edits, keep, LiveTrial)
+
+
+def try_notebook(seed: int, edits: int, keep: str | None = None, kind: type[Trial] = Trial) -> Tally:
     """Runs one notebook and its edits, the store kept from one to the next."""
     with tempfile.TemporaryDirectory(prefix="oracle-", ignore_cleanup_errors=True) as place:
         home = Path(keep or place)
         folders = Folders(*(home / name / "project" for name in Folders._fields))
         for folder in folders:
             folder.mkdir(parents=True)
-        return Trial(seed, edits, folders, notebook(seed)).go()
+        return kind(seed, edits, folders, notebook(seed)).go()
 
 
 def try_by_hand(name: str) -> str:
@@ -409,11 +470,13 @@ def main() -> int:
     parser.add_argument("--keep", help="a new folder for that notebook, which is left behind")
     parser.add_argument("--by-hand", action="store_true", help="the notebooks of notebooks_by_hand.py")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--live", action="store_true", help="in sessions of IPython with `%%hozon on`")
     options = parser.parse_args()
+    attempt = try_live if options.live else try_notebook
     os.environ.update({"HOZON_DISABLE": "", "PYTHONDONTWRITEBYTECODE": "1"})
     prepare()
     if options.one is not None:
-        tally = try_notebook(options.one, options.edits, options.keep)
+        tally = attempt(options.one, options.edits, options.keep)
         print(tally)
         return int(tally.failures > 0)
     if options.by_hand:
@@ -423,7 +486,7 @@ def main() -> int:
     seeds = [options.seed * 1_000_000 + number for number in range(rounds)]
     total, started = Tally(), time.monotonic()
     with ProcessPoolExecutor(options.jobs, mp_context=get_context("fork")) as pool:
-        for tally in pool.map(try_notebook, seeds, [edits] * rounds):
+        for tally in pool.map(attempt, seeds, [edits] * rounds):
             total.add(tally)
             if total.edits // EDITS_A_LINE > (total.edits - tally.edits) // EDITS_A_LINE:
                 print(f"after {time.monotonic() - started:.0f} s, {total}", flush=True)
@@ -442,7 +505,10 @@ def prepare() -> None:
     import hozon._kernel
     import hozon._notebooks
     import hozon._pickling
-    import hozon.hosts._ipython  # noqa: F401
+    import hozon.hosts._ipython
+
+    with contextlib.suppress(ImportError):
+        import hozon.hosts._jupyter  # noqa: F401
 
     exec(IMPORTS.partition("\n")[0], {})
 

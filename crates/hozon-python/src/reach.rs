@@ -9,10 +9,11 @@ use std::sync::OnceLock;
 
 use hozon_format::Digest;
 use hozon_key::{Node, NodeKind, node_digest, value_reference_digest};
+use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyBytes, PyFloat, PyInt, PyModule, PyString, PyType};
+use pyo3::types::{PyBool, PyBytes, PyFloat, PyFunction, PyInt, PyModule, PyString, PyType};
 
-use crate::guards::Guard;
+use crate::guards::{self, Guard};
 use crate::places::{self, Place};
 use crate::process_state::Aspects;
 use crate::shown::shown;
@@ -344,6 +345,78 @@ pub(crate) fn foreign_package(value: &Bound<'_, PyAny>) -> PyResult<Option<Strin
         return Ok(None);
     }
     Ok(foreign(places::of_module(py, &module)?))
+}
+
+/// Wrappers around wrappers are looked into so far.
+const MOST_WRAPPERS: usize = 16;
+
+/// Returns what a foreign function was made around, if some of it is the program's own
+/// (`contextlib.contextmanager`, a library's decorator): functions, classes, numbers and texts that it closes over.
+/// Its name does not say what it does then. Containers are left out: what foreign code keeps there is its own matter.
+pub(crate) fn made_around<'py>(function: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    let held = held_by_wrapper(function)?;
+    for content in &held {
+        if is_or_stands_around_local(content, MOST_WRAPPERS)? {
+            return Ok(held);
+        }
+    }
+    Ok(Vec::new())
+}
+
+fn is_or_stands_around_local(content: &Bound<'_, PyAny>, most: usize) -> PyResult<bool> {
+    if !is_function_or_class(content) {
+        return Ok(false);
+    }
+    if foreign_package(content)?.is_none() {
+        return Ok(true);
+    }
+    for held in if most == 0 { Vec::new() } else { held_by_wrapper(content)? } {
+        if is_or_stands_around_local(&held, most - 1)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn held_by_wrapper<'py>(function: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    if !function.is_instance_of::<PyFunction>() {
+        return Ok(Vec::new());
+    }
+    let py = function.py();
+    let mut held: Vec<Bound<'py, PyAny>> =
+        function.getattr_opt(intern!(py, "__wrapped__"))?.into_iter().collect();
+    let closure = function.getattr(intern!(py, "__closure__"))?;
+    if !closure.is_none() {
+        for cell in closure.try_iter()? {
+            held.extend(guards::cell_contents(&cell?));
+        }
+    }
+    if let Some(registry) = dispatch_registry(function)? {
+        for implementation in registry.call_method0(intern!(py, "values"))?.try_iter()? {
+            held.push(implementation?);
+        }
+    }
+    let mut found = Vec::new();
+    for content in held {
+        let content = names::unwrapped(&content)?;
+        if is_function_or_class(&content) || is_atom(&content) {
+            found.push(content);
+        }
+    }
+    Ok(found)
+}
+
+fn is_function_or_class(object: &Bound<'_, PyAny>) -> bool {
+    object.is_instance_of::<PyFunction>() || object.is_instance_of::<PyType>()
+}
+
+fn is_atom(object: &Bound<'_, PyAny>) -> bool {
+    object.is_none()
+        || object.is_instance_of::<PyBool>()
+        || object.is_exact_instance_of::<PyInt>()
+        || object.is_exact_instance_of::<PyFloat>()
+        || object.is_exact_instance_of::<PyString>()
+        || object.is_exact_instance_of::<PyBytes>()
 }
 
 /// Tells whether a class was made by `types.new_class` and says no more than that: it is none of that module's.

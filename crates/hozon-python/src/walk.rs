@@ -431,7 +431,8 @@ impl<'py> Walker<'py> {
         self.write_reduced(value)
     }
 
-    /// A function or class: by its code if it is local, else by its name.
+    /// A function or class: by its code if it is local, else by its name, and by what of the program's own it was
+    /// made around.
     fn write_code(&mut self, value: &Bound<'py, PyAny>) -> Walked<()> {
         let value = &names::unwrapped(value)?;
         if let Some(package) = reach::foreign_package(value)? {
@@ -441,6 +442,9 @@ impl<'py> Walker<'py> {
             // The names alone are a leaf; as a node it has a place in the memo like any other.
             self.writer.begin(Tag::Wrapper);
             self.writer.global(&module, &qualified_name);
+            for content in reach::made_around(value)? {
+                self.write(&content)?;
+            }
             self.writer.end();
             return Ok(());
         }
