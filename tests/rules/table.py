@@ -149,7 +149,7 @@ KEYS = [
     Rule("answers of a person are not stored", "python/hozon/hosts/_jupyter.py", "            if self._recording.has_asked:\n", "            if False:\n",
          SESSIONS, "answers"),
     Rule("what libraries have made around local functions counts", "crates/hozon-python/src/walk.rs", "            for content in reach::made_around(value)? {",
-         "            for content in if OFF { Vec::new() } else { reach::made_around(value)? } {", THEMES, "as argument and not beside"),
+         "            for content in if OFF { Vec::new() } else { reach::made_around(value)? } {", THEMES, "argument and not beside"),
     Rule("names registered with a library count", PLANTED, "                _ if plant.is_registered &&",
          "                _ if !OFF && plant.is_registered &&", THEMES, "accessor"),
     Rule("what stands in a library's place counts in a body", IMPORT, "        if reach::is_local_definition(&names::unwrapped(&object)?)? {",
