@@ -118,12 +118,15 @@ def plain_cells(cells: tuple[str, ...], seed: int) -> list[Seen]:
     """Runs cells as a person who types them would, and gives what each shows."""
     import ast
 
+    # How values look is a matter of hosts, and is tested with them.
+    from hozon._mime import plain_text
+
     sys.path.insert(0, os.getcwd())
     main = sys.modules["__main__"] = type(sys)("__main__")
     random.seed(seed)
     if "numpy" in sys.modules:
         sys.modules["numpy"].random.seed(seed)
-    vars(main)["display"] = lambda value: shown.append(repr(value))
+    vars(main)["display"] = lambda value: shown.append(plain_text(value, "jupyter"))
     found = []
     for cell in cells:
         shown: list[str] = []
@@ -137,7 +140,7 @@ def plain_cells(cells: tuple[str, ...], seed: int) -> list[Seen]:
                 if isinstance(last, ast.Expr):
                     value = eval(compile(ast.Expression(last.value), "cell", "eval"), vars(main))
                     if value is not None and not _is_suppressed(cell):
-                        shown.append(repr(value))
+                        shown.append(plain_text(value, "jupyter"))
             except Exception as raised:
                 error = f"{type(raised).__name__}: {raised}"
         found.append(Seen(out.getvalue(), err.getvalue(), "\n".join(shown), error))
@@ -505,10 +508,7 @@ def prepare() -> None:
     import hozon._kernel
     import hozon._notebooks
     import hozon._pickling
-    import hozon.hosts._ipython
-
-    with contextlib.suppress(ImportError):
-        import hozon.hosts._jupyter  # noqa: F401
+    import hozon.hosts._ipython  # noqa: F401
 
     exec(IMPORTS.partition("\n")[0], {})
 
