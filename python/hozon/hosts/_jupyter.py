@@ -392,13 +392,12 @@ def unload(shell: Any) -> None:
 
 def _hozon_magic(cells: Cells) -> Callable[[str], None]:
     def hozon(line: str) -> None:
-        """%hozon on | off | status | why | clear
+        """%hozon on | off | status | why
 
         on      keep the results of whole cells, and restore those that nothing has changed for
         off     run cells as ever
         status  what came of each cell
         why     why the last cell ran
-        clear   forget the results of this notebook's cells
         """
         word = line.strip()
         if word in ("on", "off"):
@@ -407,18 +406,12 @@ def _hozon_magic(cells: Cells) -> Callable[[str], None]:
             print(cells.status())
         elif word == "why":
             print(cells.why())
-        elif word == "clear":
-            print(_cleared(cells))
         else:
             from IPython.core.error import UsageError
 
-            raise UsageError(f"%hozon {word}: it must be on, off, status, why or clear")
+            raise UsageError(f"%hozon {word}: it must be on, off, status or why")
 
     return hozon
-
-
-def _cleared(cells: Cells) -> str:
-    return "not yet"
 
 
 def _cache_magic(cells: Cells) -> Callable[[str, str], None]:

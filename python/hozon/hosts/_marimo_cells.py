@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from hozon._replaying import Event, Place
 
 # The versions of marimo that this was tried with: major and minor.
-KNOWN = ("0.24", "0.25")
+KNOWN = ("0.25",)
 
 # So many sessions of one process are remembered: in `marimo run`, each visitor has one.
 _MOST_SESSIONS = 16
