@@ -292,6 +292,32 @@ def test_what_unwatched_code_changes_in_place_counts(project: Project) -> None:
     assert session(project, by_command).cells[3]["out"] == "2"
 
 
+@pytest.mark.parametrize(
+    ("cells", "old", "new"),
+    [
+        (["a = [1]\na", "a.append(2)", "Out[2]"], "append(2)", "append(5)"),
+        (["a = [1]", "a", "Out[3].append(3)", "b = len(a)\nb"], "append(3)", "extend([3, 4])"),
+        (["a = [1]", "a", "_.append(3)", "len(a)"], "_.append(3)", "None"),
+    ],
+)
+def test_values_that_were_shown_are_the_variables_own(
+    cells: list[str], old: str, new: str, project: Project
+) -> None:
+    both(project, cells)
+    edited = [cell.replace(old, new) for cell in cells]
+    both(project, edited)
+    both(project, cells)
+
+
+def test_a_shown_value_that_holds_a_variable_is_not_made_again(project: Project) -> None:
+    """A copy would not change with the variable: what stands in its place says so."""
+    cells = ["a = [1]\n(a, 7)", "a.append(2)", "Out[2][0]"]
+    session(project, cells)
+    now = session(project, cells)
+    assert now.cells[0]["shown"] == [["value", {"text/plain": "([1], 7)"}]]
+    assert now.cells[2]["error"] is not None
+
+
 def test_answers_are_not_stored(project: Project) -> None:
     def asked(answer: str) -> Session:
         stand_in = f"SHELL:import builtins; builtins.input = lambda *_: {answer!r}"

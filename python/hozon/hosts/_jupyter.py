@@ -103,6 +103,13 @@ def _shown_value(layer: Any) -> Any:
     return hook(layer, wrapper)
 
 
+class ShellSession(LiveSession):
+    """The cells of one shell."""
+
+    def kept_by_host(self) -> dict[str, Any]:
+        return {f"Out.{number}": value for number, value in self.namespace.get("_oh", {}).items()}
+
+
 class Cells:
     """Caches the whole cells of a shell, while it is on."""
 
@@ -217,7 +224,7 @@ class Cells:
             earlier = [text for text in history[1:-1] if text and not _is_own(text)]
             path = _path_of(self.shell)
             hidden = dict(self.shell.user_ns_hidden)
-            self.session = LiveSession(
+            self.session = ShellSession(
                 path, self.shell.user_ns, host="jupyter", hidden=hidden, earlier=earlier
             )
         return self.session

@@ -22,6 +22,7 @@ from hozon._held import local_modules
 from hozon._hosting import Host
 from hozon._hozon import LiveCells, cell_record, set_by_running
 from hozon._pickling import loads, packed
+from hozon._running import NotStored
 from hozon._runtime import WAIT_SECONDS, open_store
 from hozon._sharing import Sharing
 
@@ -138,6 +139,7 @@ class LiveSession(Notebook):
         course = self._course(number, found["cell"])
         course.unstored = found.get("unstorable")
         course.again = found.get("again")
+        course.leaves_doubt = course.unstored is not None or found["cell"]["has_magics"]
         return course
 
     def _looked_up(self, number: int) -> dict[str, Any]:
@@ -194,6 +196,7 @@ class LiveSession(Notebook):
             for step in found["steps"]:
                 self.take(step)
             self.have_submodules(found["cell"]["submodules"])
+            self._refuse_split(before, found["cell"]["binds"])
             shown, has_value, value = self._shown(found["entry"])
         except Exception as error:
             # Whatever was bound until then is as it was, and the cell runs.
@@ -203,6 +206,26 @@ class LiveSession(Notebook):
             found["again"] = f"what was kept of it cannot be had again: {said(error)}"
             return None
         return Restored(number, found["entry"], found["seconds"], found["record"], shown, has_value, value)
+
+    def _refuse_split(self, before: dict[str, Any], binds: list[str]) -> None:
+        """Raises where a change in place is another object now, and the host still shows the one before."""
+        now = self.namespace
+        kept = self.kept_by_host()
+        changed = {
+            name: value
+            for name, value in before.items()
+            if name not in binds and self.is_own(name) and now.get(name, value) is not value
+        }
+        if not changed or not kept:
+            return
+        sharing = Sharing(changed, {}, set(), kept)
+        split = [name for name in changed if sharing.leads_outside(name)]
+        if split:
+            raise NotStored(f"`{split[0]}` is changed in place, and is among the values that were shown")
+
+    def kept_by_host(self) -> dict[str, Any]:
+        """Values that the host keeps beside the names: what cells have shown."""
+        return {}
 
     def _shown(self, key: str) -> tuple[list[dict[str, Any]], bool, Any]:
         import json
@@ -239,8 +262,8 @@ class LiveSession(Notebook):
             raise
         finally:
             self.cells.end_turn()
-        if course.cell["has_magics"]:
-            # Commands may do what no text shows.
+        if course.leaves_doubt:
+            # Commands, and what is done to values that were shown, may change what no text shows.
             self.doubt()
         state = "ran" if answer["entry"] is None else "stored"
         why = answer["unstored"] or course.again or "; ".join(answer["notes"])
@@ -318,6 +341,8 @@ class LiveCourse(Course):
         self.last_value: Any = None
         # Why it runs although its results are stored; None if they are not.
         self.again: str | None = None
+        # Whether it may have changed what nobody has looked at.
+        self.leaves_doubt = False
         self._why_not_kept: str | None = None
 
     def record_of(
@@ -360,11 +385,20 @@ class LiveCourse(Course):
             return []
         named = [name for name, value in self.session._own_values().items() if value is self.last_value]
         kept = ("name", named[0]) if named else ("value", self.last_value)
+        if not named and self._is_shared(self.last_value):
+            # A copy would not change with the variables.
+            return []
         try:
             output = packed(LAST_VALUE, "pickle", kept, namespace=self.namespace)
         except Exception:
             return []
         return [output] if _bytes_of(output) <= _MOST_BYTES else []
+
+    def _is_shared(self, value: Any) -> bool:
+        """Whether a value shares objects that can change with variables."""
+        names = self.session._own_values()
+        sharing = Sharing(self.session.values(list(names)), {}, set(), {"Out.": value})
+        return any(sharing.leads_outside(name) for name in names)
 
 
 def _bytes_of(output: Output) -> int:
