@@ -51,10 +51,15 @@ class NotRestored:
     def __getattr__(self, name: str) -> Any:
         if (name.startswith("__") and name.endswith("__")) or name.startswith("_repr_"):
             raise AttributeError(name)
+        return self._refuse()
+
+    def _refuse(self, *_: Any, **__: Any) -> Any:
         raise RuntimeError(
             "this value was shown by a cell that hozon restored, and only how it looks was kept; "
             "to have it, give it a name in its cell, or run that cell under `%hozon off`"
         )
+
+    __getitem__ = __iter__ = __len__ = __call__ = _refuse
 
 
 class CellRecording(Recording):
