@@ -307,8 +307,10 @@ class LiveSession(Notebook):
         known, reach = dict(self.cells.digests()), self.reach()
         changed = {}
         for name, value in values.items():
-            digest = None if isinstance(value, types.ModuleType) else reach.value(value, False)[0]
-            if not isinstance(value, types.ModuleType) and (digest is None or digest != known.get(name)):
+            if isinstance(value, types.ModuleType):
+                continue
+            digest = reach.value(value, False)[0]
+            if digest is None or digest != known.get(name):
                 changed[name] = value
         return changed
 
@@ -330,7 +332,7 @@ class LiveSession(Notebook):
 
 
 class LiveCourse(Course):
-    """One run of a cell that its host runs, between `start` and `stop`."""
+    """One run of a cell that its host runs, between `begin` and `leave`."""
 
     def __init__(self, session: LiveSession, number: int, cell: dict[str, Any]) -> None:
         super().__init__(session, cell)
