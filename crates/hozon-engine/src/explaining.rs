@@ -214,6 +214,7 @@ pub fn removal_words(why: &str) -> &str {
         "cleared" => "removed by `hozon clear`",
         "cleared by code" => "removed by cache_clear()",
         "forgotten" => "removed by cache_forget()",
+        "cleared in a session" => "removed by `%hozon clear`",
         "expired" => "removed because it was older than its ttl",
         "unusable" => "removed because it could not be restored",
         "revoked" => "removed by `hozon accept --revoke`",

@@ -15,7 +15,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from hozon import _process_state
-from hozon._config import disabled
+from hozon._config import cells_are_kept, disabled
 from hozon._errors import HozonWarning, said
 from hozon._executing import Executed
 from hozon._mime_json import json_data
@@ -121,7 +121,8 @@ class Cells:
     def __init__(self, shell: Any) -> None:
         self.shell = shell
         self.session: LiveSession | None = None
-        self.is_on = False
+        # None until something says so; then the configuration decides.
+        self.is_on: bool | None = None
         # The cell that was announced, until its code is about to run.
         self._announced: tuple[str | None, str] | None = None
         self._now: LiveCourse | Restored | None = None
@@ -170,10 +171,19 @@ class Cells:
             self._announced = (getattr(info, "cell_id", None), text)
 
     def _is_on_now(self) -> bool:
-        if disabled() or not (self.is_on or self._is_once):
+        if disabled() or not (self._is_switched_on() or self._is_once):
             return False
         # What a cell shows depends on this setting, and it is in no key.
         return bool(self.shell.ast_node_interactivity == "last_expr")
+
+    def _is_switched_on(self) -> bool:
+        if self.is_on is None:
+            try:
+                self.is_on = cells_are_kept(_path_of(self.shell))
+            except ValueError as error:
+                self.is_on = False
+                _warn(error)
+        return self.is_on
 
     def visit(self, tree: ast.AST) -> ast.AST:
         """Called with the syntax tree of code that is about to run."""
@@ -315,7 +325,7 @@ class Cells:
 
     def status(self) -> str:
         """What came of the cells of this session, in lines."""
-        lines = [f"hozon is {'on' if self.is_on else 'off'}"]
+        lines = [f"hozon is {'on' if self._is_switched_on() else 'off'}"]
         told = self.session.told if self.session is not None else []
         saved = sum(one.seconds for one in told if one.state == "restored")
         if told:
@@ -340,6 +350,11 @@ class Cells:
             return f"{last.name} was restored: nothing that it depends on has changed"
         lines = self.session.cells.why(self.session.store, last.number)
         return "\n".join([f"{last.name} ran", *(f"  {line}" for line in [*lines, last.why] if line)])
+
+    def clear(self) -> str:
+        """Removes what is kept of the cells of this session; says how many were."""
+        removed = 0 if self.session is None else self.session.clear()
+        return f"removed the results of {removed} cell{'' if removed == 1 else 's'}"
 
 
 _WORDS = {"restored": "restored", "stored": "ran, stored", "ran": "ran, not stored"}
@@ -404,12 +419,13 @@ def unload(shell: Any) -> None:
 
 def _hozon_magic(cells: Cells) -> Callable[[str], None]:
     def hozon(line: str) -> None:
-        """%hozon on | off | status | why
+        """%hozon on | off | status | why | clear
 
         on      keep the results of whole cells, and restore those that nothing has changed for
         off     run cells as ever
         status  what came of each cell
         why     why the last cell ran
+        clear   remove what is kept of the cells of this session: in the next one they run
         """
         word = line.strip()
         if word in ("on", "off"):
@@ -418,10 +434,12 @@ def _hozon_magic(cells: Cells) -> Callable[[str], None]:
             print(cells.status())
         elif word == "why":
             print(cells.why())
+        elif word == "clear":
+            print(cells.clear())
         else:
             from IPython.core.error import UsageError
 
-            raise UsageError(f"%hozon {word}: it must be on, off, status or why")
+            raise UsageError(f"%hozon {word}: it must be on, off, status, why or clear")
 
     return hozon
 

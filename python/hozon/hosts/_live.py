@@ -110,6 +110,8 @@ class LiveSession(Notebook):
         self.store = open_store(settings.store)
         self.cells = LiveCells(settings, _process_state.first_digests())
         self.told: list[Told] = []
+        # The keys of cells whose results are kept.
+        self._kept: set[str] = set()
         # The request to run the cell that was looked up last.
         self._found: dict[str, Any] = {}
         # What names held when the last cell had ended.
@@ -243,7 +245,14 @@ class LiveSession(Notebook):
     def end_restored(self, restored: Restored) -> None:
         """What it shows has been shown."""
         self.cells.take_over(self.store, restored.number, restored.entry, restored.record, restored.seconds)
+        self._kept.add(self._found["key"])
         self._note(Told(restored.number, self.cells.name(restored.number), "restored", restored.seconds))
+
+    def clear(self) -> int:
+        """Removes what is kept of the cells that this session has restored or stored; gives how many cells'
+        results there were."""
+        kept, self._kept = self._kept, set()
+        return sum(self.store.forget(bytes.fromhex(key), "cleared in a session") for key in sorted(kept))
 
     def _note(self, told: Told) -> None:
         self.told.append(told)
@@ -266,6 +275,8 @@ class LiveSession(Notebook):
             # Commands, and what is done to values that were shown, may change what no text shows.
             self.doubt()
         state = "ran" if answer["entry"] is None else "stored"
+        if answer["entry"] is not None:
+            self._kept.add(course.cell["key"])
         why = answer["unstored"] or course.again or "; ".join(answer["notes"])
         told = Told(course.number, self.cells.name(course.number), state, answer["seconds"], why)
         self._note(told)
