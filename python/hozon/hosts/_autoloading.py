@@ -1,7 +1,7 @@
 """`hozon ipython enable`: IPython and Jupyter load hozon in every session of an environment.
 
-They read `etc/ipython/ipython_config.json` in the folder of their environment. Its list of extra extensions is
-beside the one that people set in profiles, so neither takes the other's place.
+They read `etc/ipython/ipython_config.json` in the folder of their environment. Its list of extra extensions
+is beside the one that people set in profiles, so neither takes the other's place.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ USAGE = """\
 usage: hozon ipython enable | disable | status
 
 Has every session of IPython and Jupyter in this environment load hozon, as `%load_ext hozon` does, or not.
-Whole cells are kept from the first one on where `cells = true` stands in the configuration; else from `%hozon on`.
+Whole cells are kept from the first one on where `cells = true` stands in the configuration; else from
+`%hozon on`.
 """
 
 _SECTION, _LIST, _NAME = "InteractiveShellApp", "extra_extensions", "hozon"
