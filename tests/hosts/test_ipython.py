@@ -359,7 +359,7 @@ def test_a_cell_that_says_off_runs(project: Project) -> None:
 
 def test_status_and_why(project: Project) -> None:
     now = session(project, ["x = 1", "%hozon status", "y = x", "%hozon why", "%hozon nonsense"])
-    assert "1 cells: 0 restored" in now.text(1)
+    assert "1 cell: 0 restored" in now.text(1)
     assert "notebook.ipynb: cell 1: ran, stored" in now.text(1)
     assert now.text(3).splitlines() == ["notebook.ipynb: cell 2 ran", "  first run"]
     now = session(project, ["x = 2", "y = x", "%hozon why"])

@@ -332,7 +332,7 @@ class Cells:
             restored = sum(one.state == "restored" for one in told)
             kept = sum(one.state == "stored" for one in told)
             lines.append(
-                f"{len(told)} cells: {restored} restored ({saved:.1f} s saved), {kept} ran and are stored, "
+                f"{len(told)} cell{'' if len(told) == 1 else 's'}: {restored} restored ({saved:.1f} s saved), {kept} ran and are stored, "
                 f"{len(told) - restored - kept} ran and are not"
             )
         for one in told:
