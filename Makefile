@@ -2,7 +2,7 @@
 # make test    sets everything up and runs every test, Rust and Python
 # make test-page   opens the page of a notebook in the system's Chromium (needs Node.js too)
 # make lint    formats, lints and types, checked
-# make bench   measures, beside joblib and diskcache (an optimized build)
+# make bench   measures, beside joblib, diskcache, marimo and others (an optimized build): ONLY=REGEX
 # make oracle  random edits of programs, generated and real, with the cache and without: EDITS=5000 SEED=1
 # make oracle-notebooks   the same with notebooks: EDITS=2000 SEED=1
 # make test-workers   functions and blocks in workers of Dask, Ray, Spark and others (downloads 700 MB; Java for Spark)
@@ -105,8 +105,9 @@ lint: setup
 	wait $$typing && exit $$linted
 
 bench: $(VENV)/installed
+	$(PIP) --requirement benches/peers/requirements.txt
 	$(MATURIN) develop --quiet --locked --release
-	$(BIN)/python benches/compare.py
+	$(BIN)/python benches/peers/run.py --only "$(ONLY)"
 
 bench-watching: $(VENV)/installed
 	$(MATURIN) develop --quiet --locked --release
