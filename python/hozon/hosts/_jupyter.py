@@ -331,8 +331,9 @@ class Cells:
         if told:
             restored = sum(one.state == "restored" for one in told)
             kept = sum(one.state == "stored" for one in told)
+            cells = "1 cell" if len(told) == 1 else f"{len(told)} cells"
             lines.append(
-                f"{len(told)} cell{'' if len(told) == 1 else 's'}: {restored} restored ({saved:.1f} s saved), {kept} ran and are stored, "
+                f"{cells}: {restored} restored ({saved:.1f} s saved), {kept} ran and are stored, "
                 f"{len(told) - restored - kept} ran and are not"
             )
         for one in told:
