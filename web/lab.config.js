@@ -1,4 +1,4 @@
-// JupyterLab with hozon's badges, in the Chromium that the system has. PYTHON has both installed.
+// JupyterLab and Notebook with hozon's badges, in the Chromium that the system has. PYTHON has both installed.
 import { defineConfig } from "@playwright/test";
 
 const project = (name, options) => ({ name, use: { viewport: { width: 1280, height: 900 }, ...options } });
@@ -9,9 +9,13 @@ export default defineConfig({
   forbidOnly: true,
   // Servers and kernels start slowly on slow machines.
   timeout: 240_000,
-  expect: { timeout: 60_000 },
+  expect: { timeout: 30_000 },
   workers: 1,
   reporter: "list",
   use: { launchOptions: { executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium" } },
-  projects: [project("light", { theme: "JupyterLab Light" }), project("dark", { theme: "JupyterLab Dark" })],
+  projects: [
+    project("lab", { application: "jupyterlab", theme: "JupyterLab Light" }),
+    { ...project("lab-dark", { application: "jupyterlab", theme: "JupyterLab Dark" }), grep: /what came of a cell/ },
+    { ...project("notebook", { application: "notebook", theme: "JupyterLab Light" }), grep: /what came of a cell/ },
+  ],
 });

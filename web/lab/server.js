@@ -1,4 +1,4 @@
-// A server of JupyterLab for each worker, with nothing of the person's own settings, and notebooks in a folder
+// A server of JupyterLab or Notebook for each worker, with nothing of the person's own settings, and notebooks in a folder
 // of its own.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -12,6 +12,13 @@ import { test as base } from "@playwright/test";
 const PYTHON = path.resolve(process.env.PYTHON ?? "../.venv/bin/python");
 const TOKEN = "for-tests";
 
+// By the module that is started: its class of settings, and where a notebook is. In JupyterLab, each is opened
+// in a workspace of its own: what another test has left open would be opened with it.
+const APPLICATIONS = {
+  jupyterlab: { name: "LabApp", place: (name) => `lab/workspaces/${path.parse(name).name}/tree/${name}` },
+  notebook: { name: "JupyterNotebookApp", place: (name) => `notebooks/${name}` },
+};
+
 async function freePort() {
   const server = net.createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -21,8 +28,13 @@ async function freePort() {
   return port;
 }
 
-class Lab {
+class Server {
+  constructor(application) {
+    this.application = application;
+  }
+
   async start() {
+    const { name } = APPLICATIONS[this.application];
     this.folder = mkdtempSync(path.join(tmpdir(), "hozon-lab-"));
     this.notebooks = path.join(this.folder, "notebooks");
     mkdirSync(this.notebooks);
@@ -44,12 +56,10 @@ class Lab {
       `--ServerApp.port=${new URL(this.address).port}`,
       `--IdentityProvider.token=${TOKEN}`,
       "--ServerApp.allow_root=True",
-      "--LabApp.news_url=None",
-      "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
-      "--LabApp.expose_app_in_browser=True",
+      `--${name}.expose_app_in_browser=True`,
     ];
     this.log = "";
-    this.server = spawn(PYTHON, ["-m", process.env.APPLICATION ?? "jupyterlab", ...options], {
+    this.server = spawn(PYTHON, ["-m", this.application, ...options], {
       cwd: this.notebooks,
       env: { ...process.env, ...settings },
     });
@@ -61,7 +71,7 @@ class Lab {
 
   async answers() {
     for (;;) {
-      if (this.server.exitCode !== null) throw new Error(`JupyterLab has ended:\n${this.log}`);
+      if (this.server.exitCode !== null) throw new Error(`The server has ended:\n${this.log}`);
       const reply = await fetch(`${this.address}/api/status?token=${TOKEN}`).catch(() => undefined);
       if (reply?.ok) return;
       await new Promise((resolve) => setTimeout(resolve, 200));
@@ -72,11 +82,6 @@ class Lab {
     this.server.kill();
     if (this.server.exitCode === null) await once(this.server, "exit");
     rmSync(this.folder, { recursive: true, force: true });
-  }
-
-  async api(method, resource, body) {
-    const headers = { Authorization: `token ${TOKEN}` };
-    await fetch(`${this.address}/api/${resource}`, { method, headers, body: JSON.stringify(body) });
   }
 
   write(name, sources) {
@@ -98,14 +103,14 @@ class Lab {
   }
 
   url(name) {
-    return `${this.address}/lab/tree/${name}?token=${TOKEN}`;
+    return `${this.address}/${APPLICATIONS[this.application].place(name)}?token=${TOKEN}`;
   }
 }
 
 /** A notebook that is open in the page. */
 export class OpenNotebook {
-  constructor(page, lab, name) {
-    Object.assign(this, { page, lab, name });
+  constructor(page, server, name, title) {
+    Object.assign(this, { page, server, name, title });
   }
 
   cell(number) {
@@ -124,11 +129,33 @@ export class OpenNotebook {
     return this.page.evaluate(([name, options]) => window.jupyterapp.commands.execute(name, options), [name, options]);
   }
 
+  /** Changes settings of one of JupyterLab's extensions. */
+  set(extension, settings) {
+    const save = ([extension, text]) => window.jupyterapp.serviceManager.settings.save(extension, text);
+    return this.page.evaluate(save, [extension, JSON.stringify(settings)]);
+  }
+
   runAll() {
     return this.command("notebook:run-all-cells");
   }
 
-  /** Runs one cell, and waits until it has ended. */
+  async isReady() {
+    await this.cell(0).waitFor();
+    await this.page.waitForFunction(
+      () => window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status === "idle",
+    );
+    await this.page.evaluate(async () => {
+      const { revealed, sessionContext } = window.jupyterapp.shell.currentWidget;
+      await Promise.all([revealed, sessionContext.ready]);
+    });
+  }
+
+  async reload() {
+    await this.page.reload();
+    await this.isReady();
+  }
+
+  /** Runs one cell. */
   async run(number) {
     await this.cell(number).locator(".jp-InputPrompt").click();
     await this.command("notebook:run-cell");
@@ -145,21 +172,40 @@ export class OpenNotebook {
     await this.page.keyboard.insertText(text);
   }
 
+  /** The cell that has a text. */
+  cellOf(text) {
+    return this.page.locator(".jp-Notebook .jp-CodeCell", { hasText: text });
+  }
+
+  /** Calls a function with the notebook's widget, in the page. */
+  evaluate(call, argument) {
+    const code = `(${call})(window.jupyterapp.shell.currentWidget.content, ${JSON.stringify(argument)})`;
+    return this.page.evaluate(`void ${code}`);
+  }
+
+  /** For people to look at, where SCREENSHOTS names a folder. */
+  async screenshot(name) {
+    const folder = process.env.SCREENSHOTS;
+    if (folder) await this.page.screenshot({ path: path.join(folder, `${this.title}-${name}.png`) });
+  }
+
   async save() {
     await this.command("docmanager:save");
-    return this.lab.read(this.name);
+    return this.server.read(this.name);
   }
 }
 
 export const test = base.extend({
   theme: ["JupyterLab Light", { option: true }],
 
-  lab: [
-    async ({}, use) => {
-      const lab = new Lab();
-      await lab.start();
-      await use(lab);
-      await lab.stop();
+  application: ["jupyterlab", { option: true, scope: "worker" }],
+
+  server: [
+    async ({ application }, use) => {
+      const server = new Server(application);
+      await server.start();
+      await use(server);
+      await server.stop();
     },
     { scope: "worker" },
   ],
@@ -174,16 +220,13 @@ export const test = base.extend({
   },
 
   // Opens a notebook of some cells, in the theme of the project.
-  open: async ({ page, lab, theme, complaints }, use, info) => {
+  open: async ({ page, server, theme, complaints }, use, info) => {
     await use(async (...sources) => {
       const name = `${info.testId}.ipynb`;
-      lab.write(name, sources);
-      await page.goto(lab.url(name));
-      const notebook = new OpenNotebook(page, lab, name);
-      await notebook.cell(0).waitFor();
-      await page.waitForFunction(
-        () => window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status === "idle",
-      );
+      server.write(name, sources);
+      await page.goto(server.url(name));
+      const notebook = new OpenNotebook(page, server, name, info.project.name);
+      await notebook.isReady();
       await notebook.command("apputils:change-theme", { theme });
       return notebook;
     });

@@ -84,7 +84,8 @@ class NotebookBadges {
     const marks = this.marks(cells);
     for (const cell of cells) {
       const told = this.told.get(cell.model.id);
-      const wrapper = cell.node.querySelector(":scope > .jp-Cell-inputWrapper");
+      // While a cell is out of view, this is no part of the page.
+      const wrapper = cell.inputArea?.parent?.node;
       if (wrapper) show(wrapper, told, marks.get(cell.model.id));
       else if (told) this.await(cell);
     }
@@ -153,7 +154,7 @@ function words({ state, seconds, why }) {
   if (state === "restored") {
     return {
       label: isLong ? `restored · ${time} saved` : "restored",
-      sentence: `Restored: nothing that it depends on has changed. It did not run, which took ${time} before.`,
+      sentence: `Restored: nothing that it depends on has changed. It did not run; its last run took ${time}.`,
       lines: [],
     };
   }
@@ -223,7 +224,8 @@ function newBadge(wrapper) {
 function place(explanation, button) {
   const at = button.getBoundingClientRect();
   const { width, height } = explanation.getBoundingClientRect();
+  const right = Math.min(window.innerWidth - at.right, window.innerWidth - width - 8);
   const isBelow = at.bottom + 4 + height <= window.innerHeight;
-  explanation.style.left = `${Math.max(8, at.right - width)}px`;
+  explanation.style.right = `${right}px`;
   explanation.style.top = `${isBelow ? at.bottom + 4 : Math.max(8, at.top - 4 - height)}px`;
 }
