@@ -6,7 +6,7 @@ import importlib.metadata
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -34,6 +34,7 @@ class Notebook(Kernel):
         message = self.client.session.msg("execute_request", self._content(code), metadata={"cellId": name})
         self.client.shell_channel.send(message)
         self._hear(message["header"]["msg_id"])
+        self.client.get_shell_msg(timeout=LIMIT)
         return self.told.get(name)
 
     def _content(self, code: str) -> dict[str, Any]:
@@ -42,32 +43,36 @@ class Notebook(Kernel):
             "allow_stdin": False, "stop_on_error": False,
         }  # fmt: skip
 
-    def _hear(self, sent: str) -> None:
-        while True:
-            message = self.client.get_iopub_msg(timeout=LIMIT)
-            kind, content = message["msg_type"], message["content"]
-            if kind == "comm_open":
-                self.opened.append(content["target_name"])
-            if kind in ("comm_open", "comm_msg"):
-                self.comm = content["comm_id"]
-                self.told |= content["data"]["cells"]
-                self.stale = content["data"]["stale"]
-            elif kind == "status" and content["execution_state"] == "idle":
-                if message["parent_header"].get("msg_id") == sent:
-                    self.client.get_shell_msg(timeout=LIMIT)
-                    return
-            elif kind not in ("status", "execute_input"):
-                self.outputs.append(kind)
-
     def send(self, kind: str, **content: Any) -> None:
+        """Sends a message, and hears what comes until the kernel has dealt with it."""
         message = self.client.session.msg(kind, content)
         self.client.shell_channel.send(message)
+        self._hear(message["header"]["msg_id"])
+
+    def until(self, is_so: Callable[[], bool]) -> None:
+        """Hears what is told while no cell runs, until something is so."""
+        while not is_so():
+            self._hear_one()
+
+    def _hear(self, sent: str) -> None:
         while True:
-            heard = self.client.get_iopub_msg(timeout=LIMIT)
-            if heard["msg_type"] == "comm_msg":
-                self.told |= heard["content"]["data"]["cells"]
-            if heard["content"].get("execution_state") == "idle":
+            message = self._hear_one()
+            is_idle = message["content"].get("execution_state") == "idle"
+            if is_idle and message["parent_header"].get("msg_id") == sent:
                 return
+
+    def _hear_one(self) -> dict[str, Any]:
+        message: dict[str, Any] = self.client.get_iopub_msg(timeout=LIMIT)
+        kind, content = message["msg_type"], message["content"]
+        if kind == "comm_open":
+            self.opened.append(content["target_name"])
+        if kind in ("comm_open", "comm_msg"):
+            self.comm = content["comm_id"]
+            self.told |= content["data"]["cells"]
+            self.stale = content["data"]["stale"]
+        elif kind not in ("status", "execute_input", "comm_close"):
+            self.outputs.append(kind)
+        return message
 
 
 @pytest.fixture
@@ -101,9 +106,26 @@ def test_what_came_of_each_cell_is_told(start: Any) -> None:
     restored = second.cell("a", "x = [1]\nx")
     assert (restored["state"], restored["why"]) == ("restored", [])
     assert second.outputs == ["execute_result"]
-    changed = second.cell("b", "y = x + [3]")
-    assert changed["state"] == "stored"
-    assert any("code" in line or "changed" in line for line in changed["why"])
+    assert second.cell("b", "y = x + [3]")["state"] == "stored"
+    second.until(lambda: any(line.startswith("the code changed") for line in second.told["b"]["why"]))
+
+
+def test_why_cells_ran_is_told_when_the_kernel_has_nothing_to_do(start: Any, project: Project) -> None:
+    project.write("rows.txt", "1\n2\n")
+    cells = {"a": "x = 1", "b": "rows = open('rows.txt').read()", "c": "y = rows * x", "d": "open('missing')"}
+    first = start()
+    for name, code in cells.items():
+        first.cell(name, code)
+    first.until(lambda: [first.told[name]["why"] for name in "abc"] == [["first run"]] * 3)
+    project.write("rows.txt", "1\n2\n3\n")
+    second = start()
+    second.cell("a", "x = 2")
+    for name in "bcd":
+        second.cell(name, cells[name])
+    second.until(lambda: all(second.told[name]["why"] for name in "abc"))
+    assert second.told["b"]["why"] == ["file rows.txt changed"]
+    assert {"x: 1 → 2"} < set(second.told["c"]["why"])
+    assert second.told["d"]["why"] == ["it raised FileNotFoundError"]
 
 
 def test_what_reads_a_value_that_is_another_now_is_stale(start: Any) -> None:

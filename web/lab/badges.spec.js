@@ -116,3 +116,11 @@ test("without hozon, or when it is switched off, there are no badges", async ({ 
   await expect(notebook.cell(3).locator(".jp-InputPrompt.jp-InputArea-prompt")).toHaveText("[6]:");
   await expect(notebook.badge(3)).toHaveCount(0);
 });
+
+test("each view of a notebook has the badges", async ({ open, page }) => {
+  const notebook = await open(ON, "x = 1");
+  await notebook.runAll();
+  await expect(page.locator(".hozon-label")).toHaveCount(1);
+  await notebook.command("docmanager:clone");
+  await expect(page.locator(".hozon-label")).toHaveCount(2);
+});

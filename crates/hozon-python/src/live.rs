@@ -107,7 +107,9 @@ impl LiveCells {
     fn versions<'py>(&self, py: Python<'py>) -> Vec<(String, usize, Option<Bound<'py, PyBytes>>)> {
         let versions = self.live.versions().into_iter();
         versions
-            .map(|(name, cell, digest)| (name, cell, digest.map(|digest| PyBytes::new(py, digest.as_bytes()))))
+            .map(|(name, cell, digest)| {
+                (name, cell, digest.map(|digest| PyBytes::new(py, digest.as_bytes())))
+            })
             .collect()
     }
 }

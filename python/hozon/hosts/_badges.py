@@ -8,26 +8,27 @@ person's way: where it cannot be told, it is not.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hozon.hosts._live import LiveCourse
-
 if TYPE_CHECKING:
-    from hozon.hosts._live import LiveSession, Restored, Told
+    from hozon.hosts._live import LiveSession, Told
 
 TARGET = "hozon.badges"
 
+# A kernel with nothing to do for so many seconds looks up why cells ran: the larger the store,
+# the longer that takes.
+_IDLE_SECONDS = 0.2
+
 
 class _Entered(NamedTuple):
-    """The cell that runs now: its identity in the notebook, its text, the cells that gave what it reads, and
-    why it runs."""
+    """The cell that runs now: its identity in the notebook, its text, and which cells gave what it reads."""
 
     id: str
     text: str
     reads: dict[str, int]
-    why: list[str]
 
 
 # Which cell gave a name its value, and that value's digest, if it has one.
@@ -48,39 +49,37 @@ class Badges:
         self._seen: dict[str, dict[str, _Version]] = {}
         # By the identity of each cell that is stale: a name that it reads, and that has another value now.
         self._stale: dict[str, str] = {}
-        # The identities of the cells that the session has numbered.
+        # The identities of the cells that the session has numbered, and the last number of each.
         self._ids: dict[int, str] = {}
+        self._numbers: dict[str, int] = {}
+        # What came of cells of which it is still to be told why they ran; and the call that will tell of one.
+        self._unexplained: list[tuple[LiveSession, Told]] = []
+        self._soon: asyncio.TimerHandle | None = None
 
     # What happens -------------------------------------------------------------------------------------
 
     def enter(self, info: Any) -> None:
         """A cell of the notebook is about to run. What runs for no cell has no identity, and no badge."""
         self._entered = None
+        if self._soon is not None:
+            self._soon.cancel()
         with contextlib.suppress(Exception):
             name = getattr(info, "cell_id", None) or self._shell.get_parent()["metadata"]["cellId"]
-            self._entered = _Entered(str(name), info.raw_cell, {}, [])
+            self._entered = _Entered(str(name), info.raw_cell, {})
 
-    def begin(self, session: LiveSession, found: LiveCourse | Restored | None) -> None:
-        """The session has looked it up, and found it restored or to run."""
-        entered = self._entered
-        if entered is None or found is None or self._is_refused:
-            return
-        with contextlib.suppress(Exception):
-            entered.reads.update(session.inputs())
-            if isinstance(found, LiveCourse):
-                entered.why.extend(session.why(found.number))
+    def begin(self, session: LiveSession) -> None:
+        """The session has looked it up."""
+        if self._entered is not None and not self._is_refused:
+            with contextlib.suppress(Exception):
+                self._entered.reads.update(session.inputs())
 
     def end(self, session: LiveSession | None, told: Told | None) -> None:
         """It has ended; `told` is what came of it, if the session has watched it."""
         entered, self._entered = self._entered, None
-        if entered is None or self._is_refused:
-            return
         with contextlib.suppress(Exception):
-            if session is not None and told is not None:
-                self._note(entered, session, told)
-                self._send([entered.id])
-            elif self._told.pop(entered.id, None) is not None:
-                self._send([entered.id])
+            if entered is not None and not self._is_refused:
+                self._tell(entered, session, told)
+            self._explain_soon()
 
     def ask_again(self) -> None:
         """A person has switched hozon on: another front end may be there by now."""
@@ -94,13 +93,22 @@ class Badges:
 
     # What is told -------------------------------------------------------------------------------------
 
+    def _tell(self, entered: _Entered, session: LiveSession | None, told: Told | None) -> None:
+        if session is not None and told is not None:
+            self._note(entered, session, told)
+            self._send([entered.id])
+        elif self._told.pop(entered.id, None) is not None:
+            # What was told is of an earlier run.
+            self._send([entered.id])
+
     def _note(self, entered: _Entered, session: LiveSession, told: Told) -> None:
         self._ids[told.number] = entered.id
-        versions: dict[str, _Version] = {name: (cell, digest) for name, cell, digest in session.cells.versions()}
+        self._numbers[entered.id] = told.number
+        versions = {name: (cell, digest) for name, cell, digest in session.cells.versions()}
         self._told[entered.id] = {
             "state": told.state,
             "seconds": told.seconds,
-            "why": told.reasons(entered.why),
+            "why": [told.why] if told.why else [],
             "text": entered.text,
             "reads": {name: self._ids.get(giver) for name, giver in entered.reads.items()},
         }
@@ -108,6 +116,23 @@ class Badges:
         self._seen[entered.id] = {name: versions[name] for name in entered.reads if name in versions}
         stale = {cell: _first_changed(self._seen[cell], versions) for cell in self._told}
         self._stale = {cell: name for cell, name in stale.items() if name is not None}
+        if told.state == "stored":
+            self._unexplained.append((session, told))
+
+    def _explain_soon(self) -> None:
+        if self._unexplained:
+            self._soon = asyncio.get_running_loop().call_later(_IDLE_SECONDS, self._explain)
+
+    def _explain(self) -> None:
+        """Tells why one cell ran, the last of those of which it is still to be told."""
+        session, told = self._unexplained.pop()
+        name = self._ids[told.number]
+        with contextlib.suppress(Exception):
+            # Unless it has run again since.
+            if name in self._told and self._numbers[name] == told.number:
+                self._told[name]["why"] = told.reasons(session.why(told.number))
+                self._send([name])
+        self._explain_soon()
 
     def _message(self, cells: list[str]) -> dict[str, Any]:
         return {"cells": {cell: self._told.get(cell) for cell in cells}, "stale": self._stale}

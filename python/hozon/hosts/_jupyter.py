@@ -190,7 +190,7 @@ class Cells:
             if self._executions > 1:
                 session.doubt()
             self._now = session.begin(*announced)
-            self.badges.begin(session, self._now)
+            self.badges.begin(session)
             if isinstance(self._now, Restored):
                 return self._instead(self._now, tree)
             if self._now is not None:

@@ -62,7 +62,6 @@ class Told(NamedTuple):
     seconds: float
     why: str = ""
 
-
     def reasons(self, why: list[str]) -> list[str]:
         """Why it ran, in given lines, and why nothing was kept."""
         is_said = not self.why or any(self.why in line for line in why)
@@ -188,7 +187,7 @@ class LiveSession(Notebook):
         return {name: givers[name] for name in self._found.get("inputs", ()) if name in givers}
 
     def why(self, number: int) -> list[str]:
-        """Why a cell has to run, in lines for people. Once it has run, that counts as an earlier run, too."""
+        """Why a cell ran, in lines for people."""
         return self.cells.why(self.store, number)
 
     def again(self, restored: Restored, why: str) -> LiveCourse:

@@ -13,21 +13,24 @@ export function activate(tracker, styles) {
   tracker.widgetAdded.connect((_, panel) => start(panel));
 }
 
-/** The badges of one notebook. */
-class NotebookBadges {
-  constructor(panel) {
-    this.panel = panel;
-    // Cells that had not been drawn when they got a badge.
-    this.awaited = new WeakSet();
-    this.clear();
-    const session = panel.sessionContext;
-    panel.context.model.contentChanged.connect(this.refresh, this);
-    panel.content.activeCellChanged.connect(this.refresh, this);
-    session.kernelChanged.connect((_, { newValue }) => this.follow(newValue));
-    session.statusChanged.connect((_, status) => {
+// By the session of a notebook, which all its views share.
+const sessions = new WeakMap();
+
+/** What a kernel tells of the cells of a notebook. */
+class Session {
+  /** The one of a session's context, made if there is none. */
+  static of(context) {
+    if (!sessions.has(context)) sessions.set(context, new Session(context));
+    return sessions.get(context);
+  }
+
+  constructor(context) {
+    this.views = new Set();
+    context.kernelChanged.connect((_, { newValue }) => this.follow(newValue));
+    context.statusChanged.connect((_, status) => {
       if (["restarting", "autorestarting", "dead"].includes(status)) this.clear();
     });
-    this.follow(session.session?.kernel);
+    this.follow(context.session?.kernel);
   }
 
   /** Hears what a kernel tells, from now on and of the cells that it has run already. */
@@ -73,6 +76,25 @@ class NotebookBadges {
   }
 
   refresh() {
+    for (const view of this.views) view.refresh();
+  }
+}
+
+/** The badges of one view of a notebook. */
+class NotebookBadges {
+  constructor(panel) {
+    this.panel = panel;
+    // Cells that had not been drawn when they got a badge.
+    this.awaited = new WeakSet();
+    this.session = Session.of(panel.sessionContext);
+    this.session.views.add(this);
+    panel.disposed.connect(() => this.session.views.delete(this));
+    panel.context.model.contentChanged.connect(this.refresh, this);
+    panel.content.activeCellChanged.connect(this.refresh, this);
+    this.refresh();
+  }
+
+  refresh() {
     this.frame ??= requestAnimationFrame(() => {
       this.frame = undefined;
       if (!this.panel.isDisposed) this.draw();
@@ -83,7 +105,7 @@ class NotebookBadges {
     const cells = this.panel.content.widgets.filter(cell => cell.model?.type === "code");
     const marks = this.marks(cells);
     for (const cell of cells) {
-      const told = this.told.get(cell.model.id);
+      const told = this.session.told.get(cell.model.id);
       // While a cell is out of view, this is no part of the page.
       const wrapper = cell.inputArea?.parent?.node;
       if (wrapper) show(wrapper, told, marks.get(cell.model.id));
@@ -101,14 +123,14 @@ class NotebookBadges {
   /** What is to be known of cells since they ran: by the id of each, a word and a sentence. */
   marks(cells) {
     const marks = new Map();
-    for (const [id, name] of this.changed) marks.set(id, nameChanged(name));
+    for (const [id, name] of this.session.changed) marks.set(id, nameChanged(name));
     for (const { model } of cells) {
-      const told = this.told.get(model.id);
+      const told = this.session.told.get(model.id);
       if (told && told.text !== model.sharedModel.getSource()) marks.set(model.id, EDITED);
     }
     for (let count = -1; count !== marks.size; ) {
       count = marks.size;
-      for (const [id, { reads }] of this.told) {
+      for (const [id, { reads }] of this.session.told) {
         if (marks.has(id)) continue;
         const found = Object.entries(reads ?? {}).find(([, giver]) => giver !== id && marks.has(giver));
         if (found) marks.set(id, nameMayChange(found[0]));
