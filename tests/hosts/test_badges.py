@@ -123,7 +123,7 @@ def test_why_cells_ran_is_told_when_the_kernel_has_nothing_to_do(start: Any, pro
     for name in "bcd":
         second.cell(name, cells[name])
     second.until(lambda: all(second.told[name]["why"] for name in "abc"))
-    assert second.told["b"]["why"] == ["file rows.txt changed"]
+    assert second.told["b"]["why"] == ["rows.txt changed"]
     assert {"x: 1 → 2"} < set(second.told["c"]["why"])
     assert second.told["d"]["why"] == ["it raised FileNotFoundError"]
 
