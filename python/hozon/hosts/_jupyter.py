@@ -27,6 +27,7 @@ from hozon._replaying import (
     places_of_questions,
     places_of_text,
 )
+from hozon.hosts._badges import Badges
 from hozon.hosts._live import ASKS, LiveCourse, LiveSession, Restored
 
 if TYPE_CHECKING:
@@ -123,6 +124,7 @@ class Cells:
         self.session: LiveSession | None = None
         # None until something says so; then the configuration decides.
         self.is_on: bool | None = None
+        self.badges = Badges(shell)
         # The cell that was announced, until its code is about to run.
         self._announced: tuple[str | None, str] | None = None
         self._now: LiveCourse | Restored | None = None
@@ -144,6 +146,7 @@ class Cells:
         self.shell.ast_transformers.append(self)
 
     def unregister(self) -> None:
+        self.badges.close()
         self.shell.events.unregister("pre_execute", self.before_anything)
         self.shell.events.unregister("pre_run_cell", self.before_cell)
         self.shell.events.unregister("post_run_cell", self.after_cell)
@@ -161,6 +164,8 @@ class Cells:
             if threading.get_ident() != self._thread:
                 self._spoil()
             return
+        if not self._is_once:
+            self.badges.enter(info)
         text = getattr(info, "raw_cell", None)
         self._depth, self._thread = 0, threading.get_ident()
         if not isinstance(text, str):
@@ -195,6 +200,7 @@ class Cells:
             if self._executions > 1:
                 session.doubt()
             self._now = session.begin(*announced)
+            self.badges.begin(session)
             if isinstance(self._now, Restored):
                 return self._instead(self._now, tree)
             if self._now is not None:
@@ -216,7 +222,9 @@ class Cells:
         self._announced = None
         vars(self.shell.displayhook).pop("compute_format_data", None)
         if now is None or self.session is None:
+            self.badges.end(None, None)
             return
+        told = None
         try:
             if isinstance(now, Restored):
                 self._show(self._after)
@@ -227,8 +235,10 @@ class Cells:
                 executed = Executed("done" if error is None else "failed", error)
                 self.session.end_course(now, executed, getattr(result, "result", None))
             self._executions = 0
+            told = self.session.told[-1]
         except Exception as error:
             _warn(error)
+        self.badges.end(self.session, told)
 
     # A cell that runs ---------------------------------------------------------------------------------
 
@@ -349,8 +359,8 @@ class Cells:
         last = told[-1]
         if last.state == "restored":
             return f"{last.name} was restored: nothing that it depends on has changed"
-        lines = self.session.cells.why(self.session.store, last.number)
-        return "\n".join([f"{last.name} ran", *(f"  {line}" for line in [*lines, last.why] if line)])
+        lines = last.reasons(self.session.why(last.number))
+        return "\n".join([f"{last.name} ran", *(f"  {line}" for line in lines)])
 
     def clear(self) -> str:
         """Removes what is kept of the cells of this session; says how many were."""
@@ -431,6 +441,7 @@ def _hozon_magic(cells: Cells) -> Callable[[str], None]:
         word = line.strip()
         if word in ("on", "off"):
             cells.is_on = word == "on"
+            cells.badges.ask_again()
         elif word in ("", "status"):
             print(cells.status())
         elif word == "why":

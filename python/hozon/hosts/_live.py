@@ -62,6 +62,11 @@ class Told(NamedTuple):
     seconds: float
     why: str = ""
 
+    def reasons(self, why: list[str]) -> list[str]:
+        """Why it ran, in given lines, and why nothing was kept."""
+        is_said = not self.why or any(self.why in line for line in why)
+        return why if is_said else [*why, self.why]
+
 
 class Restored(NamedTuple):
     """A cell whose names have their values again.
@@ -176,6 +181,16 @@ class LiveSession(Notebook):
     def doubt(self) -> None:
         """Something has run that nobody has watched: any object may hold something else."""
         self._doubtful = {name for name in self.namespace if self.is_own(name)}
+
+    def inputs(self) -> dict[str, int]:
+        """The names that the cell which was looked up last may read, each with the number of the cell that
+        has given it its value."""
+        givers = {name: cell for name, cell, _ in self.cells.versions()}
+        return {name: givers[name] for name in self._found.get("inputs", ()) if name in givers}
+
+    def why(self, number: int) -> list[str]:
+        """Why a cell ran, in lines for people."""
+        return self.cells.why(self.store, number)
 
     def again(self, restored: Restored, why: str) -> LiveCourse:
         """Has a cell run all the same whose names have their values again."""
@@ -315,7 +330,7 @@ class LiveSession(Notebook):
 
     def _changed_behind(self, values: dict[str, Any]) -> dict[str, Any]:
         """Those of some values that hold something else than known, or of which that cannot be told."""
-        known, reach = dict(self.cells.digests()), self.reach()
+        known, reach = {name: digest for name, _, digest in self.cells.versions()}, self.reach()
         changed = {}
         for name, value in values.items():
             if isinstance(value, types.ModuleType):
