@@ -455,12 +455,12 @@ class Course:
         )
         answer: dict[str, Any] = {"record": record.hex(), "unstored": self.unstored}
         if self.unstored is None and self.cell["key"] is not None and trace is not None:
-            outputs += [*effects, *self._more_outputs()]
+            outputs += [*effects, *self._more_outputs(given)]
             answer.update(self._stored(run, trace, outputs, record))
         return answer
 
-    def _more_outputs(self) -> list[Output]:
-        """What its host keeps beside."""
+    def _more_outputs(self, given: dict[str, Any]) -> list[Output]:
+        """What its host keeps beside what names were given."""
         return []
 
     def _given(self) -> tuple[dict[str, Any], list[str]]:

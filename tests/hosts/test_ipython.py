@@ -298,6 +298,12 @@ def test_what_unwatched_code_changes_in_place_counts(project: Project) -> None:
         (["a = [1]\na", "a.append(2)", "Out[2]"], "append(2)", "append(5)"),
         (["a = [1]", "a", "Out[3].append(3)", "b = len(a)\nb"], "append(3)", "extend([3, 4])"),
         (["a = [1]", "a", "_.append(3)", "len(a)"], "_.append(3)", "None"),
+        (
+            ["a = [1]\na", "a.append(2)", "_, _2, Out[2] is a, _2 is a", "__, ___"],
+            "append(2)",
+            "extend([5, 6])",
+        ),
+        (["a = [1]\nb = {'k': a}\nb", "b", "a.append(2)", "Out[2], Out[3] is b"], "append(2)", "append(5)"),
     ],
 )
 def test_values_that_were_shown_are_the_variables_own(
@@ -307,6 +313,29 @@ def test_values_that_were_shown_are_the_variables_own(
     edited = [cell.replace(old, new) for cell in cells]
     both(project, edited)
     both(project, cells)
+
+
+def test_what_was_shown_changes_with_a_variable_that_is_restored(project: Project) -> None:
+    cells = ["a = [1]\na", "a.append(2)", "a", "_.append(3)\nOut[2] is a, a"]
+    first, second = both(project, cells)
+    assert first.states == [S, S, S, "ran"]
+    assert second.states == [R, R, R, "ran"]
+
+
+def test_what_was_shown_stays_where_a_name_is_given_anew(project: Project) -> None:
+    """By a function, so that the cell's text does not say so."""
+    cells = ["a = [1]\na", "def renew():\n    global a\n    a = [2]", "renew()", "Out[2], a"]
+    assert both(project, cells)[1].states == [R, R, R, "ran"]
+
+
+def test_a_part_of_what_was_shown_is_changed_by_running_the_cell(project: Project) -> None:
+    cells = ["a = [1]\nb = (a, 7)", "(a, 8)", "a.append(2)", "a"]
+    second = both(project, cells)[1]
+    assert second.states == [R, R, R, R]
+    cells[1:1] = ["SHELL:shell.user_ns['Out'][100] = (shell.user_ns['a'], 9)"]
+    second = both(project, [*cells, "Out[100]"])[1]
+    assert second.states == [R, R, S, R, "ran"]
+    assert "`a` is changed in place, and is among the values that were shown" in second.whys[2]
 
 
 def test_a_shown_value_that_holds_a_variable_is_not_made_again(project: Project) -> None:

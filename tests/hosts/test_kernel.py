@@ -45,7 +45,7 @@ def shown(kernel: Kernel, cells: list[str]) -> list[Any]:
 
 CASES: dict[str, tuple[list[str], list[str]]] = {
     "values and prompts": (["x = 3\nx", "print('a')\nx + 1", "Out[1], _2"], [R, R, "ran"]),
-    "frames": (["import pandas as pd", "d = pd.DataFrame({'a': [1, 2]})\nd", "d['b'] = 3", "d"], [R, R, S, R]),
+    "frames": (["import pandas as pd", "d = pd.DataFrame({'a': [1, 2]})\nd", "d['b'] = 3", "d", "list(Out[2]), Out[2] is d"], [R, R, R, R, "ran"]),
     "figures": (["%matplotlib inline\nimport matplotlib.pyplot as plt", "plt.plot([1, 2]);",
                  "fig, ax = plt.subplots()\nax.plot([3, 1])\nplt.show()", "print('after')"], None),
     "updates": (["from IPython.display import display, clear_output\nh = display('a', display_id='q')",

@@ -112,8 +112,21 @@ def _shown_value(layer: Any) -> Any:
 class ShellSession(LiveSession):
     """The cells of one shell."""
 
+    def __init__(self, shell: Any, earlier: Iterable[str]) -> None:
+        self._shell = shell
+        hidden = dict(shell.user_ns_hidden)
+        super().__init__(_path_of(shell), shell.user_ns, host="jupyter", hidden=hidden, earlier=earlier)
+
     def kept_by_host(self) -> dict[str, Any]:
         return {f"Out.{number}": value for number, value in self.namespace.get("_oh", {}).items()}
+
+    def renew_kept(self, heirs: list[tuple[Any, Any]]) -> None:
+        """In `Out`, `_3` and `_`: there, too, stands what a cell would have changed."""
+        by_old = {id(old): new for old, new in heirs}
+        for holder in (self.namespace.get("_oh", {}), self.namespace, vars(self._shell.displayhook)):
+            for name, value in list(holder.items()):
+                if id(value) in by_old and not (holder is self.namespace and self.is_own(name)):
+                    holder[name] = by_old[id(value)]
 
 
 class Cells:
@@ -247,11 +260,7 @@ class Cells:
             _process_state.note_start("jupyter")
             history = getattr(self.shell.history_manager, "input_hist_raw", [])
             earlier = [text for text in history[1:-1] if text and not _is_own(text)]
-            path = _path_of(self.shell)
-            hidden = dict(self.shell.user_ns_hidden)
-            self.session = ShellSession(
-                path, self.shell.user_ns, host="jupyter", hidden=hidden, earlier=earlier
-            )
+            self.session = ShellSession(self.shell, earlier)
         return self.session
 
     def _watch(self, course: LiveCourse) -> None:

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 # The output that holds the value of a cell's last expression, where it was kept.
 LAST_VALUE = "last value"
 
+# The output that names the variables whose objects a cell has changed in place.
+SAME_OBJECTS = "same objects"
+
 # More bytes of such a value are not kept.
 _MOST_BYTES = 32 * 1024 * 1024
 
@@ -85,6 +88,21 @@ class Restored(NamedTuple):
     seconds: float
     record: str
     displays: list[dict[str, Any]]
+    has_value: bool
+    value: Any
+
+
+class _KeptOutputs(NamedTuple):
+    """What an entry holds beside the values of names.
+
+    Attributes:
+        shown: What the cell shows, as outputs of nbformat.
+        same_objects: The names whose objects it has changed in place; None if the entry does not say.
+        has_value, value: Of its last expression.
+    """
+
+    shown: list[dict[str, Any]]
+    same_objects: list[str] | None
     has_value: bool
     value: Any
 
@@ -213,49 +231,71 @@ class LiveSession(Notebook):
             for step in found["steps"]:
                 self.take(step)
             self.have_submodules(found["cell"]["submodules"])
-            self._refuse_split(before, found["cell"]["binds"])
-            shown, has_value, value = self._shown(found["entry"])
+            kept = self._kept_outputs(found["entry"])
+            heirs = self._heirs(before, kept.same_objects, found["cell"]["binds"])
         except Exception as error:
             # Whatever was bound until then is as it was, and the cell runs.
             for name in self.namespace.keys() - before.keys():
                 del self.namespace[name]
             self.namespace.update(before)
-            found["again"] = f"what was kept of it cannot be had again: {said(error)}"
+            why = str(error) if isinstance(error, NotStored) else said(error)
+            found["again"] = f"what was kept of it cannot be had again: {why}"
             return None
-        return Restored(number, found["entry"], found["seconds"], found["record"], shown, has_value, value)
+        self.renew_kept(heirs)
+        return Restored(
+            number, found["entry"], found["seconds"], found["record"], kept.shown, kept.has_value, kept.value
+        )
 
-    def _refuse_split(self, before: dict[str, Any], binds: list[str]) -> None:
-        """Raises where a change in place is another object now, and the host still shows the one before."""
+    def _heirs(
+        self, before: dict[str, Any], same_objects: list[str] | None, binds: list[str]
+    ) -> list[tuple[Any, Any]]:
+        """The objects that the cell would have changed in place, each with the one that is there instead.
+
+        Raises `NotStored` where the host holds such an object as a part of a value that was shown: that would
+        not change. Where the entry does not say which these are, as those of `hozon run` do not, each name
+        that it does not bind may be one, and the host holds none.
+        """
         now = self.namespace
         kept = self.kept_by_host()
+        names = before.keys() - set(binds) if same_objects is None else before.keys() & set(same_objects)
         changed = {
-            name: value
-            for name, value in before.items()
-            if name not in binds and self.is_own(name) and now.get(name, value) is not value
+            name: before[name]
+            for name in names
+            if self.is_own(name) and now.get(name, before[name]) is not before[name]
         }
         if not changed or not kept:
-            return
-        sharing = Sharing(changed, {}, set(), kept)
+            return []
+        heirs = [] if same_objects is None else [(old, now[name]) for name, old in changed.items()]
+        olds = {id(old) for old, _ in heirs}
+        others = {label: value for label, value in kept.items() if id(value) not in olds}
+        sharing = Sharing(changed, {}, set(), others)
         split = [name for name in changed if sharing.leads_outside(name)]
         if split:
             raise NotStored(f"`{split[0]}` is changed in place, and is among the values that were shown")
+        return heirs
 
     def kept_by_host(self) -> dict[str, Any]:
         """Values that the host keeps beside the names: what cells have shown."""
         return {}
 
-    def _shown(self, key: str) -> tuple[list[dict[str, Any]], bool, Any]:
+    def renew_kept(self, heirs: list[tuple[Any, Any]]) -> None:
+        """Has the host keep other objects in place of some."""
+
+    def _kept_outputs(self, key: str) -> _KeptOutputs:
         import json
 
         shown: list[dict[str, Any]] = []
+        same_objects: list[str] | None = None
         has_value, value = False, None
         for name, codec, payload, buffers in self._entry(key).outputs():
             if codec == "displays":
                 shown = json.loads(bytes(payload))
+            elif name == SAME_OBJECTS:
+                same_objects = loads(payload, buffers, namespace={})
             elif name == LAST_VALUE:
                 kind, held = loads(payload, buffers, namespace=self.namespace)
                 has_value, value = True, self.namespace[held] if kind == "name" else held
-        return shown, has_value, value
+        return _KeptOutputs(shown, same_objects, has_value, value)
 
     def end_restored(self, restored: Restored) -> None:
         """What it shows has been shown."""
@@ -407,8 +447,13 @@ class LiveCourse(Course):
             self.unstored = self.unstored or "it shows a widget, which only running it makes"
         return super()._end(run, Executed("done"))
 
-    def _more_outputs(self) -> list[Output]:
-        """The value of its last expression, if it can be kept at little cost."""
+    def _more_outputs(self, given: dict[str, Any]) -> list[Output]:
+        """Which names it has changed in place, and the value of its last expression."""
+        same = sorted(name for name, value in given.items() if self.found.get(name, self) is value)
+        return [packed(SAME_OBJECTS, "pickle", same, namespace={}), *self._last_value_output()]
+
+    def _last_value_output(self) -> list[Output]:
+        """If it can be kept at little cost."""
         if not any(output["output_type"] == "execute_result" for output in self.displays):
             return []
         named = [name for name, value in self.session._own_values().items() if value is self.last_value]
