@@ -23,9 +23,10 @@ COLUMNS = {
 
 
 def table() -> list[dict[str, str]]:
+    """The table of hosts, which stands above all sections."""
     rows = [
         [cell.strip() for cell in line.strip("|").split("|")]
-        for line in TEXT.splitlines()
+        for line in TEXT.partition("\n## ")[0].splitlines()
         if line.startswith("| ")
     ]
     return [dict(zip(rows[0], row, strict=True)) for row in rows[1:]]
@@ -65,3 +66,11 @@ def test_the_versions_are_those_of_the_requirements() -> None:
         for name, version in tried.items():
             if name not in ("python", "java"):
                 assert pinned[name] == version, f"{row['host']}: {name}"
+
+
+def test_the_badges_were_tried_with_the_front_ends_of_the_requirements() -> None:
+    lines = (ROOT / "tests/hosts/requirements-lab.txt").read_text(encoding="utf-8").splitlines()
+    pinned = [line.replace("==", " ") for line in lines if "==" in line]
+    assert pinned
+    for front_end in pinned:
+        assert front_end in TEXT.lower()

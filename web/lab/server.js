@@ -210,11 +210,11 @@ export const test = base.extend({
     { scope: "worker" },
   ],
 
-  // What the page complains of, as far as it has to do with hozon.
+  // Errors of the page that have to do with hozon. (On a busy machine, JupyterLab warns of all that starts slowly.)
   complaints: async ({ page }, use) => {
     const complaints = [];
     const note = (text) => /hozon|comm\b/i.test(text) && complaints.push(text);
-    page.on("console", (message) => ["error", "warning"].includes(message.type()) && note(message.text()));
+    page.on("console", (message) => message.type() === "error" && note(message.text()));
     page.on("pageerror", (error) => note(`${error.message}\n${error.stack}`));
     await use(complaints);
   },
