@@ -318,11 +318,19 @@ def _functions_in(value: Any) -> Iterator[Any]:
     parts = list(vars(value).values()) if isinstance(value, type) else [value]
     for part in parts:
         for name in ("", "__func__", "fget", "fset", "fdel", "func"):
-            function = getattr(part, name, None) if name else part
+            function = _attribute_of(part, name) if name else part
             while function is not None:
                 if isinstance(function, types.FunctionType):
                     yield function
-                function = getattr(function, "__wrapped__", None)
+                function = _attribute_of(function, "__wrapped__")
+
+
+def _attribute_of(value: Any, name: str) -> Any:
+    """None where a value has none, or raises whatever it likes."""
+    try:
+        return getattr(value, name, None)
+    except Exception:
+        return None
 
 
 def _global_names(code: types.CodeType) -> set[str]:

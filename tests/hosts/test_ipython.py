@@ -269,7 +269,7 @@ def test_a_damaged_store_runs_the_cells(project: Project) -> None:
 
 def test_one_cell_alone(project: Project) -> None:
     cells = ["%load_ext hozon", "x = 1\nprint('in x')", "%%cache\ny = x + 1\nprint('in y')\ny"]
-    assert session(project, cells, on=False).states == [R]
+    assert session(project, cells, on=False).states == [S]
     again = session(project, cells, on=False)
     assert again.states == [R]
     assert (again.text(2), [one for one in again.cells[2]["shown"] if one[0] == "value"]) == (

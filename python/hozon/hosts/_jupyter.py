@@ -123,7 +123,9 @@ class ShellSession(LiveSession):
     def renew_kept(self, heirs: list[tuple[Any, Any]]) -> None:
         """In `Out`, `_3` and `_`: there, too, stands what a cell would have changed."""
         by_old = {id(old): new for old, new in heirs}
-        for holder in (self.namespace.get("_oh", {}), self.namespace, vars(self._shell.displayhook)):
+        shell = self._shell
+        out = self.namespace.get("_oh", {})
+        for holder in (out, self.namespace, shell.user_ns_hidden, vars(shell.displayhook)):
             for name, value in list(holder.items()):
                 if id(value) in by_old and not (holder is self.namespace and self.is_own(name)):
                     holder[name] = by_old[id(value)]
