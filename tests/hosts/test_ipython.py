@@ -338,6 +338,30 @@ def test_a_part_of_what_was_shown_is_changed_by_running_the_cell(project: Projec
     assert "`a` is changed in place, and is among the values that were shown" in second.whys[2]
 
 
+def test_a_library_that_is_loaded_later_sets_nothing_for_later_cells(project: Project) -> None:
+    """The cell that loads more of it first is restored; another one, which has to run, loads that then."""
+    project.write(
+        "site-packages/library/__init__.py",
+        "def warm():\n    from library import more\n    return 1\n\ndef fill(target):\n    warm()\n    target.append(2)\n",
+    )
+    project.write("site-packages/library/more.py", "HELD = [1]\n")
+    project.write(
+        "site-packages/library-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: library\nVersion: 1.0\n"
+    )
+    project.write("site-packages/library-1.0.dist-info/RECORD", "library/__init__.py,,\n")
+    reach = "SHELL:import os, sys; sys.path.insert(0, os.path.abspath('site-packages'))"
+    cells = [
+        reach,
+        "import library\nn = library.warm()\na = [1]",
+        "library.fill(a)\ng = (i for i in [1])",
+        "x = 5",
+    ]
+    assert session(project, cells).states == [S, S, S]
+    now = session(project, cells)
+    assert now.states == [R, S, R]
+    assert "`g` is only had by running it" in now.whys[1]
+
+
 def test_a_shown_value_that_holds_a_variable_is_not_made_again(project: Project) -> None:
     """A copy would not change with the variable: what stands in its place says so."""
     cells = ["a = [1]\n(a, 7)", "a.append(2)", "Out[2][0]"]

@@ -18,7 +18,7 @@ pub use events::{Event, EventKind, EventLog, Totals};
 pub use explaining::{Cause, Memory, Told, explain_among, explain_call, explain_entry, removal_words};
 pub use flight::{Begin, Flights, Poll, Turn};
 pub use notebook::{
-    CellOutcome, CellRun, CellStatus, CellToRun, Distributions, Executor, ExecutorError, LiveCell,
+    Again, CellOutcome, CellRun, CellStatus, CellToRun, Distributions, Executor, ExecutorError, LiveCell,
     LiveNotebook, NOT_ASKED_FOR, NotebookEvent, NotebookSettings, Parameter, Parties, Receiver, Restorable,
     RunEnd, RunOptions, Step, Stopper, Surroundings, name_of_cell, plan_notebook, run_notebook, unseeded,
 };

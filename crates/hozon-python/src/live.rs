@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use hozon_engine::{LiveCell, LiveNotebook, Restorable, Surroundings};
-use hozon_format::{Digest, Key};
+use hozon_format::{CellRecord, Digest, Key, SET_BY_RUNNING};
 use hozon_key::Subject;
 use hozon_syntax::Cell;
 use hozon_sys::Os;
@@ -46,7 +46,8 @@ impl LiveCells {
     }
 
     /// Looks a cell up. Gives `{"found": "stored", "entry", "seconds", "record", "steps", "cell"}`,
-    /// `{"found": "to run", "cell", "unstorable", "again"}` or `{"found": "unparsable", "why"}`; "cell" is a request to run it.
+    /// `{"found": "to run", "cell", "unstorable", "again"}` or `{"found": "unparsable", "why"}`; "cell" is a request to
+    /// run it. Where its results are stored, "set_by_running" is what they say that only running it sets.
     fn look<'py>(
         &mut self,
         py: Python<'py>,
@@ -138,12 +139,14 @@ fn answer(py: Python<'_>, found: LiveCell) -> PyResult<Bound<'_, PyDict>> {
             }
             answer.set_item("steps", taken)?;
             answer.set_item("cell", request(py, &to_run)?)?;
+            answer.set_item("set_by_running", set_by_running(py, &record))?;
         }
         LiveCell::ToRun { cell, unstorable, again } => {
             answer.set_item("found", "to run")?;
             answer.set_item("cell", request(py, &cell)?)?;
             answer.set_item("unstorable", unstorable)?;
-            answer.set_item("again", again)?;
+            answer.set_item("again", again.as_ref().map(|again| &again.why))?;
+            answer.set_item("set_by_running", again.map(|again| set_by_running(py, &again.record)))?;
         }
         LiveCell::Unparsable(why) => {
             answer.set_item("found", "unparsable")?;
@@ -151,6 +154,12 @@ fn answer(py: Python<'_>, found: LiveCell) -> PyResult<Bound<'_, PyDict>> {
         }
     }
     Ok(answer)
+}
+
+/// What only running a cell sets, as its record has it: how it is called, and its digest.
+fn set_by_running<'py>(py: Python<'py>, record: &CellRecord) -> Vec<(String, Bound<'py, PyBytes>)> {
+    let set = record.process.iter().filter(|(name, _)| name.starts_with(SET_BY_RUNNING));
+    set.map(|(name, digest)| (name.clone(), PyBytes::new(py, digest.as_bytes()))).collect()
 }
 
 fn request<'py>(py: Python<'py>, cell: &hozon_engine::CellToRun) -> PyResult<Bound<'py, PyDict>> {

@@ -27,8 +27,9 @@ from hozon._runtime import WAIT_SECONDS, open_store
 from hozon._sharing import Sharing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
+    from hozon._hozon import Trace
     from hozon._pickling import Output
     from hozon._sharing import Group
 
@@ -164,6 +165,7 @@ class LiveSession(Notebook):
         course = self._course(number, found["cell"])
         course.unstored = found.get("unstorable")
         course.again = found.get("again")
+        course.known_to_set = found.get("set_by_running")
         course.leaves_doubt = course.unstored is not None or found["cell"]["has_magics"]
         return course
 
@@ -409,6 +411,9 @@ class LiveCourse(Course):
         self.last_value: Any = None
         # Why it runs although its results are stored; None if they are not.
         self.again: str | None = None
+        # What only running it sets, as its stored results say: what it looked at then holds, so it is the
+        # same. A library that is loaded later than it was then would look like something that is set.
+        self.known_to_set: list[tuple[str, bytes]] | None = None
         # Whether it may have changed what nobody has looked at.
         self.leaves_doubt = False
         self._why_not_kept: str | None = None
@@ -436,6 +441,14 @@ class LiveCourse(Course):
         if self._why_not_kept is not None:
             return None, [], self._why_not_kept
         return super()._packed(number, group, sharing)
+
+    def _find_first_that_sets(self, changed: Collection[str]) -> str | None:
+        if self.known_to_set is not None:
+            return self.known_to_set[0][0] if self.known_to_set else None
+        return super()._find_first_that_sets(changed)
+
+    def _set_by_running(self, trace: Trace | None) -> list[tuple[str, bytes]]:
+        return super()._set_by_running(trace) if self.known_to_set is None else self.known_to_set
 
     def _end(self, run: Any, executed: Executed) -> dict[str, Any]:
         """What a cell that failed has done stays: later cells read it."""

@@ -40,11 +40,19 @@ pub enum LiveCell {
         cell: CellToRun,
         /// Why its results are not to be stored, whatever comes of it.
         unstorable: Option<String>,
-        /// Why it runs although its results are stored.
-        again: Option<String>,
+        /// Where it runs although its results are stored.
+        again: Option<Again>,
     },
     /// It is not Python: it runs as its host runs such a thing.
     Unparsable(String),
+}
+
+/// A cell that runs although its results are stored.
+pub struct Again {
+    /// Why: for people.
+    pub why: String,
+    /// What the cell does, as its entry has it.
+    pub record: CellRecord,
 }
 
 /// The stored results of a cell.
@@ -184,9 +192,8 @@ fn found_fresh(walk: &mut Walk<'_>, cell: usize, fresh: Fresh) -> LiveCell {
     }
     let to_run = CellToRun { submodules: submodules(walk, cell), ..walk.to_run_with(cell, &fresh.key, true) };
     let Fresh { entry, record, .. } = fresh;
-    let again = why_again(walk.cell(cell), &record);
-    if again.is_some() {
-        return LiveCell::ToRun { cell: to_run, unstorable: None, again };
+    if let Some(why) = why_again(walk.cell(cell), &record) {
+        return LiveCell::ToRun { cell: to_run, unstorable: None, again: Some(Again { why, record }) };
     }
     walk.records.insert(cell, (Some(entry.key), record.clone()));
     let names: BTreeSet<&str> = record.names.iter().map(|name| name.name.as_str()).collect();

@@ -27,7 +27,7 @@ mod versions;
 pub use distributions::Distributions;
 pub use executor::{CellRun, CellToRun, Executor, ExecutorError, RunEnd, Step, Stopper};
 pub use handing::Receiver;
-pub use live::{LiveCell, LiveNotebook, Restorable};
+pub use live::{Again, LiveCell, LiveNotebook, Restorable};
 pub use lookup::name_of_cell;
 pub use outcome::{CellOutcome, CellStatus, NotebookEvent};
 pub use plan::plan_notebook;
