@@ -16,17 +16,15 @@ from typing import TYPE_CHECKING, Any
 
 from hozon import _process_state
 from hozon._config import cells_are_kept
+from hozon._displaying import is_media
 from hozon._executing import Executed, compiled, is_stop, register_source
-from hozon._replaying import Recording, places_of_questions, places_of_text
 from hozon._runtime import warn_once
 from hozon.codecs.marimo import ELEMENT
 from hozon.hosts._live import ASKS, LiveCourse, LiveSession, Restored
+from hozon.hosts._marimo_outputs import OutputRecording, Shown, has_page, show_again
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from hozon._displaying import Displays
-    from hozon._replaying import Event, Place
+    from collections.abc import Iterator
 
 # The versions of marimo that this was tried with: major and minor.
 KNOWN = ("0.25",)
@@ -125,17 +123,15 @@ class _Turn:
         return cls(session, cell, begun)
 
     def restored_value(self) -> Any:
-        """Shows what the cell wrote, and gives the value that it showed."""
+        """Shows what the cell wrote and stacked, and gives the value that it showed."""
         restored = self.restored
         assert restored is not None
-        for output in restored.displays:
-            if output["output_type"] == "stream":
-                getattr(sys, output["name"]).write(output["text"])
+        show_again(restored.displays)
         self._session.end_restored(restored)
         if restored.has_value:
             return restored.value
         shown = [output for output in restored.displays if output["output_type"] == "execute_result"]
-        return _Shown(shown[-1]["data"]) if shown else None
+        return Shown(shown[-1]["data"]) if shown else None
 
     def runnable(self) -> Any:
         """The cell as it runs: with private names as they are kept. Its functions are known by that text."""
@@ -154,7 +150,7 @@ class _Turn:
     def watched(self) -> Iterator[_Outcome]:
         course, outcome = self._course, _Outcome()
         assert course is not None
-        recording = _TextRecording(course.shown)
+        recording = OutputRecording(course.shown)
         recording.start()
         course.begin(course.shown)
         error: BaseException | None = None
@@ -168,20 +164,18 @@ class _Turn:
             recording.stop()
             if recording.has_asked:
                 course.unstored = course.unstored or ASKS
-            self._end(course, error, outcome.value)
+            self._end(course, error, outcome.value, recording)
 
-    def _end(self, course: LiveCourse, error: BaseException | None, value: Any) -> None:
+    def _end(
+        self, course: LiveCourse, error: BaseException | None, value: Any, recording: OutputRecording
+    ) -> None:
         end = "done" if error is None else "stopped" if is_stop(error) else "failed"
         shown = getattr(error, "output", None) if end == "stopped" else value
         try:
-            if _has_output_of_its_own():
-                course.unstored = (
-                    course.unstored or "it shows outputs as it goes on (`mo.output`, `plt.show`)"
-                )
-            elif end != "failed":
-                with _no_virtual_files():
-                    course.shown.show_result(shown)
-            course.shown.finish()
+            if end != "failed":
+                recording.keep_output(shown)
+            recording.finish()
+            course.unstored = course.unstored or recording.why_not_kept
             self._session.end_course(course, Executed(end, error), shown)
             self._session.forget_temporaries(self._cell, course)
         except Exception as fault:
@@ -204,7 +198,7 @@ class MarimoSession(LiveSession):
         for name in self._private.pop(cell.cell_id, ()):
             self.namespace.pop(name, None)
         begun = self.begin(None, cell.code)
-        if isinstance(begun, Restored) and not begun.has_value and _shows_element(begun.displays):
+        if isinstance(begun, Restored) and has_page() and _shows_element(begun):
             return self.again(begun, "it shows elements of marimo's page, which only running it makes")
         if isinstance(begun, LiveCourse):
             begun.unstored = begun.unstored or _why_not_stored(cell, self.namespace)
@@ -257,8 +251,13 @@ def _attributes_of_marimo(cell: Any, namespace: dict[str, Any]) -> Iterator[str]
             yield part.attr
 
 
-def _shows_element(displays: list[dict[str, Any]]) -> bool:
-    return any(ELEMENT in str(output.get("data", "")) for output in displays)
+def _shows_element(restored: Restored) -> bool:
+    """Whether it shows an element that is not made anew from the value of its last expression."""
+    return any(
+        ELEMENT in str(output.get("data", ""))
+        for output in restored.displays
+        if not is_media(output) and not (restored.has_value and output["output_type"] == "execute_result")
+    )
 
 
 def _has_elements(value: Any) -> bool:
@@ -269,71 +268,3 @@ def _has_elements(value: Any) -> bool:
     if type(value) is dict:
         return any(isinstance(part, UIElement) for part in value.values())
     return isinstance(value, UIElement)
-
-
-def _context() -> Any:
-    from marimo._runtime.context import ContextNotInitializedError, get_context
-
-    try:
-        return get_context()
-    except ContextNotInitializedError:
-        return None
-
-
-def _has_output_of_its_own() -> bool:
-    execution = getattr(_context(), "execution_context", None)
-    return bool(execution is not None and execution.output.stack() is not None)
-
-
-@contextlib.contextmanager
-def _no_virtual_files() -> Iterator[None]:
-    """What is kept holds its files itself: those of a kernel end with it."""
-    context = _context()
-    before = getattr(context, "virtual_files_supported", None)
-    try:
-        if before:
-            context.virtual_files_supported = False
-        yield
-    finally:
-        if before:
-            context.virtual_files_supported = before
-
-
-class _TextRecording(Recording):
-    """Tells the outputs of a cell what its code writes."""
-
-    def __init__(self, displays: Displays) -> None:
-        super().__init__()
-        self._displays = displays
-
-        self.has_asked = False
-
-    def _places(self) -> Iterable[Place]:
-        yield from places_of_text()
-        yield from places_of_questions()
-
-    def _add(self, event: Event, size: int = 0) -> None:
-        self.has_asked = True
-
-    def _add_text(self, kind: str, stream: str, text: Any) -> None:
-        if text:
-            self._displays.write(stream, text if kind == "text" else text.decode("utf-8", "replace"))
-
-
-class _Shown:
-    """Looks like a value that was shown when its cell ran."""
-
-    def __init__(self, data: dict[str, Any]) -> None:
-        self._data = data
-
-    def _mime_(self) -> tuple[str, str]:
-        for mime in ("text/html", "image/svg+xml", "text/markdown", "image/png", "image/jpeg"):
-            if mime in self._data:
-                held = self._data[mime]
-                is_image = mime in ("image/png", "image/jpeg") and not held.startswith("data:")
-                return mime, f"data:{mime};base64,{held}" if is_image else held
-        mime = next((mime for mime in self._data if mime != "text/plain"), "text/plain")
-        return mime, self._data.get(mime, "")
-
-    def __repr__(self) -> str:
-        return str(self._data.get("text/plain", ""))
