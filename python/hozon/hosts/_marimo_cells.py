@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 # The versions of marimo that this was tried with: major and minor.
-KNOWN = ("0.25",)
+KNOWN = ("0.23", "0.24", "0.25")
 
 # So many sessions of one process are remembered: in `marimo run`, each visitor has one.
 _MOST_SESSIONS = 16
@@ -150,7 +150,7 @@ class _Turn:
     def watched(self) -> Iterator[_Outcome]:
         course, outcome = self._course, _Outcome()
         assert course is not None
-        recording = OutputRecording(course.shown)
+        recording = OutputRecording(course.shown, is_seeded=self._session.is_seeded())
         recording.start()
         course.begin(course.shown)
         error: BaseException | None = None
@@ -189,9 +189,16 @@ class MarimoSession(LiveSession):
         # Private names of each cell, as they run.
         self._private: dict[str, list[str]] = {}
         super().__init__(path, namespace, host="marimo", hidden={})
+        self._random_at_start = self.random.get("random")
+        main = getattr(sys.modules["__main__"], "__file__", None)
+        self._starts_process = has_page() or main == path
 
     def is_own(self, name: str) -> bool:
         return super().is_own(name) and not name.startswith("_cell_")
+
+    def is_seeded(self) -> bool:
+        """Whether somebody may have seeded the generator of `random`: a cell, or what runs the notebook."""
+        return not self._starts_process or self.random.get("random") != self._random_at_start
 
     def begin_cell(self, cell: Any) -> Restored | LiveCourse | None:
         """Restores a cell, or notes what there is before it runs."""

@@ -10,7 +10,10 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+import random
+import string
 import sys
+import threading
 from typing import TYPE_CHECKING, Any
 
 from hozon._displaying import IN_CONSOLE, is_media
@@ -28,6 +31,9 @@ if TYPE_CHECKING:
 
 _BUNDLE = "application/vnd.marimo+mimebundle"
 
+# In the metadata of a display that has replaced what was stacked: marimo shows it as it is.
+ALONE = {"output": "alone"}
+
 # Functions of `mo.output` that marimo does nothing for in scripts.
 _STACKING = ("append", "replace", "replace_at_index", "remove")
 
@@ -42,12 +48,16 @@ class OutputRecording(Recording):
         why_not_kept: Why something that it shows cannot be kept; None if it can.
     """
 
-    def __init__(self, displays: Displays) -> None:
+    def __init__(self, displays: Displays, *, is_seeded: bool) -> None:
+        """Args: is_seeded: whether a cell has seeded the generator of `random`."""
         super().__init__()
+        self._random = None if is_seeded else random.getstate()
         self.has_asked = False
         self.why_not_kept: str | None = None
         self._displays = displays
         self._led_to = {name: led_to(name) for name in ("stdout", "stderr")}
+        # What was written last to the output: all that is stacked, or a value that replaced it.
+        self._written: Any = None
         self._stack = None if _execution() is not None else _new_stack()
 
     def keep_output(self, value: Any) -> None:
@@ -56,9 +66,15 @@ class OutputRecording(Recording):
             if value is None:
                 stack = _execution().output if self._stack is None else self._stack
                 for item in list(stack._items):
-                    self._displays.show(item)
+                    is_alone = item is self._written
+                    self._displays.show(item, metadata={"marimo": ALONE} if is_alone else None)
             else:
                 self._displays.show_result(value)
+
+    def draws_for_itself(self) -> bool:
+        """Whether marimo may draw a name from another generator than that of `random`: nobody can tell,
+        since its state is nobody's. Else each cell that shows a file would count as drawing."""
+        return self._random is not None and random.getstate() == self._random
 
     def finish(self) -> None:
         """Nothing more is shown."""
@@ -75,6 +91,8 @@ class OutputRecording(Recording):
         yield notifications.CellNotificationUtils, "broadcast_console_output", _shown_in_console
         stacking: Any = sys.modules["marimo._runtime.output._output"]
         yield stacking, "broadcast_notification", _notified
+        yield stacking, "write_internal", _written
+        yield sys.modules["marimo._runtime.virtual_file.virtual_file"], "random_filename", _named
         if self._stack is not None:
             for name in _STACKING:
                 yield stacking, name, _stacked
@@ -89,6 +107,8 @@ class OutputRecording(Recording):
             self._displays.show_bundle(*_bundle(*parts))
         elif kind == "console cleared":
             self._displays.clear_console()
+        elif kind == "written":
+            (self._written,) = parts
         else:
             self._do_in_stack(*parts)
 
@@ -107,8 +127,10 @@ class OutputRecording(Recording):
             if name == "remove":
                 self._stack.remove(value)
             elif name != "replace" or value is not None:
+                html = as_html(value)
                 add = self._stack.replace_at_index if name == "replace_at_index" else self._stack.append
-                add(as_html(value), *more)
+                add(html, *more)
+                self._written = html if name == "replace" else None
         except Exception as error:
             self.why_not_kept = f"what it shows cannot be kept: {error}"
 
@@ -131,6 +153,30 @@ def _notified(layer: Any) -> Any:
         return layer.original(notification, *args, **named)
 
     return hook(layer, wrapper)
+
+
+def _written(layer: Any) -> Any:
+    def wrapper(cell_id: Any, value: Any) -> Any:
+        for recording in layer.receivers():
+            recording._add(("written", value))
+        return layer.original(cell_id=cell_id, value=value)
+
+    return hook(layer, wrapper)
+
+
+def _named(layer: Any) -> Any:
+    def wrapper(ext: str) -> str:
+        recordings = layer.receivers()
+        if not recordings or not all(one.draws_for_itself() for one in recordings):
+            return str(layer.original(ext))
+        letters = "".join(_own.choices(string.ascii_letters + string.digits, k=8))
+        return f"{threading.get_native_id()}-{letters}.{ext}"
+
+    return hook(layer, wrapper)
+
+
+# Draws marimo's names for files.
+_own = random.Random()
 
 
 def _stacked(layer: Any) -> Any:
@@ -161,7 +207,10 @@ def show_again(displays: list[Output]) -> None:
 
     for output in stacked:
         execution.output.append(as_html(Shown(output["data"])))
-    _output.flush()
+    if stacked[-1]["metadata"].get("marimo") == ALONE:
+        _output.write_internal(execution.cell_id, execution.output._items[-1])
+    else:
+        _output.flush()
 
 
 def has_page() -> bool:
