@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -59,8 +60,6 @@ def shown(project: Project, *, on: bool) -> list[Any]:
     """What the cells show in marimo's kernel."""
     command = [str(Path(sys.executable).with_name("marimo")), "-q", "export", "session", "--no-sandbox", "--force-overwrite", "nb.py"]  # fmt: skip
     settings = {**project.settings(), "HOZON_CELLS": "1" if on else "0"}
-    import os
-
     subprocess.run(
         command, cwd=project.folder, env={**os.environ, **settings}, capture_output=True, timeout=120
     )
@@ -166,6 +165,65 @@ def test_what_hozon_run_has_kept_serves_marimo(project: Project) -> None:
     notebook(project, CELLS)
     project.run("-m", "hozon", "run", "nb.py")
     assert script(project)[1] == [R] * 7
+
+
+RANDOM = [
+    "import random\nimport numpy as np",
+    "random.seed(3)\nnp.random.seed(4)\na = random.random()\nprint(a)",
+    "b = [a, random.random(), float(np.random.rand())]\nprint(b)",
+    "c = [*b, random.random(), float(np.random.rand())]\nprint(c)",
+]
+
+
+def test_random_numbers_are_those_of_a_run_without_hozon(project: Project) -> None:
+    notebook(project, RANDOM)
+    plain = script(project, on=False)[0]
+    assert script(project) == (plain, [S] * 4)
+    assert script(project) == (plain, [R] * 4)
+    # What runs draws from the states that the restored cells left.
+    cells = [*RANDOM[:3], RANDOM[3].replace("random.random()", "random.randrange(1000)")]
+    notebook(project, cells)
+    plain = script(project, on=False)[0]
+    assert script(project) == (plain, [R] * 3 + [S])
+    assert script(project) == (plain, [R] * 4)
+
+
+def test_random_numbers_in_marimos_kernel(project: Project) -> None:
+    """What marimo draws for the names of its files counts as without hozon, too."""
+    cells = ["import marimo as mo", *RANDOM, "print(random.random())\nmo.image(b'GIF89a')"]
+    notebook(project, cells)
+    plain = shown(project, on=False)
+    assert shown(project, on=True) == plain
+    assert shown(project, on=True) == plain
+
+
+def test_a_file_that_a_cell_reads(project: Project) -> None:
+    notebook(project, ["text = open('data.txt').read()", "print(len(text))", "print('else')"])
+    project.write("data.txt", "one")
+    project.write("other.txt", "one")
+    assert script(project)[1] == [S, S, S]
+    project.write("other.txt", "another")
+    assert script(project) == ("3\nelse\n", [R, R, R])
+    project.write("data.txt", "three")
+    assert script(project) == ("5\nelse\n", [S, S, R])
+    project.write("data.txt", "one")
+    assert script(project) == ("3\nelse\n", [R, R, R])
+
+
+def test_of_marimos_at_once_one_runs_a_cell(project: Project) -> None:
+    """Three scripts, and a kernel."""
+    cell = "import time\ntime.sleep(2)\nopen('runs.txt', 'a').write('x')\nprint('made')\nx = 5"
+    notebook(project, [cell, "print(x)"])
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("HOZON_")}
+    given = {"cwd": project.folder, "env": inherited | project.settings() | {"HOZON_CELLS": "1"}}
+    scripts = [
+        subprocess.Popen([sys.executable, "nb.py"], stdout=subprocess.PIPE, text=True, **given)
+        for _ in range(3)
+    ]
+    in_kernel = shown(project, on=True)
+    assert [process.communicate(timeout=60)[0] for process in scripts] == ["made\n5\n"] * 3
+    assert ["made" in in_kernel[0], "5" in in_kernel[1]] == [True, True]
+    assert (project.folder / "runs.txt").read_text() == "x"
 
 
 def test_elements_count_by_what_they_are_set_to(project: Project) -> None:
