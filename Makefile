@@ -1,6 +1,7 @@
 # make demo    sets everything up and shows hozon at work
 # make test    sets everything up and runs every test, Rust and Python
 # make test-page   opens the page of a notebook in the system's Chromium (needs Node.js too)
+# make test-marimo  marimo's editor with hozon in it, in Chromium (as test-page)
 # make lint    formats, lints and types, checked
 # make bench   measures, beside joblib and diskcache (an optimized build)
 # make oracle  random edits of programs, generated and real, with the cache and without: EDITS=5000 SEED=1
@@ -40,7 +41,7 @@ endif
 # maturin tells pyo3 about Python by a file; with another one, cargo would build all that stands on pyo3 again.
 AS_BUILT = export PYO3_CONFIG_FILE="$$(ls $(CURDIR)/target/maturin/pyo3-config-*.txt)"
 
-.PHONY: setup demo test test-rust test-python test-page lint bench bench-watching bench-notebooks oracle oracle-notebooks damage rules published \
+.PHONY: setup demo test test-rust test-python test-page test-marimo lint bench bench-watching bench-notebooks oracle oracle-notebooks damage rules published \
 	test-workers test-forks clean
 .DEFAULT_GOAL := help
 
@@ -94,6 +95,12 @@ test-page:
 	@test -x "$(CHROMIUM)" || { echo "make test-page: Chromium is missing (apt-get install chromium)" >&2; exit 1; }
 	cargo build --locked --package hozon-cli --example page --profile $(PROFILE)
 	cd web && npm ci --ignore-scripts && CHROMIUM="$(CHROMIUM)" npx playwright test
+
+test-marimo: setup
+	@command -v npm >/dev/null || { echo "make test-marimo: npm is missing (apt-get install npm)" >&2; exit 1; }
+	@test -x "$(CHROMIUM)" || { echo "make test-marimo: Chromium is missing (apt-get install chromium)" >&2; exit 1; }
+	cd web && npm ci --ignore-scripts && \
+		MARIMO="$(CURDIR)/$(BIN)/marimo" CHROMIUM="$(CHROMIUM)" npx playwright test --config marimo
 
 lint: setup
 	cargo fmt --all --check

@@ -21,10 +21,13 @@ from hozon._executing import Executed, compiled, is_stop, register_source
 from hozon._runtime import warn_once
 from hozon.codecs.marimo import ELEMENT
 from hozon.hosts._live import ASKS, LiveCourse, LiveSession, Restored
-from hozon.hosts._marimo_outputs import OutputRecording, Shown, has_page, show_again
+from hozon.hosts._marimo_outputs import OutputRecording, has_page, show_again, shown_value
+from hozon.hosts._marimo_told import Teller
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from hozon.hosts._live import Told
 
 # The versions of marimo that this was tried with: major and minor.
 KNOWN = ("0.23", "0.24", "0.25")
@@ -54,11 +57,18 @@ def executor() -> Any:
     from marimo import __version__
     from marimo._runtime.executor.executor import DefaultExecutor
 
-    if __version__.rpartition(".")[0] not in KNOWN:
+    if not is_known():
         known = ", ".join(KNOWN)
         warn_once("marimo", __version__, f"cells are not cached in marimo {__version__}: hozon knows {known}")
         return DefaultExecutor()
     return Executor(DefaultExecutor())
+
+
+def is_known() -> bool:
+    """Whether hozon was tried with the marimo that is installed."""
+    from marimo import __version__
+
+    return ".".join(__version__.split(".")[:2]) in KNOWN
 
 
 class Executor:
@@ -131,7 +141,7 @@ class _Turn:
         if restored.has_value:
             return restored.value
         shown = [output for output in restored.displays if output["output_type"] == "execute_result"]
-        return Shown(shown[-1]["data"]) if shown else None
+        return shown_value(shown[-1]) if shown else None
 
     def runnable(self) -> Any:
         """The cell as it runs: with private names as they are kept. Its functions are known by that text."""
@@ -188,26 +198,41 @@ class MarimoSession(LiveSession):
     def __init__(self, path: str, namespace: dict[str, Any]) -> None:
         # Private names of each cell, as they run.
         self._private: dict[str, list[str]] = {}
+        self._has_seeded = False
         super().__init__(path, namespace, host="marimo", hidden={})
-        self._random_at_start = self.random.get("random")
         main = getattr(sys.modules["__main__"], "__file__", None)
         self._starts_process = has_page() or main == path
+        self._cell_id = ""
+        # Why the present cell runs.
+        self._reasons: list[str] = []
+        self._teller = Teller(path) if _is_edited() else None
 
     def is_own(self, name: str) -> bool:
         return super().is_own(name) and not name.startswith("_cell_")
 
     def is_seeded(self) -> bool:
         """Whether somebody may have seeded the generator of `random`: a cell, or what runs the notebook."""
-        return not self._starts_process or self.random.get("random") != self._random_at_start
+        return not self._starts_process or self._has_seeded
+
+    def note_random(self, states: dict[str, Any]) -> list[tuple[str, bytes]]:
+        held = states.get("random")
+        self._has_seeded = self._has_seeded or (held is not None and held[1])
+        return super().note_random(states)
 
     def begin_cell(self, cell: Any) -> Restored | LiveCourse | None:
         """Restores a cell, or notes what there is before it runs."""
+        self._cell_id = cell.cell_id
+        self._reasons = []
+        self._tell(None)
         for name in self._private.pop(cell.cell_id, ()):
             self.namespace.pop(name, None)
         begun = self.begin(None, cell.code)
         if isinstance(begun, Restored) and has_page() and _shows_element(begun):
             return self.again(begun, "it shows elements of marimo's page, which only running it makes")
         if isinstance(begun, LiveCourse):
+            if self._teller is not None:
+                # Once it is stored, nothing will have changed.
+                self._reasons = self.cells.why(self.store, begun.number)
             begun.unstored = begun.unstored or _why_not_stored(cell, self.namespace)
             self._private[cell.cell_id] = [name for _, name in begun.cell["renamed"]]
         return begun
@@ -217,6 +242,20 @@ class MarimoSession(LiveSession):
         for written, name in course.cell["renamed"]:
             if f"_cell_{cell.cell_id}{written}" not in cell.closed_over_temporaries:
                 self.namespace.pop(name, None)
+
+    def _note(self, told: Told) -> None:
+        super()._note(told)
+        self._tell(told)
+
+    def _tell(self, told: Told | None) -> None:
+        if self._teller is None:
+            return
+        if told is None:
+            self._teller.tell(self._cell_id, None)
+            return
+        notes = [told.why] if told.why else []
+        why = notes if told.state == "ran" else [*self._reasons, *notes]
+        self._teller.tell(self._cell_id, {"state": told.state, "seconds": told.seconds, "why": why})
 
     def _suspects(self, now: dict[str, Any]) -> set[str]:
         return {name for name, value in now.items() if _has_elements(value)}
@@ -256,6 +295,13 @@ def _attributes_of_marimo(cell: Any, namespace: dict[str, Any]) -> Iterator[str]
         name = part.value.id if isinstance(part, ast.Attribute) and isinstance(part.value, ast.Name) else ""
         if isinstance(part, ast.Attribute) and name and (namespace.get(name) is marimo or name == "mo"):
             yield part.attr
+
+
+def _is_edited() -> bool:
+    """Whether a person has the notebook open in marimo's editor."""
+    from marimo._runtime.context.utils import get_mode
+
+    return get_mode() == "edit"
 
 
 def _shows_element(restored: Restored) -> bool:

@@ -70,6 +70,7 @@ class OutputRecording(Recording):
                     self._displays.show(item, metadata={"marimo": ALONE} if is_alone else None)
             else:
                 self._displays.show_result(value)
+                _note_mime(self._displays, value)
 
     def draws_for_itself(self) -> bool:
         """Whether marimo may draw a name from another generator than that of `random`: nobody can tell,
@@ -213,6 +214,19 @@ def show_again(displays: list[Output]) -> None:
         _output.flush()
 
 
+def shown_value(output: Output) -> Shown:
+    """What looks like the value that a cell has shown."""
+    return Shown(output["data"], output["metadata"].get("marimo", {}).get("mimetype"))
+
+
+def _note_mime(displays: Displays, value: Any) -> None:
+    """HTML may be shown as Markdown: by that, where no page can be served."""
+    from marimo._output.hypertext import Html
+
+    if isinstance(value, Html) and displays.outputs:
+        displays.outputs[-1]["metadata"]["marimo"] = {"mimetype": value._mime_()[0]}
+
+
 def has_page() -> bool:
     """Whether there is a page on which a cell shows something: scripts have none."""
     return _execution() is not None
@@ -233,10 +247,13 @@ def _show_in_console(mime: str, data: Any) -> None:
 class Shown:
     """Looks like a value that was shown when its cell ran."""
 
-    def __init__(self, data: dict[str, Any]) -> None:
+    def __init__(self, data: dict[str, Any], mime: str | None = None) -> None:
         self._data = data
+        self._mime = mime
 
     def _mime_(self) -> _Data:
+        for mime in (self._mime,) if self._mime in self._data else ():
+            return str(mime), _dressed(str(mime), self._data[mime])
         for mime in ("text/html", "image/svg+xml", "text/markdown", "image/png", "image/jpeg"):
             if mime in self._data:
                 is_image = mime in ("image/png", "image/jpeg")
