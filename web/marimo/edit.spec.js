@@ -122,7 +122,7 @@ test("cells are restored after a restart, and run after an edit", async ({ page,
   await cell(page, SLOW).locator(".cm-content").fill('time.sleep(1)\nopen("slow.txt", "a").write("x")\nx = 6');
   await cell(page, SLOW).locator(".cm-content").press("Control+Enter");
   await expect(cell(page, SHOWS)).toContainText("7 is above");
-  await expect(badge(page, SLOW)).toHaveText(/^ran: the code of the cell changed/);
+  await expect(badge(page, SLOW)).toHaveText(/^ran: the code changed/);
   await expect(badge(page, SHOWS)).toHaveText("ran: x: 5 → 6");
   await expect(badge(page, IMPORTS)).toHaveText(/^restored/);
   expect(slow()).toBe("xx");

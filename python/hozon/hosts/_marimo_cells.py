@@ -21,7 +21,7 @@ from hozon._executing import Executed, compiled, is_stop, register_source
 from hozon._runtime import warn_once
 from hozon.codecs.marimo import ELEMENT
 from hozon.hosts._live import ASKS, LiveCourse, LiveSession, Restored
-from hozon.hosts._marimo_outputs import OutputRecording, has_page, show_again, shown_value
+from hozon.hosts._marimo_outputs import OutputRecording, close_figures, has_page, show_again, shown_value
 from hozon.hosts._marimo_told import Teller
 
 if TYPE_CHECKING:
@@ -170,6 +170,7 @@ class _Turn:
             error = raised.__cause__ or raised
             raise
         finally:
+            close_figures()
             course.leave()
             recording.stop()
             if recording.has_asked:
@@ -198,11 +199,13 @@ class MarimoSession(LiveSession):
     def __init__(self, path: str, namespace: dict[str, Any]) -> None:
         # Private names of each cell, as they run.
         self._private: dict[str, list[str]] = {}
-        self._has_seeded = False
-        super().__init__(path, namespace, host="marimo", hidden={})
+        # Nobody has seeded a generator before the first cell of a kernel, or of a notebook run as a script.
         main = getattr(sys.modules["__main__"], "__file__", None)
         self._starts_process = has_page() or main == path
+        self._has_seeded = not self._starts_process
+        super().__init__(path, namespace, host="marimo", hidden={})
         self._cell_id = ""
+        self._places: dict[str, int] = {}
         # Why the present cell runs.
         self._reasons: list[str] = []
         self._teller = Teller(path) if _is_edited() else None
@@ -212,9 +215,12 @@ class MarimoSession(LiveSession):
 
     def is_seeded(self) -> bool:
         """Whether somebody may have seeded the generator of `random`: a cell, or what runs the notebook."""
-        return not self._starts_process or self._has_seeded
+        return self._has_seeded
 
     def note_random(self, states: dict[str, Any]) -> list[tuple[str, bytes]]:
+        if self._starts_process:
+            # Those that are there at the start are nobody's.
+            states = {name: held for name, held in states.items() if held is not None}
         held = states.get("random")
         self._has_seeded = self._has_seeded or (held is not None and held[1])
         return super().note_random(states)
@@ -226,7 +232,7 @@ class MarimoSession(LiveSession):
         self._tell(None)
         for name in self._private.pop(cell.cell_id, ()):
             self.namespace.pop(name, None)
-        begun = self.begin(None, cell.code)
+        begun = self.begin(self._name(cell.cell_id), cell.code)
         if isinstance(begun, Restored) and has_page() and _shows_element(begun):
             return self.again(begun, "it shows elements of marimo's page, which only running it makes")
         if isinstance(begun, LiveCourse):
@@ -242,6 +248,12 @@ class MarimoSession(LiveSession):
         for written, name in course.cell["renamed"]:
             if f"_cell_{cell.cell_id}{written}" not in cell.closed_over_temporaries:
                 self.namespace.pop(name, None)
+
+    def _name(self, cell: str) -> str:
+        """What listings call a cell: always the same, whenever it runs."""
+        for one in (*_cells_of_file(), cell):
+            self._places.setdefault(one, len(self._places) + 1)
+        return f"cell {self._places[cell]}"
 
     def _note(self, told: Told) -> None:
         super()._note(told)
@@ -295,6 +307,16 @@ def _attributes_of_marimo(cell: Any, namespace: dict[str, Any]) -> Iterator[str]
         name = part.value.id if isinstance(part, ast.Attribute) and isinstance(part.value, ast.Name) else ""
         if isinstance(part, ast.Attribute) and name and (namespace.get(name) is marimo or name == "mo"):
             yield part.attr
+
+
+def _cells_of_file() -> list[str]:
+    """marimo's names for the cells that it knows: at first, in the order of the file."""
+    from marimo._runtime.context import ContextNotInitializedError, get_context
+
+    try:
+        return list(get_context().graph.cells)
+    except ContextNotInitializedError:
+        return []
 
 
 def _is_edited() -> bool:

@@ -31,9 +31,6 @@ if TYPE_CHECKING:
 
 _BUNDLE = "application/vnd.marimo+mimebundle"
 
-# In the metadata of a display that has replaced what was stacked: marimo shows it as it is.
-ALONE = {"output": "alone"}
-
 # Functions of `mo.output` that marimo does nothing for in scripts.
 _STACKING = ("append", "replace", "replace_at_index", "remove")
 
@@ -66,8 +63,8 @@ class OutputRecording(Recording):
             if value is None:
                 stack = _execution().output if self._stack is None else self._stack
                 for item in list(stack._items):
-                    is_alone = item is self._written
-                    self._displays.show(item, metadata={"marimo": ALONE} if is_alone else None)
+                    notes = {"output": "alone", "mimetype": item._mime_()[0]}
+                    self._displays.show(item, metadata={"marimo": notes} if item is self._written else None)
             else:
                 self._displays.show_result(value)
                 _note_mime(self._displays, value)
@@ -208,8 +205,9 @@ def show_again(displays: list[Output]) -> None:
 
     for output in stacked:
         execution.output.append(as_html(Shown(output["data"])))
-    if stacked[-1]["metadata"].get("marimo") == ALONE:
-        _output.write_internal(execution.cell_id, execution.output._items[-1])
+    if stacked[-1]["metadata"].get("marimo", {}).get("output") == "alone":
+        # It has replaced what was stacked, and is shown as it is.
+        _output.write_internal(execution.cell_id, shown_value(stacked[-1]))
     else:
         _output.flush()
 
@@ -225,6 +223,13 @@ def _note_mime(displays: Displays, value: Any) -> None:
 
     if isinstance(value, Html) and displays.outputs:
         displays.outputs[-1]["metadata"]["marimo"] = {"mimetype": value._mime_()[0]}
+
+
+def close_figures() -> None:
+    """What marimo does once it has shown what a cell shows: no later cell finds open figures of pyplot."""
+    mpl = sys.modules.get("marimo._output.mpl")
+    if mpl is not None and has_page():
+        mpl.close_figures()
 
 
 def has_page() -> bool:
