@@ -257,6 +257,46 @@ def test_elements_count_by_what_they_are_set_to(project: Project) -> None:
     assert moved("3,5") == ["30", "50", str([R, S])]
 
 
+def test_files_of_the_kernel_are_kept_with_what_shows_them(project: Project) -> None:
+    """HTML has the digest and the look of the file that it leads to, whatever the kernel calls that."""
+    project.write(
+        "files.py",
+        """
+        import pickle
+        from marimo import Html
+        from marimo._runtime.virtual_file.storage import InMemoryStorage, VirtualFileStorageManager
+        from hozon._pickling import dumps, loads
+        import hozon
+
+        storage = VirtualFileStorageManager().storage = InMemoryStorage()
+
+        @hozon.persistent_cache
+        def length(html): return len(html.text)
+
+        def html(name, content):
+            storage.store(name, content)
+            return Html(f"<img src='./@file/{len(content)}-{name}'>")
+
+        one, same, other = html("1-a.png", b"ab"), html("1-b.png", b"ab"), html("1-c.png", b"cd")
+        print(length.cache_key(one) == length.cache_key(same), length.cache_key(one) == length.cache_key(other))
+        payload, buffers = dumps(one)
+        storage.remove("1-a.png")
+        kept = loads(payload, buffers)
+        print(kept.text, kept.serialized_mime_bundle["data"] == kept.text)
+        print(length.cache_key(kept) == length.cache_key(same))
+        try:
+            dumps(one)
+        except pickle.PicklingError as error:
+            print(error)
+        """,
+    )
+    lines = project.lines("files.py")
+    assert lines[0] == "True False"
+    assert lines[1] == "<img src='data:image/png;base64,YWI='> True"
+    assert lines[2] == "True"
+    assert "cannot be read" in lines[3]
+
+
 def test_it_is_off_unless_it_is_asked_for(project: Project) -> None:
     notebook(project, CELLS)
     project.write("tell.py", TELL)

@@ -241,7 +241,7 @@ def main() -> int:
         options.format = "jupyter"
     chosen = [
         notebook
-        for notebook in notebooks(options.list.read_text())
+        for notebook in notebooks(options.list.read_text(), is_live=options.live)
         if options.only in notebook.label and options.format in (None, notebook.format)
     ]
     results, failed = [], []

@@ -7,6 +7,9 @@ import { join } from "node:path";
 
 import { expect, test as base } from "@playwright/test";
 
+const PIXEL =
+  "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+
 const NOTEBOOK = `import marimo
 
 app = marimo.App()
@@ -47,11 +50,25 @@ def _(mo, slider):
     return
 
 
+@app.cell
+def _(mo):
+    import base64
+    image = mo.image(base64.b64decode("${PIXEL}"))
+    image
+    return (image,)
+
+
+@app.cell
+def _(image, mo):
+    mo.output.append(image)
+    return
+
+
 if __name__ == "__main__":
     app.run()
 `;
 // As marimo counts the cells of a file.
-const [IMPORTS, SLOW, SHOWS, SLIDER, READS] = ["Hbol", "MJUe", "vblA", "bkHC", "lEQa"];
+const [IMPORTS, SLOW, SHOWS, SLIDER, READS, IMAGE, AGAIN] = ["Hbol", "MJUe", "vblA", "bkHC", "lEQa", "PKri", "Xref"];
 
 const freePort = () =>
   new Promise((resolve) => {
@@ -106,12 +123,21 @@ test("cells are restored after a restart, and run after an edit", async ({ page,
   await expect(badge(page, SHOWS)).toHaveText("ran: first run");
   await expect(cell(page, SHOWS)).toContainText("6 is above");
 
+  await expect(cell(page, IMAGE).locator("img")).toHaveAttribute("src", /@file/);
+
   await restart(page);
   await expect(badge(page, SLOW)).toHaveText("restored · 1.0 s saved");
   await expect(badge(page, SHOWS)).toHaveText(/^restored · .* saved$/);
   await expect(cell(page, SHOWS)).toContainText("6 is above");
   await expect(cell(page, SHOWS)).toContainText("the text");
   expect(slow()).toBe("x");
+
+  // The first kernel has served the image as a file, which ended with it.
+  for (const id of [IMAGE, AGAIN]) {
+    await expect(badge(page, id)).toHaveText(/^restored/);
+    await expect(cell(page, id).locator("img")).toHaveJSProperty("naturalWidth", 1);
+    await expect(cell(page, id).locator("img")).toHaveAttribute("src", /^data:image/);
+  }
 
   // What only running makes is made: the slider lives, and moves what depends on it.
   await expect(badge(page, SLIDER)).toHaveText(/^ran/);
