@@ -180,7 +180,7 @@ def _has_run(cell: dict[str, Any]) -> bool:
 def _is_needed(cell: dict[str, Any]) -> bool:
     """Whether a cell ran because another had to run that needs its values live; or in a live session, which has
     all values."""
-    words = ("need", "only had by running", "only running", "magic commands")
+    words = ("need", "only had by running", "only running", "magic commands", "stopped before")
     return any(word in line for line in cell["why"] for word in words)
 
 
