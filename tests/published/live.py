@@ -90,7 +90,8 @@ def marimo(path: Path) -> tuple[list[dict[str, Any]], list[own_tools.Shown], flo
     )
     seconds = time.monotonic() - begin
     shutil.rmtree(session)
-    return _told(json.loads(result.read_text())), shown, seconds
+    # It may be that no cell can run.
+    return _told(json.loads(result.read_text()) if result.exists() else []), shown, seconds
 
 
 def _told(found: list[list[Any]]) -> list[dict[str, Any]]:
