@@ -134,6 +134,7 @@ OUTPUTS = {
     "a spinner": "with mo.status.spinner(title='wait', remove_on_exit=True):\n    pass",
     "an image": "image = mo.image(b'GIF89a')\nmo.output.append(image)\nmo.output.append(mo.as_html(image))",
     "a figure": "plt.plot([1, 2])\nplt.show()\nprint('under it')\nmo.md('above it')",
+    "a tree that is not kept": "{'a': [1, 2.5], 'b': mo}",
     "a table": "mo.plain(pd.DataFrame({'a': [1]}))",
 }
 

@@ -42,12 +42,13 @@ def embedded(text: str) -> str:
 
 
 def _as_data(found: re.Match[str]) -> str:
+    import mimetypes
+
     from marimo._runtime.virtual_file.virtual_file import read_virtual_file
-    from marimo._utils.mime import guess_mime_type
 
     length, name = int(found[1]), found[2]
     content = read_virtual_file(name, length) if length else b""
-    return f"data:{guess_mime_type(name) or 'text/plain'};base64,{base64.b64encode(content).decode()}"
+    return f"data:{mimetypes.guess_type(name)[0] or 'text/plain'};base64,{base64.b64encode(content).decode()}"
 
 
 def _shape_of_html(html: Any) -> tuple[Any, ...]:

@@ -21,12 +21,20 @@ from hozon._executing import Executed, compiled, is_stop, register_source
 from hozon._runtime import warn_once
 from hozon.codecs.marimo import ELEMENT
 from hozon.hosts._live import ASKS, LiveCourse, LiveSession, Restored
-from hozon.hosts._marimo_outputs import OutputRecording, close_figures, has_page, show_again, shown_value
+from hozon.hosts._marimo_outputs import (
+    OutputRecording,
+    close_figures,
+    has_page,
+    note_look,
+    show_again,
+    shown_value,
+)
 from hozon.hosts._marimo_told import Teller
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from hozon._pickling import Output
     from hozon.hosts._live import Told
 
 # The versions of marimo that this was tried with: major and minor.
@@ -193,6 +201,16 @@ class _Turn:
             warn_once("marimo cell", type(fault).__name__, f"what a cell gave was not kept: {fault}")
 
 
+class MarimoCourse(LiveCourse):
+    """One run of a cell."""
+
+    def _more_outputs(self) -> list[Output]:
+        outputs = super()._more_outputs()
+        if not outputs:
+            note_look(self.displays, self.last_value)
+        return outputs
+
+
 class MarimoSession(LiveSession):
     """The cells of one session of marimo."""
 
@@ -212,6 +230,9 @@ class MarimoSession(LiveSession):
 
     def is_own(self, name: str) -> bool:
         return super().is_own(name) and not name.startswith("_cell_")
+
+    def _course(self, number: int, cell: dict[str, Any]) -> LiveCourse:
+        return MarimoCourse(self, number, cell)
 
     def is_seeded(self) -> bool:
         """Whether somebody may have seeded the generator of `random`: a cell, or what runs the notebook."""
@@ -329,7 +350,7 @@ def _is_edited() -> bool:
 def _shows_element(restored: Restored) -> bool:
     """Whether it shows an element that is not made anew from the value of its last expression."""
     return any(
-        ELEMENT in str(output.get("data", ""))
+        ELEMENT in str(output)
         for output in restored.displays
         if not is_media(output) and not (restored.has_value and output["output_type"] == "execute_result")
     )

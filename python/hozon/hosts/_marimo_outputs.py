@@ -34,6 +34,9 @@ _BUNDLE = "application/vnd.marimo+mimebundle"
 # Functions of `mo.output` that marimo does nothing for in scripts.
 _STACKING = ("append", "replace", "replace_at_index", "remove")
 
+# More characters of a value that marimo dresses for its page are not kept.
+_MOST_DATA = 32 * 1024 * 1024
+
 _Data = tuple[str, Any]
 
 
@@ -214,7 +217,9 @@ def show_again(displays: list[Output]) -> None:
 
 def shown_value(output: Output) -> Shown:
     """What looks like the value that a cell has shown."""
-    return Shown(output["data"], output["metadata"].get("marimo", {}).get("mimetype"))
+    notes = output["metadata"].get("marimo", {})
+    mime = notes.get("mimetype")
+    return Shown({**output["data"], mime: notes["data"]} if "data" in notes else output["data"], mime)
 
 
 def _note_mime(displays: Displays, value: Any) -> None:
@@ -223,6 +228,19 @@ def _note_mime(displays: Displays, value: Any) -> None:
 
     if isinstance(value, Html) and displays.outputs:
         displays.outputs[-1]["metadata"]["marimo"] = {"mimetype": value._mime_()[0]}
+
+
+def note_look(displays: list[Output], value: Any) -> None:
+    """Notes how marimo shows a value that is not kept: trees and tables of its page are its own."""
+    results = [output for output in displays if output["output_type"] == "execute_result"]
+    if not results or "marimo" in results[-1]["metadata"]:
+        return
+    from marimo._output.formatting import try_format
+
+    with _no_virtual_files():
+        found = try_format(value)
+    if found.exception is None and isinstance(found.data, str) and len(found.data) < _MOST_DATA:
+        results[-1]["metadata"]["marimo"] = {"mimetype": found.mimetype, "data": found.data}
 
 
 def close_figures() -> None:
