@@ -226,7 +226,7 @@ class MarimoSession(LiveSession):
         self._places: dict[str, int] = {}
         # Why the present cell runs.
         self._reasons: list[str] = []
-        self._teller = Teller(path) if _is_edited() else None
+        self._teller = _teller(path)
 
     def is_own(self, name: str) -> bool:
         return super().is_own(name) and not name.startswith("_cell_")
@@ -338,6 +338,14 @@ def _cells_of_file() -> list[str]:
         return list(get_context().graph.cells)
     except ContextNotInitializedError:
         return []
+
+
+def _teller(path: str) -> Teller | None:
+    """None where nobody looks, or where nothing can be written for the page."""
+    try:
+        return Teller(path) if _is_edited() else None
+    except OSError:
+        return None
 
 
 def _is_edited() -> bool:

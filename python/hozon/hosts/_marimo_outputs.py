@@ -31,9 +31,6 @@ if TYPE_CHECKING:
 
 _BUNDLE = "application/vnd.marimo+mimebundle"
 
-# Functions of `mo.output` that marimo does nothing for in scripts.
-_STACKING = ("append", "replace", "replace_at_index", "remove")
-
 # More characters of a value that marimo dresses for its page are not kept.
 _MOST_DATA = 32 * 1024 * 1024
 
@@ -88,17 +85,12 @@ class OutputRecording(Recording):
     def _places(self) -> Iterable[Place]:
         yield from places_of_text()
         yield from places_of_questions()
-        notifications: Any = sys.modules["marimo._messaging.notification_utils"]
-        yield notifications.CellNotificationUtils, "broadcast_console_output", _shown_in_console
-        stacking: Any = sys.modules["marimo._runtime.output._output"]
-        yield stacking, "broadcast_notification", _notified
-        yield stacking, "write_internal", _written
-        yield sys.modules["marimo._runtime.virtual_file.virtual_file"], "random_filename", _named
-        if self._stack is not None:
-            for name in _STACKING:
-                yield stacking, name, _stacked
-            for name in _STACKING[:3]:
-                yield sys.modules["marimo._runtime.output"], name, _stacked
+        for module, name, make in _PLACES if self._stack is None else (*_PLACES, *_PLACES_OF_SCRIPTS):
+            owner: Any = sys.modules.get(f"marimo.{module}")
+            if name == "broadcast_console_output":
+                owner = getattr(owner, "CellNotificationUtils", None)
+            if hasattr(owner, name):
+                yield owner, name, make
 
     def _add(self, event: Event, size: int = 0) -> None:
         kind, *parts = event
@@ -188,6 +180,22 @@ def _stacked(layer: Any) -> Any:
         return done
 
     return hook(layer, wrapper)
+
+
+# Modules of marimo, and their functions that hear of what is shown. (They are what it has since 0.23.)
+_PLACES = (
+    ("_messaging.notification_utils", "broadcast_console_output", _shown_in_console),
+    ("_runtime.output._output", "broadcast_notification", _notified),
+    ("_runtime.output._output", "write_internal", _written),
+    ("_runtime.virtual_file.virtual_file", "random_filename", _named),
+)
+
+# In scripts, marimo does nothing for these.
+_PLACES_OF_SCRIPTS = tuple(
+    (module, name, _stacked)
+    for module in ("_runtime.output._output", "_runtime.output")
+    for name in ("append", "replace", "replace_at_index", "remove")
+)
 
 
 def show_again(displays: list[Output]) -> None:

@@ -33,10 +33,9 @@ class Badges:
 
     def __init__(self, app: App) -> None:
         self._app = app
-        self._is_known = _is_known()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not self._is_known or scope["type"] != "http" or scope["method"] != "GET" or not _may_edit(scope):
+        if scope["type"] != "http" or scope["method"] != "GET" or not _may_edit(scope):
             await self._app(scope, receive, send)
         elif scope["path"].endswith("/_hozon/badges.js"):
             await _answer(send, "text/javascript", _badges())
@@ -73,15 +72,6 @@ class _Adding:
         await self._send({"type": "http.response.body", "body": body})
 
 
-def _is_known() -> bool:
-    try:
-        from hozon.hosts._marimo_cells import is_known
-
-        return is_known()
-    except Exception:
-        return False
-
-
 def _may_edit(scope: Scope) -> bool:
     """Whether marimo's own check has let the asker edit; in apps nobody may."""
     return "edit" in getattr(scope.get("auth"), "scopes", ())
@@ -96,14 +86,23 @@ def _is_page(start: dict[str, Any]) -> bool:
 def _with_script(page: bytes) -> bytes:
     found = _FILE_NAME.search(page)
     try:
-        from hozon._config import cells_are_kept
-
-        if found is None or not cells_are_kept(os.path.abspath(html.unescape(found[1].decode()))):
+        if found is None or not _is_kept(os.path.abspath(html.unescape(found[1].decode()))):
             return page
     except Exception:
         return page
     head, end, rest = page.partition(b"</head>")
     return head + _SCRIPT + end + rest if end else page
+
+
+def _is_kept(path: str) -> bool:
+    """Whether cells of a notebook are kept; only then is anything loaded that takes time."""
+    from hozon._config import cells_are_kept
+
+    if not cells_are_kept(path):
+        return False
+    from hozon.hosts._marimo_cells import is_known
+
+    return is_known()
 
 
 def _badges() -> bytes:
@@ -117,7 +116,8 @@ def _cells(scope: Scope) -> bytes:
     asked = parse_qs(scope.get("query_string", b"").decode("latin-1"))
     try:
         return json.dumps(told_of(asked.get("file", [None])[0])).encode()
-    except (OSError, ValueError):
+    except Exception:
+        # A file that somebody has damaged.
         return b"{}"
 
 
