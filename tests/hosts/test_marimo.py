@@ -227,6 +227,21 @@ def test_of_marimos_at_once_one_runs_a_cell(project: Project) -> None:
     assert (project.folder / "runs.txt").read_text() == "x"
 
 
+def test_what_a_script_has_kept_is_complete_in_a_kernel(project: Project) -> None:
+    names = ["appended", "console cleared", "a figure"]
+    frame = "d = pd.DataFrame({'a': [1]})\nd"
+    first = "import marimo as mo\nimport pandas as pd\nimport matplotlib.pyplot as plt"
+    notebook(project, [first, *(OUTPUTS[name] for name in names), frame])
+    script(project)
+    in_kernel = shown(project, on=True)
+    assert "1" in in_kernel[1]
+    assert "two" in in_kernel[1]
+    assert "there" in in_kernel[2]
+    assert "gone" not in in_kernel[2]
+    assert "image/png" in in_kernel[3]
+    assert "marimo-table" in in_kernel[4]
+
+
 def test_elements_count_by_what_they_are_set_to(project: Project) -> None:
     """As where a person moves a slider between two runs of the cell that reads it."""
     project.write(

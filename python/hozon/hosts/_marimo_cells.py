@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import os
 import sys
 import threading
 from collections import OrderedDict
@@ -34,6 +35,7 @@ from hozon.hosts._marimo_told import Teller
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from hozon._displaying import Displays
     from hozon._pickling import Output
     from hozon.hosts._live import Told
 
@@ -148,6 +150,10 @@ class _Turn:
         self._session.end_restored(restored)
         if restored.has_value:
             return restored.value
+        name = _last_name(self._cell.code)
+        if has_page() and name in self._session.namespace:
+            # `hozon run` keeps no values of last expressions.
+            return self._session.namespace[name]
         shown = [output for output in restored.displays if output["output_type"] == "execute_result"]
         return shown_value(shown[-1]) if shown else None
 
@@ -204,6 +210,14 @@ class _Turn:
 class MarimoCourse(LiveCourse):
     """One run of a cell."""
 
+    # What the process was before the cell was restored, where it has to run all the same.
+    process_before: Any = None
+
+    def begin(self, displays: Displays) -> None:
+        super().begin(displays)
+        if self.process_before is not None:
+            self.process = self.process_before
+
     def _more_outputs(self) -> list[Output]:
         outputs = super()._more_outputs()
         if not outputs:
@@ -218,8 +232,8 @@ class MarimoSession(LiveSession):
         # Private names of each cell, as they run.
         self._private: dict[str, list[str]] = {}
         # Nobody has seeded a generator before the first cell of a kernel, or of a notebook run as a script.
-        main = getattr(sys.modules["__main__"], "__file__", None)
-        self._starts_process = has_page() or main == path
+        programs = [os.path.abspath(argument) for argument in sys.orig_argv[1:]]
+        self._starts_process = has_page() or os.path.abspath(path) in programs
         self._has_seeded = not self._starts_process
         super().__init__(path, namespace, host="marimo", hidden={})
         self._cell_id = ""
@@ -230,6 +244,11 @@ class MarimoSession(LiveSession):
 
     def is_own(self, name: str) -> bool:
         return super().is_own(name) and not name.startswith("_cell_")
+
+    def again(self, restored: Restored, why: str) -> MarimoCourse:
+        course = super().again(restored, why)
+        assert isinstance(course, MarimoCourse)
+        return course
 
     def _course(self, number: int, cell: dict[str, Any]) -> LiveCourse:
         return MarimoCourse(self, number, cell)
@@ -253,9 +272,12 @@ class MarimoSession(LiveSession):
         self._tell(None)
         for name in self._private.pop(cell.cell_id, ()):
             self.namespace.pop(name, None)
+        process = _process_state.snapshot()
         begun = self.begin(self._name(cell.cell_id), cell.code)
         if isinstance(begun, Restored) and has_page() and _shows_element(begun):
-            return self.again(begun, "it shows elements of marimo's page, which only running it makes")
+            again = self.again(begun, "it shows elements of marimo's page, which only running it makes")
+            again.process_before = process
+            return again
         if isinstance(begun, LiveCourse):
             if self._teller is not None:
                 # Once it is stored, nothing will have changed.
@@ -338,6 +360,15 @@ def _cells_of_file() -> list[str]:
         return list(get_context().graph.cells)
     except ContextNotInitializedError:
         return []
+
+
+def _last_name(code: str) -> str:
+    """The name that a cell shows, if its last expression is no more than that."""
+    body = ast.parse(code).body
+    last = body[-1] if body else None
+    is_name = isinstance(last, ast.Expr) and isinstance(last.value, ast.Name)
+    is_shown = is_name and not code.rstrip().endswith(";")
+    return last.value.id if is_shown else ""  # type: ignore[union-attr]
 
 
 def _teller(path: str) -> Teller | None:

@@ -85,8 +85,9 @@ class OutputRecording(Recording):
     def _places(self) -> Iterable[Place]:
         yield from places_of_text()
         yield from places_of_questions()
-        for module, name, make in _PLACES if self._stack is None else (*_PLACES, *_PLACES_OF_SCRIPTS):
-            owner: Any = sys.modules.get(f"marimo.{module}")
+        places = _PLACES if has_page() else (*_PLACES, *_PLACES_OF_SCRIPTS)
+        for module, name, make in places if self._stack is None else (*places, *_PLACES_OF_STACK):
+            owner: Any = sys.modules.get(module)
             if name == "broadcast_console_output":
                 owner = getattr(owner, "CellNotificationUtils", None)
             if hasattr(owner, name):
@@ -100,6 +101,9 @@ class OutputRecording(Recording):
             self._displays.show_bundle(*_bundle(*parts))
         elif kind == "console cleared":
             self._displays.clear_console()
+        elif kind == "figures":
+            for figure in _open_figures():
+                self._displays.show(figure, metadata={"marimo": IN_CONSOLE})
         elif kind == "written":
             (self._written,) = parts
         else:
@@ -157,6 +161,30 @@ def _written(layer: Any) -> Any:
     return hook(layer, wrapper)
 
 
+def _console_cleared(layer: Any) -> Any:
+    def wrapper() -> None:
+        for recording in layer.receivers():
+            recording._add(("console cleared",))
+        layer.original()
+
+    return hook(layer, wrapper)
+
+
+def _figures_shown(layer: Any) -> Any:
+    def wrapper(*args: Any, **named: Any) -> Any:
+        for recording in layer.receivers():
+            recording._add(("figures",))
+        return layer.original(*args, **named)
+
+    return hook(layer, wrapper)
+
+
+def _open_figures() -> list[Any]:
+    from matplotlib._pylab_helpers import Gcf
+
+    return [manager.canvas.figure for manager in Gcf.get_all_fig_managers()]
+
+
 def _named(layer: Any) -> Any:
     def wrapper(ext: str) -> str:
         recordings = layer.receivers()
@@ -184,16 +212,22 @@ def _stacked(layer: Any) -> Any:
 
 # Modules of marimo, and their functions that hear of what is shown. (They are what it has since 0.23.)
 _PLACES = (
-    ("_messaging.notification_utils", "broadcast_console_output", _shown_in_console),
-    ("_runtime.output._output", "broadcast_notification", _notified),
-    ("_runtime.output._output", "write_internal", _written),
-    ("_runtime.virtual_file.virtual_file", "random_filename", _named),
+    ("marimo._messaging.notification_utils", "broadcast_console_output", _shown_in_console),
+    ("marimo._runtime.output._output", "broadcast_notification", _notified),
+    ("marimo._runtime.output._output", "write_internal", _written),
+    ("marimo._runtime.virtual_file.virtual_file", "random_filename", _named),
 )
 
-# In scripts, marimo does nothing for these.
-_PLACES_OF_SCRIPTS = tuple(
+# In scripts, nothing comes of these; a kernel may restore what a script has stored.
+_PLACES_OF_SCRIPTS = (
+    ("marimo._runtime.output", "clear_console", _console_cleared),
+    ("matplotlib.pyplot", "show", _figures_shown),
+)
+
+# Nor of these, where marimo has no place for what a cell shows.
+_PLACES_OF_STACK = tuple(
     (module, name, _stacked)
-    for module in ("_runtime.output._output", "_runtime.output")
+    for module in ("marimo._runtime.output._output", "marimo._runtime.output")
     for name in ("append", "replace", "replace_at_index", "remove")
 )
 
@@ -260,7 +294,9 @@ def close_figures() -> None:
 
 def has_page() -> bool:
     """Whether there is a page on which a cell shows something: scripts have none."""
-    return _execution() is not None
+    from marimo._runtime.context.utils import get_mode
+
+    return get_mode() in ("edit", "run")
 
 
 def _show_in_console(mime: str, data: Any) -> None:
@@ -339,7 +375,7 @@ def _new_stack() -> Any:
 
 
 def _execution() -> Any:
-    """The cell that marimo's kernel runs; None in scripts."""
+    """The cell that marimo runs, with what it has stacked; None where there is no place for that."""
     return getattr(_context(), "execution_context", None)
 
 
