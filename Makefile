@@ -1,9 +1,10 @@
 # make demo    sets everything up and shows hozon at work
 # make test    sets everything up and runs every test, Rust and Python
 # make test-page   opens the page of a notebook in the system's Chromium (needs Node.js too)
+# make test-lab    looks at hozon's badges in JupyterLab and Notebook, in the same browser (downloads 60 MB)
 # make test-marimo  marimo's editor with hozon in it, in Chromium (as test-page)
 # make lint    formats, lints and types, checked
-# make bench   measures, beside joblib and diskcache (an optimized build)
+# make bench   measures, beside joblib, diskcache, marimo and others (an optimized build): ONLY=REGEX
 # make oracle  random edits of programs, generated and real, with the cache and without: EDITS=5000 SEED=1
 # make oracle-notebooks   the same with notebooks: EDITS=2000 SEED=1
 # make test-workers   functions and blocks in workers of Dask, Ray, Spark and others (downloads 700 MB; Java for Spark)
@@ -41,8 +42,8 @@ endif
 # maturin tells pyo3 about Python by a file; with another one, cargo would build all that stands on pyo3 again.
 AS_BUILT = export PYO3_CONFIG_FILE="$$(ls $(CURDIR)/target/maturin/pyo3-config-*.txt)"
 
-.PHONY: setup demo test test-rust test-python test-page test-marimo lint bench bench-watching bench-notebooks oracle oracle-notebooks damage rules published \
-	test-workers test-forks clean
+.PHONY: setup demo test test-rust test-python test-page test-lab test-marimo lint bench bench-watching bench-notebooks oracle oracle-notebooks damage rules published \
+	test-workers test-forks browser clean
 .DEFAULT_GOAL := help
 
 help:
@@ -90,17 +91,23 @@ test-python: setup
 
 # Not a part of `test`: it takes a browser, which is large. CHROMIUM names the one to use.
 CHROMIUM ?= $(firstword $(shell command -v chromium chromium-browser google-chrome))
-test-page:
-	@command -v npm >/dev/null || { echo "make test-page: npm is missing (apt-get install npm)" >&2; exit 1; }
-	@test -x "$(CHROMIUM)" || { echo "make test-page: Chromium is missing (apt-get install chromium)" >&2; exit 1; }
+test-page: browser
 	cargo build --locked --package hozon-cli --example page --profile $(PROFILE)
 	cd web && npm ci --ignore-scripts && CHROMIUM="$(CHROMIUM)" npx playwright test
 
-test-marimo: setup
-	@command -v npm >/dev/null || { echo "make test-marimo: npm is missing (apt-get install npm)" >&2; exit 1; }
-	@test -x "$(CHROMIUM)" || { echo "make test-marimo: Chromium is missing (apt-get install chromium)" >&2; exit 1; }
+# JupyterLab is no part of `setup`: it is much.
+test-lab: browser setup
+	$(PIP) --requirement tests/hosts/requirements-lab.txt
+	cd web && npm ci --ignore-scripts && CHROMIUM="$(CHROMIUM)" PYTHON="$(CURDIR)/$(BIN)/python" \
+		npx playwright test --config lab.config.js
+
+test-marimo: browser setup
 	cd web && npm ci --ignore-scripts && \
 		MARIMO="$(CURDIR)/$(BIN)/marimo" CHROMIUM="$(CHROMIUM)" npx playwright test --config marimo
+
+browser:
+	@command -v npm >/dev/null || { echo "make: npm is missing (apt-get install npm)" >&2; exit 1; }
+	@test -x "$(CHROMIUM)" || { echo "make: Chromium is missing (apt-get install chromium)" >&2; exit 1; }
 
 lint: setup
 	cargo fmt --all --check
@@ -112,8 +119,9 @@ lint: setup
 	wait $$typing && exit $$linted
 
 bench: $(VENV)/installed
+	$(PIP) --requirement benches/peers/requirements.txt
 	$(MATURIN) develop --quiet --locked --release
-	$(BIN)/python benches/compare.py
+	$(BIN)/python benches/peers/run.py --only "$(ONLY)"
 
 bench-watching: $(VENV)/installed
 	$(MATURIN) develop --quiet --locked --release

@@ -142,8 +142,6 @@ class CachedBlock:
     def _objects(self, frame: FrameType) -> Callable[..., Before]:
         """Numbers the objects that the body may change, when it is called. The names that it binds are
         its results."""
-        from hozon._changes import Before
-
         assert self._site is not None
         bound = {*(name for names in self._binds() for name in names), *self._deletes()}
         if self._leave_at.unbound is not None:
@@ -152,7 +150,7 @@ class CachedBlock:
             from hozon import _bodies
 
             bound.update(self._as_called(_bodies.bound_by_managers(*_place_of(frame), self._site.extent)))
-        return functools.partial(Before.of, self._keyed, None, own=frame.f_globals, left_out=bound)
+        return functools.partial(_results.numbered, self._keyed, None, own=frame.f_globals, left_out=bound)
 
     def _plan_skip(
         self, store: Store, frame: FrameType, hit: Hit, outputs: dict[str, tuple[str, Any]]

@@ -16,6 +16,10 @@ def main() -> int:
         from hozon._auditing import main as audit
 
         return audit(sys.argv[2:])
+    if sys.argv[1:2] == ["ipython"]:
+        from hozon.hosts._autoloading import main as ipython
+
+        return ipython(sys.argv[2:])
     from hozon._config import resolve
     from hozon._hozon import run_command
     from hozon._runtime import seal_key_file

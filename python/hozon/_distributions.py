@@ -21,7 +21,7 @@ _listed: dict[str, tuple[int, list[_Distribution], dict[str, list[_Distribution]
 def find(package: str) -> tuple[str, str] | None:
     """The name and version of the distribution that delivers a top-level package.
 
-    "python" stands for the interpreter and its standard library. None where no distribution is found.
+    None where no distribution is found.
     """
     if package not in _found:
         _found[package] = _search(package)
@@ -29,8 +29,6 @@ def find(package: str) -> tuple[str, str] | None:
 
 
 def _search(package: str) -> tuple[str, str] | None:
-    if package == "python":
-        return "python", ".".join(str(part) for part in sys.version_info[:3])
     for folder in _site_folders(package):
         owners = _owners(folder, package)
         if owners:

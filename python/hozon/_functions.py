@@ -76,9 +76,7 @@ class CachedFunction:
 
     def before(self, keyed: Keyed) -> Callable[..., Before]:
         """Numbers the objects that a call may change, when it is called."""
-        from hozon._changes import Before
-
-        return functools.partial(Before.of, keyed, self.function)
+        return functools.partial(_results.numbered, keyed, self.function)
 
     def run(self, keyed: Keyed, *, is_task: bool = False) -> Run:
         return Run(keyed, self.options, self.name, self.before(keyed), is_task=is_task)

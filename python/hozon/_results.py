@@ -42,6 +42,13 @@ def unpacked(
     return outputs, loaded
 
 
+def numbered(keyed: Keyed, root: Any = None, **named: Any) -> Before:
+    """`Before.of`. A hit that changes nothing loads nothing for it."""
+    from hozon._changes import Before
+
+    return Before.of(keyed, root, **named)
+
+
 def begin(store: Store, keyed: Keyed, options: Options) -> Hit | Turn:
     """Looks a key up, or waits for the turn to compute it. What is older than its ttl is a miss."""
     begun = store.begin(keyed.key, WAIT_SECONDS, options.project)
@@ -102,14 +109,14 @@ def restored(
 ) -> dict[str, tuple[str, Any]] | None:
     """The outputs of a hit, whose effects are had again; or None where they cannot be had: warned of,
     forgotten, a miss. `before` numbers the objects that this call may change."""
-    from hozon._mutable import Mismatch
-
     try:
         outputs, loaded = unpacked(hit, namespace, before)
         set_process_alike(outputs)
-    except Mismatch:
-        return None
     except Exception as error:
+        from hozon._mutable import Mismatch
+
+        if isinstance(error, Mismatch):
+            return None
         why = said(error)
         warn_once(
             "restore", name, f"the stored result of {name} cannot be restored ({why}); it is computed anew"

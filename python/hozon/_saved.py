@@ -46,10 +46,8 @@ def save(function: Callable[[], T], name: str, *, save_path: Any = UNSET, ttl: A
     store = store_of(options.folder)
     if keyed is None or store is None:
         return function()
-    from hozon._changes import Before
-
     namespace = getattr(function, "__globals__", {})
-    objects = functools.partial(Before.of, keyed, function)
+    objects = functools.partial(_results.numbered, keyed, function)
     begun = _results.begin(store, keyed, options)
     if isinstance(begun, Hit):
         outputs = _results.restored(store, keyed, begun, options, name, namespace, objects)

@@ -269,7 +269,7 @@ def test_a_damaged_store_runs_the_cells(project: Project) -> None:
 
 def test_one_cell_alone(project: Project) -> None:
     cells = ["%load_ext hozon", "x = 1\nprint('in x')", "%%cache\ny = x + 1\nprint('in y')\ny"]
-    assert session(project, cells, on=False).states == [S]
+    assert session(project, cells, on=False).states == [R]
     again = session(project, cells, on=False)
     assert again.states == [R]
     assert (again.text(2), [one for one in again.cells[2]["shown"] if one[0] == "value"]) == (
@@ -359,11 +359,36 @@ def test_a_cell_that_says_off_runs(project: Project) -> None:
 
 def test_status_and_why(project: Project) -> None:
     now = session(project, ["x = 1", "%hozon status", "y = x", "%hozon why", "%hozon nonsense"])
-    assert "1 cells: 0 restored" in now.text(1)
+    assert "1 cell: 0 restored" in now.text(1)
     assert "notebook.ipynb: cell 1: ran, stored" in now.text(1)
     assert now.text(3).splitlines() == ["notebook.ipynb: cell 2 ran", "  first run"]
     now = session(project, ["x = 2", "y = x", "%hozon why"])
     assert "x" in now.text(2)
+
+
+def test_what_is_cleared_runs_in_the_next_session(project: Project) -> None:
+    """Whether it was restored or has run, and nothing of another notebook."""
+    project.write("other.py", "import hozon\nwith hozon.persistent_cache('kept'):\n    a = 1\n")
+    project.run("other.py")
+    cells = ["x = 1", "y = x + 1"]
+    session(project, cells)
+    now = session(project, [*cells, "z = y\nz", "%hozon clear", "%hozon clear", "z + 1"])
+    assert now.text(3) == "removed the results of 3 cells\n"
+    assert now.text(4) == "removed the results of 0 cells\n"
+    assert now.cells[5]["out"] == "3"
+    now = session(project, [*cells, "%hozon why"])
+    assert now.states == [S, S]
+    assert "removed by `%hozon clear`" in now.text(2)
+    assert "kept" in project.run("-m", "hozon", "ls").stdout
+
+
+def test_the_configuration_switches_it_on(project: Project) -> None:
+    project.write("pyproject.toml", "[tool.hozon]\ncells = true\n")
+    cells = ["%load_ext hozon", "x = 1", "%hozon off", "y = 1", "%hozon on", "z = 1"]
+    assert session(project, cells, on=False).states == [S, S]
+    assert session(project, cells, on=False).states == [R, R]
+    project.write("pyproject.toml", "[tool.hozon]\ncells = false\n")
+    assert session(project, cells, on=False).states == [R]
 
 
 def test_of_sessions_at_once_one_runs_a_cell(project: Project) -> None:

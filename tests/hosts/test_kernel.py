@@ -50,6 +50,9 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
                  "fig, ax = plt.subplots()\nax.plot([3, 1])\nplt.show()", "print('after')"], None),
     "updates": (["from IPython.display import display, clear_output\nh = display('a', display_id='q')",
                  "h.update('b')", "print('gone')\nclear_output(wait=True)\nprint('stays')"], [R, R, R]),
+    "random numbers": (["import random\nimport numpy as np\nrandom.seed(3)\nnp.random.seed(4)",
+                        "a = random.random(), float(np.random.rand())\na",
+                        "random.random(), float(np.random.rand())"], [R, R, R]),
     "await": (["import asyncio\nawait asyncio.sleep(0.01)\nr = 1", "r"], [R, R]),
     "errors": (["1 / 0", "print('before')\nundefined", "x = 1\nx"], ["ran", "ran", R]),
     "commands": (["!echo hello", "files = !echo there\nfiles", "%%bash\necho shell", "x = 5"], None),
@@ -100,6 +103,25 @@ def test_a_module_that_is_reloaded_counts(start: Any, project: Project) -> None:
     project.write("helping.py", "def add(x):\n    return x + 20\n")
     kernel.run("y = helping.add(1)")
     assert kernel.run("y")[0]["data"]["text/plain"] == "21"
+
+
+def test_a_file_that_changes_runs_what_reads_it(start: Any, project: Project) -> None:
+    cells = ["text = open('data.txt').read()", "size = len(text)", "size"]
+    for text, states in (("one", [S, S, S]), ("one", [R, R, R]), ("two", [S, S, R]), ("three", [S, S, S])):
+        project.write("data.txt", text)
+        kernel = start()
+        assert [kernel.run(cell) for cell in cells][-1][0]["data"]["text/plain"] == str(len(text))
+        assert kernel.states() == states
+
+
+def test_of_kernels_at_once_one_runs_a_cell(start: Any, project: Project) -> None:
+    cell = "import time\ntime.sleep(1.0)\nopen('runs.txt', 'a').write('x')\nx = 5"
+    kernels = [start() for _ in range(3)]
+    for kernel in kernels:
+        kernel.client.execute(cell, stop_on_error=False)
+    assert [kernel.run("x")[0]["data"]["text/plain"] for kernel in kernels] == ["5"] * 3
+    assert sorted(kernel.states()[0] for kernel in kernels) == [R, R, S]
+    assert (project.folder / "runs.txt").read_text() == "x"
 
 
 def test_long_work_is_not_done_again_after_a_restart(start: Any, project: Project) -> None:

@@ -518,6 +518,15 @@ def of_library(project: Project, *cells: str) -> Run:
     return done
 
 
+def test_a_function_of_no_module_can_be_called(project: Project) -> None:
+    """As libraries make them by `exec`, in a namespace without a name."""
+    made = "names = {}\nexec('def f(x): return x + 1', names)\nf = names.pop('f')\nnames.clear()"
+    project.cells(made, "y = f(2)\nprint(y)")
+    first = project.run()
+    assert "cannot tell" not in first.why(2)
+    assert first.text(2) == project.run().text(2) == "3\n"
+
+
 def test_a_call_of_a_local_module_that_only_changes_a_variable(project: Project) -> None:
     project.write("library.py", LIBRARY)
     for number in (3, 5):

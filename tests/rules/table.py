@@ -45,6 +45,7 @@ SETTINGS = "python/hozon/_settings.py"
 RECIPE = "crates/hozon-engine/src/notebook/recipe.rs"
 SET_BY_RUNNING = "tests/notebooks/test_set_by_running.py"
 RUNS = "tests/notebooks/test_runs.py"
+SHARED_VALUES = "tests/notebooks/test_shared_values.py"
 MARIMO_SCRIPTS = "tests/notebooks/test_marimo_scripts.py"
 CELLS_IN_RUST = "crates/hozon-python/src/cells.rs"
 MODULE = "crates/hozon-syntax/src/module.rs"
@@ -325,7 +326,7 @@ CELLS_OF_NOTEBOOKS = [
          "            add_subjects_of_handed(py, (file, module, name), project, code, subjects)?;",
          "            if !OFF { add_subjects_of_handed(py, (file, module, name), project, code, subjects)?; }", RUNS, "hands_on"),
     Rule("what cells set of local code counts", CELLS, "            if not is_own_code(definition):",
-         "            if False:", RUNS, "sets_of_code"),
+         "            if False:", SHARED_VALUES, "sets_of_code"),
     Rule("what only running sets is in keys", CELLS, "            process += self._set_by_running(trace)",
          "            pass", SET_BY_RUNNING, "edit_of_what"),
     Rule("what only running sets is set again", CELLS, "or self.first_that_sets is not None",

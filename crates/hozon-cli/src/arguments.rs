@@ -152,6 +152,13 @@ pub(crate) enum Verb {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTIONS PROGRAM")]
         program: Vec<OsString>,
     },
+    /// Have sessions of IPython and Jupyter load hozon by themselves
+    #[command(disable_help_flag = true)]
+    Ipython {
+        /// `enable`, `disable` or `status`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "enable|disable|status")]
+        words: Vec<OsString>,
+    },
     /// Sum up the store: entries, sizes, time saved
     Stats,
     /// Remove entries

@@ -144,7 +144,10 @@ fn on_store(verb: Verb, common: &Common, context: &mut Context<'_>) -> Result<Re
             let asked = verbs::Asked { name, definitions, file, list, revoke };
             verbs::accept(&store, view, &asked, &context.user)
         }
-        // The Python front runs programs, and takes this verb before it comes here.
+        // The Python front takes these verbs before they come here.
+        Verb::Ipython { .. } => {
+            Err(Failure::usage("`ipython` comes first: hozon ipython enable | disable | status"))
+        }
         Verb::Plan(_)
         | Verb::Run(_)
         | Verb::Watch(_)

@@ -91,10 +91,11 @@ impl Memory {
 ///
 /// Those of [`Store::summaries`].
 pub fn explain_call(store: &Store, key: &Key, now: &Node, name: &str) -> Result<Told, StoreError> {
-    explain_among(store, &Memory::of(store), &store.summaries()?, key, now, name)
+    explain_among(store, &Memory::of(store), &store.summaries()?, key, now, name, u64::MAX)
 }
 
-/// As [`explain_call`], by what has been read of the store.
+/// As [`explain_call`], by what has been read of the store, and of that what was there before a time: a
+/// computation that has run since is no earlier run of its own.
 ///
 /// # Errors
 ///
@@ -106,9 +107,11 @@ pub fn explain_among(
     key: &Key,
     now: &Node,
     name: &str,
+    before_ms: u64,
 ) -> Result<Told, StoreError> {
-    let earlier = summaries.iter().filter(|other| other.facts.name == name && other.key != *key);
-    let cause = removal(&memory.removed, key).or_else(|| unstored(&memory.runs, key, u64::MAX));
+    let is_earlier = |other: &&Summary| other.facts.created_ms < before_ms && other.key != *key;
+    let earlier = summaries.iter().filter(|other| other.facts.name == name).filter(is_earlier);
+    let cause = removal(&memory.removed, key).or_else(|| unstored(&memory.runs, key, before_ms));
     let not_accepted = match acceptable(store, now, name)? {
         Acceptable::Refused(why) => Some(why),
         _ => None,
@@ -214,6 +217,7 @@ pub fn removal_words(why: &str) -> &str {
         "cleared" => "removed by `hozon clear`",
         "cleared by code" => "removed by cache_clear()",
         "forgotten" => "removed by cache_forget()",
+        "cleared in a session" => "removed by `%hozon clear`",
         "expired" => "removed because it was older than its ttl",
         "unusable" => "removed because it could not be restored",
         "revoked" => "removed by `hozon accept --revoke`",

@@ -12,7 +12,7 @@ use hozon_syntax::{Dialect, NotebookFormat, analyse, read_notebook};
 use hozon_sys::Os;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyModule};
+use pyo3::types::{PyBytes, PyDict, PyModule, PyString};
 
 use crate::code;
 use crate::computation::{Input, Keyed, Pins};
@@ -351,10 +351,14 @@ pub(crate) fn marimo_module(py: Python<'_>, text: &str) -> Option<String> {
     (notebook.format == NotebookFormat::Marimo).then(|| notebook.as_module())
 }
 
-/// Tells whether a module is the person's own, so that the code of its functions is followed.
+/// Tells whether a module is the person's own, so that the code of its functions is followed. What was made by
+/// `exec` may have no name of a module; then it is as local as what names it.
 #[pyfunction]
-pub(crate) fn is_local_module(py: Python<'_>, name: &str) -> PyResult<bool> {
-    Ok(places::of_module(py, name)? == Place::Local)
+pub(crate) fn is_local_module(name: &Bound<'_, PyAny>) -> PyResult<bool> {
+    match name.cast::<PyString>() {
+        Ok(text) => Ok(places::of_module(name.py(), &text.to_cow()?)? == Place::Local),
+        Err(_) => Ok(true),
+    }
 }
 
 /// What later cells depend on where only running a cell sets something: how it is called, and its digest,

@@ -77,10 +77,12 @@ fn distribution(py: Python<'_>, package: &str) -> PyResult<Option<(String, Strin
     if let Some(known) = known {
         return Ok(known);
     }
-    let package_of_python = is_of_python(py, package)?;
-    let asked = if package_of_python { places::PYTHON } else { package };
-    let found: Option<(String, String)> =
-        py.import("hozon._distributions")?.call_method1("find", (asked,))?.extract()?;
+    let found: Option<(String, String)> = if package == places::PYTHON || is_of_python(py, package)? {
+        let version = py.version_info();
+        Some((places::PYTHON.to_owned(), format!("{}.{}.{}", version.major, version.minor, version.patch)))
+    } else {
+        py.import("hozon._distributions")?.call_method1("find", (package,))?.extract()?
+    };
     FOUND
         .lock()
         .unwrap_or_else(PoisonError::into_inner)

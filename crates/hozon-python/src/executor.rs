@@ -319,6 +319,7 @@ pub(crate) fn fill_cell(request: &Bound<'_, PyDict>, cell: &CellToRun) -> PyResu
     let recipe = cell.recipe.as_ref().map(|recipe| PyBytes::new(py, recipe));
     let recipe = recipe.map(|recipe| recipe.call_method0("hex")).transpose()?;
     request.set_item("recipe", recipe)?;
+    request.set_item("inputs", &cell.inputs)?;
     request.set_item("present", &cell.present)?;
     request.set_item("submodules", &cell.submodules)?;
     request.set_item("figures", cell.figures.map(|digest| digest.to_string()))?;

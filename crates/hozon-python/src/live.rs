@@ -103,10 +103,14 @@ impl LiveCells {
         surrounded(&self.first, |around| self.live.why(store.get().store(), around, cell))
     }
 
-    /// The digests of the values that names have, of those that have one.
-    fn digests<'py>(&self, py: Python<'py>) -> Vec<(String, Bound<'py, PyBytes>)> {
-        let digests = self.live.digests().into_iter();
-        digests.map(|(name, digest)| (name, PyBytes::new(py, digest.as_bytes()))).collect()
+    /// The names, each with the number of the cell that gave it its value, and that value's digest, if it has one.
+    fn versions<'py>(&self, py: Python<'py>) -> Vec<(String, usize, Option<Bound<'py, PyBytes>>)> {
+        let versions = self.live.versions().into_iter();
+        versions
+            .map(|(name, cell, digest)| {
+                (name, cell, digest.map(|digest| PyBytes::new(py, digest.as_bytes())))
+            })
+            .collect()
     }
 }
 

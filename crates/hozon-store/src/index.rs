@@ -19,8 +19,8 @@ pub struct Removed {
     pub name: String,
     /// When it was removed or first missed, in Unix milliseconds.
     pub when_ms: u64,
-    /// By what: `cleared`, `cleared by code`, `forgotten`, `expired`, `evicted`, `unusable`, `revoked`, or
-    /// `gone` for a file that something else removed.
+    /// By what: `cleared`, `cleared by code`, `cleared in a session`, `forgotten`, `expired`, `evicted`,
+    /// `unusable`, `revoked`, or `gone` for a file that something else removed.
     pub why: String,
 }
 

@@ -15,7 +15,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from hozon import _process_state
-from hozon._config import disabled
+from hozon._config import cells_are_kept, disabled
 from hozon._errors import HozonWarning, said
 from hozon._executing import Executed
 from hozon._mime_json import json_data
@@ -27,6 +27,7 @@ from hozon._replaying import (
     places_of_questions,
     places_of_text,
 )
+from hozon.hosts._badges import Badges
 from hozon.hosts._live import ASKS, LiveCourse, LiveSession, Restored
 
 if TYPE_CHECKING:
@@ -121,7 +122,9 @@ class Cells:
     def __init__(self, shell: Any) -> None:
         self.shell = shell
         self.session: LiveSession | None = None
-        self.is_on = False
+        # None until something says so; then the configuration decides.
+        self.is_on: bool | None = None
+        self.badges = Badges(shell)
         # The cell that was announced, until its code is about to run.
         self._announced: tuple[str | None, str] | None = None
         self._now: LiveCourse | Restored | None = None
@@ -143,6 +146,7 @@ class Cells:
         self.shell.ast_transformers.append(self)
 
     def unregister(self) -> None:
+        self.badges.close()
         self.shell.events.unregister("pre_execute", self.before_anything)
         self.shell.events.unregister("pre_run_cell", self.before_cell)
         self.shell.events.unregister("post_run_cell", self.after_cell)
@@ -160,6 +164,8 @@ class Cells:
             if threading.get_ident() != self._thread:
                 self._spoil()
             return
+        if not self._is_once:
+            self.badges.enter(info)
         text = getattr(info, "raw_cell", None)
         self._depth, self._thread = 0, threading.get_ident()
         if not isinstance(text, str):
@@ -170,10 +176,19 @@ class Cells:
             self._announced = (getattr(info, "cell_id", None), text)
 
     def _is_on_now(self) -> bool:
-        if disabled() or not (self.is_on or self._is_once):
+        if disabled() or not (self._is_switched_on() or self._is_once):
             return False
         # What a cell shows depends on this setting, and it is in no key.
         return bool(self.shell.ast_node_interactivity == "last_expr")
+
+    def _is_switched_on(self) -> bool:
+        if self.is_on is None:
+            try:
+                self.is_on = cells_are_kept(_path_of(self.shell))
+            except ValueError as error:
+                self.is_on = False
+                _warn(error)
+        return self.is_on
 
     def visit(self, tree: ast.AST) -> ast.AST:
         """Called with the syntax tree of code that is about to run."""
@@ -185,6 +200,7 @@ class Cells:
             if self._executions > 1:
                 session.doubt()
             self._now = session.begin(*announced)
+            self.badges.begin(session)
             if isinstance(self._now, Restored):
                 return self._instead(self._now, tree)
             if self._now is not None:
@@ -206,7 +222,9 @@ class Cells:
         self._announced = None
         vars(self.shell.displayhook).pop("compute_format_data", None)
         if now is None or self.session is None:
+            self.badges.end(None, None)
             return
+        told = None
         try:
             if isinstance(now, Restored):
                 self._show(self._after)
@@ -217,8 +235,10 @@ class Cells:
                 executed = Executed("done" if error is None else "failed", error)
                 self.session.end_course(now, executed, getattr(result, "result", None))
             self._executions = 0
+            told = self.session.told[-1]
         except Exception as error:
             _warn(error)
+        self.badges.end(self.session, told)
 
     # A cell that runs ---------------------------------------------------------------------------------
 
@@ -315,14 +335,15 @@ class Cells:
 
     def status(self) -> str:
         """What came of the cells of this session, in lines."""
-        lines = [f"hozon is {'on' if self.is_on else 'off'}"]
+        lines = [f"hozon is {'on' if self._is_switched_on() else 'off'}"]
         told = self.session.told if self.session is not None else []
         saved = sum(one.seconds for one in told if one.state == "restored")
         if told:
             restored = sum(one.state == "restored" for one in told)
             kept = sum(one.state == "stored" for one in told)
+            cells = "1 cell" if len(told) == 1 else f"{len(told)} cells"
             lines.append(
-                f"{len(told)} cells: {restored} restored ({saved:.1f} s saved), {kept} ran and are stored, "
+                f"{cells}: {restored} restored ({saved:.1f} s saved), {kept} ran and are stored, "
                 f"{len(told) - restored - kept} ran and are not"
             )
         for one in told:
@@ -338,8 +359,13 @@ class Cells:
         last = told[-1]
         if last.state == "restored":
             return f"{last.name} was restored: nothing that it depends on has changed"
-        lines = self.session.cells.why(self.session.store, last.number)
-        return "\n".join([f"{last.name} ran", *(f"  {line}" for line in [*lines, last.why] if line)])
+        lines = last.reasons(self.session.why(last.number))
+        return "\n".join([f"{last.name} ran", *(f"  {line}" for line in lines)])
+
+    def clear(self) -> str:
+        """Removes what is kept of the cells of this session; says how many were."""
+        removed = 0 if self.session is None else self.session.clear()
+        return f"removed the results of {removed} cell{'' if removed == 1 else 's'}"
 
 
 _WORDS = {"restored": "restored", "stored": "ran, stored", "ran": "ran, not stored"}
@@ -404,24 +430,28 @@ def unload(shell: Any) -> None:
 
 def _hozon_magic(cells: Cells) -> Callable[[str], None]:
     def hozon(line: str) -> None:
-        """%hozon on | off | status | why
+        """%hozon on | off | status | why | clear
 
         on      keep the results of whole cells, and restore those that nothing has changed for
         off     run cells as ever
         status  what came of each cell
         why     why the last cell ran
+        clear   remove what is kept of the cells of this session: in the next one they run
         """
         word = line.strip()
         if word in ("on", "off"):
             cells.is_on = word == "on"
+            cells.badges.ask_again()
         elif word in ("", "status"):
             print(cells.status())
         elif word == "why":
             print(cells.why())
+        elif word == "clear":
+            print(cells.clear())
         else:
             from IPython.core.error import UsageError
 
-            raise UsageError(f"%hozon {word}: it must be on, off, status or why")
+            raise UsageError(f"%hozon {word}: it must be on, off, status, why or clear")
 
     return hozon
 

@@ -62,6 +62,11 @@ class Told(NamedTuple):
     seconds: float
     why: str = ""
 
+    def reasons(self, why: list[str]) -> list[str]:
+        """Why it ran, in given lines, and why nothing was kept."""
+        is_said = not self.why or any(self.why in line for line in why)
+        return why if is_said else [*why, self.why]
+
 
 class Restored(NamedTuple):
     """A cell whose names have their values again.
@@ -110,6 +115,8 @@ class LiveSession(Notebook):
         self.store = open_store(settings.store)
         self.cells = LiveCells(settings, _process_state.first_digests())
         self.told: list[Told] = []
+        # The keys of cells whose results are kept.
+        self._kept: set[str] = set()
         # The request to run the cell that was looked up last.
         self._found: dict[str, Any] = {}
         # What names held when the last cell had ended.
@@ -174,6 +181,16 @@ class LiveSession(Notebook):
     def doubt(self) -> None:
         """Something has run that nobody has watched: any object may hold something else."""
         self._doubtful = {name for name in self.namespace if self.is_own(name)}
+
+    def inputs(self) -> dict[str, int]:
+        """The names that the cell which was looked up last may read, each with the number of the cell that
+        has given it its value."""
+        givers = {name: cell for name, cell, _ in self.cells.versions()}
+        return {name: givers[name] for name in self._found.get("inputs", ()) if name in givers}
+
+    def why(self, number: int) -> list[str]:
+        """Why a cell ran, in lines for people."""
+        return self.cells.why(self.store, number)
 
     def again(self, restored: Restored, why: str) -> LiveCourse:
         """Has a cell run all the same whose names have their values again."""
@@ -243,7 +260,14 @@ class LiveSession(Notebook):
     def end_restored(self, restored: Restored) -> None:
         """What it shows has been shown."""
         self.cells.take_over(self.store, restored.number, restored.entry, restored.record, restored.seconds)
+        self._kept.add(self._found["key"])
         self._note(Told(restored.number, self.cells.name(restored.number), "restored", restored.seconds))
+
+    def clear(self) -> int:
+        """Removes what is kept of the cells that this session has restored or stored; gives how many cells'
+        results there were."""
+        kept, self._kept = self._kept, set()
+        return sum(self.store.forget(bytes.fromhex(key), "cleared in a session") for key in sorted(kept))
 
     def _note(self, told: Told) -> None:
         self.told.append(told)
@@ -266,6 +290,8 @@ class LiveSession(Notebook):
             # Commands, and what is done to values that were shown, may change what no text shows.
             self.doubt()
         state = "ran" if answer["entry"] is None else "stored"
+        if answer["entry"] is not None:
+            self._kept.add(course.cell["key"])
         why = answer["unstored"] or course.again or "; ".join(answer["notes"])
         told = Told(course.number, self.cells.name(course.number), state, answer["seconds"], why)
         self._note(told)
@@ -304,7 +330,7 @@ class LiveSession(Notebook):
 
     def _changed_behind(self, values: dict[str, Any]) -> dict[str, Any]:
         """Those of some values that hold something else than known, or of which that cannot be told."""
-        known, reach = dict(self.cells.digests()), self.reach()
+        known, reach = {name: digest for name, _, digest in self.cells.versions()}, self.reach()
         changed = {}
         for name, value in values.items():
             if isinstance(value, types.ModuleType):

@@ -145,10 +145,11 @@ impl LiveNotebook {
         super::name_of_cell(&self.settings.label, &self.notebook.cells[cell], cell)
     }
 
-    /// Returns the digests of the values that names have, of those that have one. Sorted.
-    pub fn digests(&self) -> Vec<(String, Digest)> {
+    /// Returns the names, each with the position of the cell that gave it its value, and that value's digest, if
+    /// it has one. Sorted.
+    pub fn versions(&self) -> Vec<(String, usize, Option<Digest>)> {
         let known = self.versions.all().filter_map(|(name, state)| match state {
-            State::Known(version) => Some((name.clone(), version.record.digest?)),
+            State::Known(version) => Some((name.clone(), version.cell, version.record.digest)),
             State::Pending(_) => None,
         });
         known.collect()

@@ -64,6 +64,8 @@ pub(crate) struct Stale {
     pub(crate) unstorable: Option<String>,
     /// What only a process that imports the notebook's modules can tell.
     pub(crate) untold: Vec<Subject>,
+    /// When it was looked up: what is stored from then on tells of its own run.
+    pub(crate) looked_ms: u64,
 }
 
 pub(crate) enum NoRun {
@@ -137,8 +139,14 @@ impl<'a> Walk<'a> {
         };
         self.note_reads(index, &key);
         if let Some(why) = never_stored(cell, &key) {
-            let now = key.recipe.clone();
-            return Found::Stale(Box::new(Stale { key, now, unstorable: Some(why), untold: vec![] }));
+            let (now, looked_ms) = (key.recipe.clone(), self.store.system().now_ms());
+            return Found::Stale(Box::new(Stale {
+                key,
+                now,
+                unstorable: Some(why),
+                untold: vec![],
+                looked_ms,
+            }));
         }
         self.find(cell, key, loaded)
     }
@@ -177,7 +185,8 @@ impl<'a> Walk<'a> {
         if changed {
             self.code.add_lines(&mut now, &self.settings.project);
         }
-        let stale = |key| Found::Stale(Box::new(Stale { key, now, unstorable: None, untold }));
+        let looked_ms = store.system().now_ms();
+        let stale = |key| Found::Stale(Box::new(Stale { key, now, unstorable: None, untold, looked_ms }));
         match found {
             TracedLookup::Hit(entry, _) if !self.is_too_old(cell, &entry) => {
                 match record_of(self.store, &entry) {
@@ -347,10 +356,11 @@ impl Walk<'_> {
         self.records.insert(cell, (entry, record));
     }
 
-    fn explained(&self, now: &Node, name: &str) -> Vec<String> {
+    fn explained(&self, stale: &Stale, name: &str) -> Vec<String> {
+        let (now, key) = (&stale.now, hozon_key::key(&stale.now));
         let (memory, summaries) =
             self.memory.get_or_init(|| (Memory::of(self.store), self.store.summaries().unwrap_or_default()));
-        let told = explain_among(self.store, memory, summaries, &hozon_key::key(now), now, name);
+        let told = explain_among(self.store, memory, summaries, &key, now, name, stale.looked_ms);
         told.map(|told| told.lines(self.store.system().now_ms())).unwrap_or_default()
     }
 
@@ -359,7 +369,7 @@ impl Walk<'_> {
         if let Some(why) = &stale.unstorable {
             return vec![format!("not stored: {why}")];
         }
-        let mut lines = self.explained(&stale.now, &self.name(cell));
+        let mut lines = self.explained(stale, &self.name(cell));
         if !stale.untold.is_empty() {
             let names: Vec<String> = stale.untold.iter().map(Subject::label).collect();
             lines = vec![format!("only importing tells whether {} changed", names.join(", "))];

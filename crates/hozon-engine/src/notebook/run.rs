@@ -230,7 +230,8 @@ impl Runner<'_, '_> {
             Found::Fresh(fresh) if !self.is_forced(cell) => Some(self.fresh(cell, *fresh)),
             Found::Fresh(fresh) => {
                 let now = fresh.key.recipe.clone();
-                let stale = Stale { key: fresh.key, now, unstorable: None, untold: vec![] };
+                let looked_ms = self.walk.store.system().now_ms();
+                let stale = Stale { key: fresh.key, now, unstorable: None, untold: vec![], looked_ms };
                 self.stale(cell, stale, vec!["it was asked for".to_owned()])
             }
             Found::Stale(stale) => {
