@@ -2,6 +2,7 @@
 # make test    sets everything up and runs every test, Rust and Python
 # make test-page   opens the page of a notebook in the system's Chromium (needs Node.js too)
 # make test-lab    looks at hozon's badges in JupyterLab and Notebook, in the same browser (downloads 60 MB)
+# make test-marimo  marimo's editor with hozon in it, in Chromium (as test-page)
 # make lint    formats, lints and types, checked
 # make bench   measures, beside joblib, diskcache, marimo and others (an optimized build): ONLY=REGEX
 # make oracle  random edits of programs, generated and real, with the cache and without: EDITS=5000 SEED=1
@@ -41,7 +42,7 @@ endif
 # maturin tells pyo3 about Python by a file; with another one, cargo would build all that stands on pyo3 again.
 AS_BUILT = export PYO3_CONFIG_FILE="$$(ls $(CURDIR)/target/maturin/pyo3-config-*.txt)"
 
-.PHONY: setup demo test test-rust test-python test-page test-lab lint bench bench-watching bench-notebooks oracle oracle-notebooks damage rules published \
+.PHONY: setup demo test test-rust test-python test-page test-lab test-marimo lint bench bench-watching bench-notebooks oracle oracle-notebooks damage rules published \
 	test-workers test-forks browser clean
 .DEFAULT_GOAL := help
 
@@ -99,6 +100,10 @@ test-lab: browser setup
 	$(PIP) --requirement tests/hosts/requirements-lab.txt
 	cd web && npm ci --ignore-scripts && CHROMIUM="$(CHROMIUM)" PYTHON="$(CURDIR)/$(BIN)/python" \
 		npx playwright test --config lab.config.js
+
+test-marimo: browser setup
+	cd web && npm ci --ignore-scripts && \
+		MARIMO="$(CURDIR)/$(BIN)/marimo" CHROMIUM="$(CHROMIUM)" npx playwright test --config marimo
 
 browser:
 	@command -v npm >/dev/null || { echo "make: npm is missing (apt-get install npm)" >&2; exit 1; }

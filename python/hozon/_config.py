@@ -358,3 +358,14 @@ def data_folder() -> str:
     if sys.platform == "darwin":
         return os.path.expanduser("~/Library/Application Support/hozon")
     return os.path.join(os.environ.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share"), "hozon")
+
+
+def pin_of_modules(pin_modules: bool, pin_sys_libs: Any) -> Any:
+    """The pin that marimo's parameter `pin_modules` stands for: with True, any other version is a miss."""
+    if not isinstance(pin_modules, bool):
+        raise TypeError(f"pin_modules is {pin_modules!r}; it must be True or False")
+    if not pin_modules:
+        return pin_sys_libs
+    if pin_sys_libs is not UNSET:
+        raise TypeError("pin_modules and pin_sys_libs say the same thing; give one of them")
+    return "patch"

@@ -23,7 +23,19 @@ if TYPE_CHECKING:
 
     Output = dict[str, Any]
 
-__all__ = ["MOST_TEXT", "Displays", "current", "display", "error_output", "mime_bundle", "plain_text"]
+__all__ = [
+    "IN_CONSOLE",
+    "MOST_TEXT",
+    "Displays",
+    "current",
+    "display",
+    "error_output",
+    "mime_bundle",
+    "plain_text",
+]
+
+# What stands under "marimo" in the metadata of a display that marimo shows in the console, under a cell.
+IN_CONSOLE = {"channel": "media"}
 
 # More characters of text than this are not kept of one cell.
 MOST_TEXT = 8 * 1024 * 1024
@@ -276,19 +288,32 @@ class Displays:
             del self.outputs[mark:]
 
     def take_back(self) -> None:
-        """Takes away what was displayed, as marimo does; text and errors stay."""
+        """Takes away what was displayed, as marimo does; text, errors and figures in the console stay."""
+        self._keep(lambda output: output["output_type"] == "error" or _is_of_console(output))
+
+    def clear_console(self) -> None:
+        """Takes away text, and figures in the console, as marimo does."""
+        self._keep(lambda output: not _is_of_console(output))
+
+    def change(self, change: Callable[[list[Output]], None]) -> None:
+        """Changes what has been shown until now."""
         with self._lock:
             self._drain()
             self._end_text()
-            kept = [output for output in self.outputs if output["output_type"] in ("stream", "error")]
-            if len(kept) == len(self.outputs):
-                return
-            self._named.clear()
-            self.outputs[:] = kept
+            change(self.outputs)
             if self._on_shown is not None:
                 self._on_shown({"output_type": "clear_output", "wait": False})
-                for output in kept:
+                for output in self.outputs:
                     self._on_shown(output)
+
+    def _keep(self, is_kept: Callable[[Output], bool]) -> None:
+        with self._lock:
+            self._drain()
+            self._end_text()
+            kept = [output for output in self.outputs if is_kept(output)]
+            if len(kept) < len(self.outputs):
+                self._named.clear()
+                self.change(lambda outputs: outputs.__setitem__(slice(None), kept))
 
     def _clear_now(self) -> None:
         self._clears_next = False
@@ -307,6 +332,15 @@ class Displays:
             self.outputs.append(output)
             if self._on_shown is not None:
                 self._on_shown(output)
+
+
+def is_media(output: Output) -> bool:
+    """Whether marimo shows a display in the console, under its cell."""
+    return bool(output.get("metadata", {}).get("marimo") == IN_CONSOLE)
+
+
+def _is_of_console(output: Output) -> bool:
+    return output["output_type"] == "stream" or is_media(output)
 
 
 def _stream_output(stream: str, text: str) -> Output:

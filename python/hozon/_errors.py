@@ -101,6 +101,7 @@ _SAYS_NAMES_ALONE = (
     r"cannot import name '\w+' from '[\w.]+'.*",
     r"`\w+` is defined in the block: .*",
     r"[\w.<>:]+ can only be found by hozon",
+    r"it (is a widget|holds an element of marimo's page), which only running its cell makes",
     r"pin_local_libs is .*, but the local module `[\w.]+` has no version: .*",
     r"the program that loads a result does not define [\w.<>]+, which the result needs",
 )

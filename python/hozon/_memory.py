@@ -83,6 +83,7 @@ def cache(
     pin_hozon_lib: str | None = ...,
     pin_sys_libs: str | None = ...,
     pin_local_libs: str | None = ...,
+    pin_modules: bool = ...,
 ) -> Cached[P, R]: ...
 @overload
 def cache(  # noqa: F811
@@ -90,6 +91,7 @@ def cache(  # noqa: F811
     pin_hozon_lib: str | None = ...,
     pin_sys_libs: str | None = ...,
     pin_local_libs: str | None = ...,
+    pin_modules: bool = ...,
 ) -> Callable[[Callable[P, R]], Cached[P, R]]: ...
 def cache(  # noqa: F811
     function: Any = None,
@@ -98,6 +100,9 @@ def cache(  # noqa: F811
     pin_hozon_lib: str | None = UNSET,
     pin_sys_libs: str | None = UNSET,
     pin_local_libs: str | None = UNSET,
+    pin_modules: bool = False,
+    name: Any = None,
+    loader: Any = None,
 ) -> Any:
     """Keeps the results of a function in memory, for as long as they are right.
 
@@ -120,11 +125,18 @@ def cache(  # noqa: F811
     and True are three arguments. A result is not kept if the function has changed its own inputs in
     place, since a hit would not do that.
 
-    `HOZON_DISABLE=1` is read when the function is decorated: every call then goes through.
+    `HOZON_DISABLE=1` is read when the function is decorated: every call then goes through. `pin_modules`
+    is `mo.cache`'s: True is `pin_sys_libs="patch"`.
     """
+    _refuse_block("cache", function, name)
+    if loader is not None:
+        raise TypeError(
+            "hozon.cache takes no loader: it keeps results in memory; leave it out, or use "
+            "hozon.persistent_cache to keep them on disk"
+        )
     given = {
         "pin_hozon_lib": pin_hozon_lib,
-        "pin_sys_libs": pin_sys_libs,
+        "pin_sys_libs": _config.pin_of_modules(pin_modules, pin_sys_libs),
         "pin_local_libs": pin_local_libs,
     }
     if function is None:
@@ -142,14 +154,19 @@ def lru_cache(  # noqa: F811
     pin_hozon_lib: str | None = ...,
     pin_sys_libs: str | None = ...,
     pin_local_libs: str | None = ...,
+    pin_modules: bool = ...,
 ) -> Callable[[Callable[P, R]], Cached[P, R]]: ...
 def lru_cache(  # noqa: F811
-    maxsize: Any = 128,
+    first: Any = UNSET,
+    /,
     typed: bool = False,
     *,
+    maxsize: Any = UNSET,
     pin_hozon_lib: str | None = UNSET,
     pin_sys_libs: str | None = UNSET,
     pin_local_libs: str | None = UNSET,
+    pin_modules: bool = False,
+    name: Any = None,
 ) -> Any:
     """Keeps the last used results of a function in memory, at most `maxsize` of them (None: all).
 
@@ -161,21 +178,39 @@ def lru_cache(  # noqa: F811
 
         @hozon.lru_cache
         def twice(number): ...
+
+    `pin_modules` is `mo.lru_cache`'s: True is `pin_sys_libs="patch"`.
     """
+    _refuse_block("lru_cache", first, name)
     given = {
         "pin_hozon_lib": pin_hozon_lib,
-        "pin_sys_libs": pin_sys_libs,
+        "pin_sys_libs": _config.pin_of_modules(pin_modules, pin_sys_libs),
         "pin_local_libs": pin_local_libs,
     }
-    if isinstance(maxsize, int):
-        size: int | None = max(maxsize, 0)
-    elif maxsize is None:
-        size = None
-    elif callable(maxsize) or isinstance(maxsize, (classmethod, staticmethod)):
-        return _decorated(maxsize, 128, given)
-    else:
-        raise TypeError(f"maxsize is {maxsize!r}; it must be an int or None")
+    if callable(first) or isinstance(first, (classmethod, staticmethod)):
+        return _decorated(first, _size(maxsize), given)
+    if first is not UNSET and maxsize is not UNSET:
+        raise TypeError(f"maxsize is given twice: {first!r} and {maxsize!r}")
+    size = _size(maxsize if first is UNSET else first)
     return lambda function: _decorated(function, size, given)
+
+
+def _size(maxsize: Any) -> int | None:
+    if maxsize is UNSET:
+        return 128
+    if maxsize is not None and not isinstance(maxsize, int):
+        raise TypeError(f"maxsize is {maxsize!r}; it must be an int or None")
+    return None if maxsize is None else max(maxsize, 0)
+
+
+def _refuse_block(cache: str, function: Any, name: Any) -> None:
+    """marimo's caches in memory take a name, and serve as blocks then."""
+    given = function if isinstance(function, str) else name
+    if given is not None:
+        raise TypeError(
+            f"hozon.{cache} is for functions, and takes no name ({given!r}); for a block, write "
+            f"`with hozon.cached_context({given!r}):`, which keeps its result on disk"
+        )
 
 
 def _decorated(function: Any, maxsize: int | None, given: dict[str, Any]) -> Any:

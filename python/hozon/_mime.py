@@ -157,8 +157,8 @@ def _by_marimo(value: Any, report: OnError) -> list[tuple[str, Any]]:
     mime, data = found
     if mime == "application/vnd.marimo+mimebundle":
         parts = json.loads(data) if isinstance(data, str) else data
-        return [(name, _undressed(part)) for name, part in parts.items() if "/" in name]
-    return [(str(mime), _undressed(data))]
+        return [(name, undressed(part)) for name, part in parts.items() if "/" in name]
+    return [(str(mime), undressed(data))]
 
 
 def _has_elements(value: Any) -> bool:
@@ -184,7 +184,7 @@ def _elements(value: Any, report: OnError) -> str:
     return "<div>" + "".join(f"<div>{part}</div>" for part in parts) + "</div>"
 
 
-def _undressed(data: Any) -> Any:
+def undressed(data: Any) -> Any:
     """Data of a `data:` address; nbformat wants them bare."""
     if isinstance(data, str) and data.startswith("data:"):
         head, _, body = data.partition(",")

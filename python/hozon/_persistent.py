@@ -54,9 +54,12 @@ class PersistentCache:
 def persistent_cache(
     function: Any = None,
     /,
+    save_path: Any = UNSET,
+    method: str = "pickle",
+    store: Any = None,
+    fn: Any = None,
     *,
     name: str | None = None,
-    save_path: Any = UNSET,
     max_size: Any = UNSET,
     ttl: Any = UNSET,
     ignore: str | Iterable[str] = UNSET,
@@ -69,6 +72,7 @@ def persistent_cache(
     replay: bool = UNSET,
     explain_values: bool = UNSET,
     when: Callable[[Any, float], bool] | None = None,
+    pin_modules: bool = False,
 ) -> Any:
     """Keeps the results of a function, or of a block, on disk.
 
@@ -107,12 +111,16 @@ def persistent_cache(
         replay: Show text, warnings and log records of the computation again on a hit.
         explain_values: Keep texts and other values in clear for explanations. By default only numbers,
             booleans and None are; of everything else the type and size.
+        pin_modules: As `mo.persistent_cache` has it: True is `pin_sys_libs="patch"`.
+        method, store, fn: `mo.persistent_cache` has them. The methods "pickle" and "lazy" are what hozon
+            does; anything else raises TypeError or ValueError and says what to do.
         when: Called with the result and the seconds it took; if it gives False, nothing is stored.
 
     Raises:
         UndigestibleError: When called: an input has no digest.
         ValueError: A parameter has a value that it cannot have.
     """
+    _refuse_of_marimo(method, store, fn)
     if isinstance(function, str):
         if name is not None:
             raise TypeError("the name is given twice")
@@ -127,7 +135,7 @@ def persistent_cache(
         "ttl": ttl,
         "ignore": ignore,
         "pin_hozon_lib": pin_hozon_lib,
-        "pin_sys_libs": pin_sys_libs,
+        "pin_sys_libs": _config.pin_of_modules(pin_modules, pin_sys_libs),
         "pin_local_libs": pin_local_libs,
         "track_files": track_files,
         "cache_exceptions": cache_exceptions,
@@ -138,3 +146,15 @@ def persistent_cache(
     caller = sys._getframe(1)
     cache = PersistentCache(name, given, when, (caller.f_code, caller.f_lasti))
     return cache if function is None else cache(function)
+
+
+def _refuse_of_marimo(method: str, store: Any, fn: Any) -> None:
+    """Raises for parameters of `mo.persistent_cache` that mean something that hozon does not do."""
+    if method not in ("pickle", "lazy"):
+        raise ValueError(
+            f"method is {method!r}; hozon keeps values as they are, by 'pickle' or 'lazy': leave it out"
+        )
+    if store is not None:
+        raise TypeError("hozon takes no store of marimo's; give save_path, the folder of a store")
+    if fn is not None:
+        raise TypeError("give the function as the first argument, without fn=")

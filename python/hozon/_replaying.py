@@ -198,7 +198,11 @@ class _Layer:
         self.name = name
         self.original = getattr(owner, name)
         self.was_own = name in vars(owner)
+        # Of a static method, `getattr` gives the function in it.
+        self._stood = vars(owner).get(name)
         self.standing: Any = None
+        # What stood for a stream's `write`, each time that it was set.
+        self.replaced: list[Any] = []
         self.recordings: tuple[Recording, ...] = ()
 
     def detach(self, recording: Recording) -> None:
@@ -206,7 +210,7 @@ class _Layer:
         if self.recordings or vars(self.owner).get(self.name) is not self.standing:
             return
         if self.was_own:
-            setattr(self.owner, self.name, self.original)
+            setattr(self.owner, self.name, self._stood)
         else:
             delattr(self.owner, self.name)
 
@@ -337,7 +341,18 @@ class _Tee:
         return getattr(_stream(self), name)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        setattr(_stream(self), name, value)
+        stream = _stream(self)
+        if name == "write":
+            layer: _Layer = object.__getattribute__(self, "_layer")
+            if getattr(value, "__self__", None) is not self:
+                layer.replaced.append(getattr(stream, "__dict__", {}).get(name))
+            elif layer.replaced:
+                # Whoever has led it elsewhere puts back what was found here: this tee's own.
+                value = layer.replaced.pop()
+                if value is None:
+                    delattr(stream, name)
+                    return
+        setattr(stream, name, value)
 
     def __delattr__(self, name: str) -> None:
         delattr(_stream(self), name)
@@ -434,6 +449,15 @@ class _TeeBuffer:
 
 def _stream(tee: _Tee) -> Any:
     return object.__getattribute__(tee, "_layer").original
+
+
+def led_to(name: str) -> tuple[int, int]:
+    """Where what this thread writes to a stream of `sys` goes, for comparison: in `marimo run` each thread
+    has a stream of its own behind it, and `write` may have been replaced."""
+    stream = getattr(sys, name, None)
+    stream = _stream(stream) if type(stream) is _Tee else stream
+    own = getattr(stream, "_get_stream", lambda: stream)()
+    return id(own), id(getattr(stream, "__dict__", {}).get("write"))
 
 
 def _record_text(layer: _Layer, kind: str, text: Any, cls: type) -> None:

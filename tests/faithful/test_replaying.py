@@ -104,6 +104,22 @@ def test_text_that_the_computation_redirects_is_not_its_output() -> None:
     assert texts(recording) == [("stdout", "shown\n")]
 
 
+def test_write_may_be_replaced_and_put_back() -> None:
+    """As `mo.redirect_stdout` does, once in another."""
+    stream, there, further = io.StringIO(), io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(stream), recorded():
+        before = sys.stdout.write
+        sys.stdout.write = there.write  # type: ignore[method-assign]
+        within = sys.stdout.write
+        sys.stdout.write = further.write  # type: ignore[method-assign]
+        print("further")
+        sys.stdout.write = within  # type: ignore[method-assign]
+        print("there")
+        sys.stdout.write = before  # type: ignore[method-assign]
+        print("shown")
+    assert (stream.getvalue(), there.getvalue(), further.getvalue()) == ("shown\n", "there\n", "further\n")
+
+
 def test_text_that_is_redirected_around_is_recorded_and_passed_on() -> None:
     around = io.StringIO()
     with contextlib.redirect_stdout(around):

@@ -201,6 +201,40 @@ def test_outputs_of_marimo_are_shown(start) -> None:
     assert "<strong>three</strong>" in str(outputs[2]["data"])
 
 
+def test_outputs_of_marimo_as_they_are_in_the_end(start) -> None:
+    source = """
+    import marimo as mo
+    print("gone")
+    mo.output.clear_console()
+    print("text")
+    mo.output.append(1)
+    mo.output.append(2)
+    mo.output.replace_at_index("first", 0)
+    for _ in mo.status.progress_bar(range(2)):
+        pass
+    with mo.status.spinner(remove_on_exit=True):
+        pass
+    """
+    outputs = run(start(host="marimo"), source)["outputs"]
+    assert text({"outputs": outputs}) == "text\n"
+    shown = [output["data"] for output in outputs if output["output_type"] == "display_data"]
+    assert [data["text/plain"] for data in shown[:2]] == ["'first'", "2"]
+    assert "data-progress='2'" in shown[2]["text/html"]
+    assert len(shown) == 3
+
+
+def test_a_figure_that_is_shown_stands_with_the_text(start) -> None:
+    source = """
+    import matplotlib.pyplot as plt
+    plt.plot([1])
+    plt.show()
+    'the value'
+    """
+    outputs = run(start(host="marimo"), source)["outputs"]
+    assert [output["output_type"] for output in outputs] == ["display_data", "execute_result"]
+    assert outputs[0]["metadata"]["marimo"] == {"channel": "media"}
+
+
 # Streams -----------------------------------------------------------------------------------------
 
 

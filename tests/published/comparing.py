@@ -22,6 +22,7 @@ _VARYING = [
         # A cell has no file: each tool names it in its own way.
         ("/ipykernel_", r"/[\w./-]{0,60}?/ipykernel_\d+/\d+\.py", "<cell>"),
         ("<cell ", r"<cell \d+ of [^>]*>", "<cell>"),
+        ("&lt;cell ", r"&lt;cell \d+ of .{0,60}?&gt;", "<cell>"),
         ("__marimo__cell_", r"[\w./-]{0,60}__marimo__cell_\w+\.py", "<cell>"),
         ("-", r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b", "<uuid>"),
         ("&quot;", r"&quot;[A-Za-z]{4}-\d+&quot;", "&quot;<uuid>&quot;"),

@@ -58,12 +58,18 @@ def archives(text: str) -> dict[str, Archive]:
     }
 
 
-def notebooks(text: str) -> list[Notebook]:
-    """The notebooks of a list, in its order. Raises `KeyError` for an archive that the list does not have."""
+def notebooks(text: str, *, is_live: bool = False) -> list[Notebook]:
+    """The notebooks of a list, in its order. Raises `KeyError` for an archive that the list does not have.
+
+    Args:
+        is_live: With the reasons of runs by their own tools with hozon inside.
+    """
     known = archives(text)
     found = []
+    reasons = tomllib.loads(text).get("live", {}) if is_live else {}
     for form in FORMATS:
         for package, paths in tomllib.loads(text).get(form, {}).items():
             for path, differs in paths.items():
-                found.append(Notebook(known[package], form, path, differs))
+                reason = reasons.get(f"{package}:{path}", differs)
+                found.append(Notebook(known[package], form, path, reason))
     return found

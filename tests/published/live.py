@@ -1,9 +1,12 @@
-"""Runs notebooks of Jupyter in IPython's kernel with `%hozon on`."""
+"""Runs notebooks of Jupyter in IPython's kernel with `%hozon on`, and those of marimo in its own with hozon's
+plug-in."""
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -72,11 +75,30 @@ def jupyter(path: Path) -> tuple[list[dict[str, Any]], list[own_tools.Shown], fl
     client.execute()
     seconds = time.monotonic() - begin
     del notebook.cells[0], notebook.cells[-1]
-    told = [
-        {"number": number, "name": name, "state": _WORDS[state], "seconds": took, "why": why}
-        for number, name, state, took, why in json.loads(result.read_text())
-    ]
+    told = _told(json.loads(result.read_text()))
     return told[1:], own_tools.of_notebook(notebook, path.parent), seconds
+
+
+def marimo(path: Path) -> tuple[list[dict[str, Any]], list[own_tools.Shown], float]:
+    """As `jupyter`."""
+    result = path.parent / "told.json"
+    result.unlink(missing_ok=True)
+    session = path.parent / "__marimo__"
+    begin = time.monotonic()
+    shown = own_tools.marimo_by(
+        [sys.executable, Path(__file__).with_name("telling_marimo.py")], path, {"HOZON_CELLS": "1"}
+    )
+    seconds = time.monotonic() - begin
+    shutil.rmtree(session)
+    # It may be that no cell can run.
+    return _told(json.loads(result.read_text()) if result.exists() else []), shown, seconds
+
+
+def _told(found: list[list[Any]]) -> list[dict[str, Any]]:
+    return [
+        {"number": number, "name": name, "state": _WORDS[state], "seconds": took, "why": why}
+        for number, name, state, took, why in found
+    ]
 
 
 # As `hozon run --json` calls it.

@@ -119,18 +119,15 @@ def of_script(text: str, path: Path) -> str:
 
 def marimo(path: Path) -> list[Shown]:
     """By marimo's own kernel, as `marimo export session` saves it."""
+    return marimo_by([Path(sys.executable).with_name("marimo")], path, {})
+
+
+def marimo_by(command: list[str | Path], path: Path, settings: dict[str, str]) -> list[Shown]:
+    """What cells show where a command stands for marimo's own, with further variables of the environment."""
     subprocess.run(
-        [
-            Path(sys.executable).with_name("marimo"),
-            "-q",
-            "export",
-            "session",
-            "--no-sandbox",
-            "--force-overwrite",
-            path.name,
-        ],
+        [*command, "-q", "export", "session", "--no-sandbox", "--force-overwrite", path.name],
         cwd=path.parent,
-        env=environment(),
+        env=environment() | settings,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         timeout=LIMIT,
@@ -145,6 +142,8 @@ def _of_session(cell: dict[str, Any], folder: str) -> Shown:
     for entry in cell["console"]:
         if entry["type"] == "stream":
             outputs.append({"output_type": "stream", "name": entry["name"], "text": entry["text"]})
+        else:
+            outputs.append({"output_type": "display_data", "data": {entry["mimetype"]: entry["data"]}})
     for output in cell["outputs"]:
         if output["type"] == "error":
             outputs.append({"output_type": "error", "ename": output["ename"], "evalue": output["evalue"]})

@@ -28,6 +28,9 @@ from listing import FORMATS, LIST, Notebook, notebooks
 # Runs that go on at once are not in each other's way.
 _WORK = CACHE / "work" / str(os.getpid())
 
+# The formats whose own tools can have hozon inside.
+_LIVE = ("jupyter", "marimo")
+
 # What `run --json` calls cells that ran, in a warm run.
 _RAN = ("ran", "ran, not stored", "failed", "stopped")
 
@@ -76,7 +79,7 @@ def examine(notebook: Notebook, *, twice: bool, is_live: bool) -> Result:
 
     Args:
         twice: Whether the own tool runs it a second time.
-        is_live: Whether its own tool runs it for hozon as well, with `%hozon on`.
+        is_live: Whether its own tool runs it for hozon as well, with hozon inside.
     """
     by_hozon = live if is_live else by_command
     source = folder_of(notebook.archive) / notebook.path
@@ -86,11 +89,13 @@ def examine(notebook: Notebook, *, twice: bool, is_live: bool) -> Result:
     again = own_tools.run(notebook.format, _fresh(source, notebook.format)) if twice else own
     path = _fresh(source, notebook.format)
     cold, warm = by_hozon(path, notebook.format), by_hozon(path, notebook.format)
+    # What marimo itself shows, with hozon and without, is compared as it is.
+    dresses = notebook.format == "marimo" and not is_live
     found = cold.shown if notebook.format != "script" else [of_script(cold.shown, path)]
     return Result(
         notebook,
         sum(cell["state"] != "text" for cell in cold.cells),
-        (comparing_marimo.differences if notebook.format == "marimo" else differences)(own, found),
+        (comparing_marimo.differences if dresses else differences)(own, found),
         differences(cold.shown, warm.shown),
         [_told(cell) for cell in warm.cells if _has_run(cell)],
         [_told(cell) for cell in _unexpected(cold.cells, warm.cells)],
@@ -118,11 +123,9 @@ def _fresh(source: Path, form: str) -> Path:
 
 def live(path: Path, form: str) -> Hozon:
     """A run by the own tool, with hozon switched on, with the store beside the notebook."""
-    from live import jupyter
+    import live as sessions
 
-    if form != "jupyter":
-        raise ValueError(f"{form} has no live session")
-    return Hozon(*jupyter(path))
+    return Hozon(*{"jupyter": sessions.jupyter, "marimo": sessions.marimo}[form](path))
 
 
 def by_command(path: Path, form: str) -> Hozon:
@@ -177,7 +180,7 @@ def _has_run(cell: dict[str, Any]) -> bool:
 def _is_needed(cell: dict[str, Any]) -> bool:
     """Whether a cell ran because another had to run that needs its values live; or in a live session, which has
     all values."""
-    words = ("need", "only had by running", "only running", "magic commands")
+    words = ("need", "only had by running", "only running", "magic commands", "stopped before")
     return any(word in line for line in cell["why"] for word in words)
 
 
@@ -227,14 +230,18 @@ def main() -> int:
         "--twice", action="store_true", help="tell as well in what the own tool differs from itself"
     )
     parser.add_argument(
-        "--live", action="store_true", help="run notebooks of Jupyter in IPython's kernel, with `%%hozon on`"
+        "--live",
+        action="store_true",
+        help="run notebooks of Jupyter in IPython's kernel with `%%hozon on`, those of marimo in its own",
     )
     options = parser.parse_args()
-    if options.live:
+    if options.live and options.format not in _LIVE:
+        if options.format is not None:
+            parser.error(f"--live: {options.format} has no session that hozon can be a part of")
         options.format = "jupyter"
     chosen = [
         notebook
-        for notebook in notebooks(options.list.read_text())
+        for notebook in notebooks(options.list.read_text(), is_live=options.live)
         if options.only in notebook.label and options.format in (None, notebook.format)
     ]
     results, failed = [], []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections import Counter
 from pathlib import Path
 
@@ -29,6 +30,14 @@ def test_at_most_a_tenth_cannot_be_compared_and_each_says_why() -> None:
         listed = [notebook.differs for notebook in of_form if notebook.differs]
         assert 10 * len(listed) <= len(of_form)
         assert all(len(reason.split()) > 3 for reason in listed)
+
+
+def test_reasons_of_live_runs_are_of_notebooks_of_the_list() -> None:
+    labels = {notebook.label for notebook in notebooks(TEXT)}
+    reasons = tomllib.loads(TEXT)["live"]
+    assert set(reasons) <= labels
+    live = {notebook.label: notebook.differs for notebook in notebooks(TEXT, is_live=True)}
+    assert {label: live[label] for label in reasons} == reasons
 
 
 def test_no_notebook_stands_there_twice() -> None:

@@ -10,9 +10,10 @@ import functools
 import importlib.abc
 import importlib.util
 import sys
+import weakref
 from typing import TYPE_CHECKING, Any
 
-from hozon._displaying import current
+from hozon._displaying import current, mime_bundle
 from hozon._executing import running_source
 
 if TYPE_CHECKING:
@@ -20,19 +21,27 @@ if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
     from types import ModuleType
 
+    from hozon._displaying import Displays
+
 
 def show_outputs(module: Any) -> None:
     """Gives `marimo._runtime.output._output`, which has just been loaded, functions that show."""
-    module.append = append
-    module.replace = replace
-    module.clear = clear
+    for function in (append, replace, replace_at_index, clear, flush, remove, clear_console):
+        setattr(module, function.__name__, function)
+
+
+# What each cell that runs has stacked: values, and their outputs.
+_stacks: weakref.WeakKeyDictionary[Displays, list[tuple[Any, dict[str, Any]]]] = weakref.WeakKeyDictionary()
 
 
 def append(value: object) -> None:
     """As `mo.output.append`: shows one more value."""
     displays = current()
     if displays is not None:
+        mark = displays.mark()
         displays.show(value)
+        stack = _stacks.setdefault(displays, [])
+        stack.extend((value, output) for output in displays.outputs[mark:])
 
 
 def replace(value: object) -> None:
@@ -40,13 +49,61 @@ def replace(value: object) -> None:
     displays = current()
     if displays is not None:
         displays.take_back()
+        _stacks.pop(displays, None)
         if value is not None:
-            displays.show(value)
+            append(value)
+
+
+def replace_at_index(value: object, idx: int) -> None:
+    """As `mo.output.replace_at_index`: shows a value instead of one that was shown before."""
+    displays = current()
+    if displays is None:
+        return
+    stack = _stacks.setdefault(displays, [])
+    if idx > len(stack):
+        raise IndexError(f"idx is {idx}, must be <= {len(stack)}")
+    if idx == len(stack):
+        append(value)
+    else:
+        stack[idx] = (value, stack[idx][1])
+        flush()
 
 
 def clear() -> None:
     """As `mo.output.clear`."""
     replace(None)
+
+
+def flush() -> None:
+    """Shows what has changed of values that are shown, as bars of progress do."""
+    displays = current()
+    if displays is None:
+        return
+    for value, output in _stacks.get(displays, ()):
+        output["data"], output["metadata"] = mime_bundle(value, displays.host, displays.show_error)
+    displays.change(lambda outputs: None)
+
+
+def remove(value: object) -> None:
+    """Takes a value away that is shown."""
+    displays = current()
+    if displays is None:
+        return
+    stack = _stacks.get(displays, [])
+    gone = [id(output) for shown, output in stack if shown is value]
+    stack[:] = [part for part in stack if part[0] is not value]
+
+    def take_away(outputs: list[dict[str, Any]]) -> None:
+        outputs[:] = [output for output in outputs if id(output) not in gone]
+
+    displays.change(take_away)
+
+
+def clear_console() -> None:
+    """As `mo.output.clear_console`."""
+    displays = current()
+    if displays is not None:
+        displays.clear_console()
 
 
 def give_app(module: Any, path: str) -> None:

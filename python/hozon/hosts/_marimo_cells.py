@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import os
 import sys
 import threading
 from collections import OrderedDict
@@ -16,20 +17,30 @@ from typing import TYPE_CHECKING, Any
 
 from hozon import _process_state
 from hozon._config import cells_are_kept
+from hozon._displaying import is_media
 from hozon._executing import Executed, compiled, is_stop, register_source
-from hozon._replaying import Recording, places_of_questions, places_of_text
 from hozon._runtime import warn_once
 from hozon.codecs.marimo import ELEMENT
 from hozon.hosts._live import ASKS, LiveCourse, LiveSession, Restored
+from hozon.hosts._marimo_outputs import (
+    OutputRecording,
+    close_figures,
+    has_page,
+    note_look,
+    show_again,
+    shown_value,
+)
+from hozon.hosts._marimo_told import Teller
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from hozon._displaying import Displays
-    from hozon._replaying import Event, Place
+    from hozon._pickling import Output
+    from hozon.hosts._live import Told
 
 # The versions of marimo that this was tried with: major and minor.
-KNOWN = ("0.25",)
+KNOWN = ("0.23", "0.24", "0.25")
 
 # So many sessions of one process are remembered: in `marimo run`, each visitor has one.
 _MOST_SESSIONS = 16
@@ -56,11 +67,18 @@ def executor() -> Any:
     from marimo import __version__
     from marimo._runtime.executor.executor import DefaultExecutor
 
-    if __version__.rpartition(".")[0] not in KNOWN:
+    if not is_known():
         known = ", ".join(KNOWN)
         warn_once("marimo", __version__, f"cells are not cached in marimo {__version__}: hozon knows {known}")
         return DefaultExecutor()
     return Executor(DefaultExecutor())
+
+
+def is_known() -> bool:
+    """Whether hozon was tried with the marimo that is installed."""
+    from marimo import __version__
+
+    return ".".join(__version__.split(".")[:2]) in KNOWN
 
 
 class Executor:
@@ -125,17 +143,19 @@ class _Turn:
         return cls(session, cell, begun)
 
     def restored_value(self) -> Any:
-        """Shows what the cell wrote, and gives the value that it showed."""
+        """Shows what the cell wrote and stacked, and gives the value that it showed."""
         restored = self.restored
         assert restored is not None
-        for output in restored.displays:
-            if output["output_type"] == "stream":
-                getattr(sys, output["name"]).write(output["text"])
+        show_again(restored.displays)
         self._session.end_restored(restored)
         if restored.has_value:
             return restored.value
+        name = _last_name(self._cell.code)
+        if has_page() and name in self._session.namespace:
+            # `hozon run` keeps no values of last expressions.
+            return self._session.namespace[name]
         shown = [output for output in restored.displays if output["output_type"] == "execute_result"]
-        return _Shown(shown[-1]["data"]) if shown else None
+        return shown_value(shown[-1]) if shown else None
 
     def runnable(self) -> Any:
         """The cell as it runs: with private names as they are kept. Its functions are known by that text."""
@@ -154,7 +174,7 @@ class _Turn:
     def watched(self) -> Iterator[_Outcome]:
         course, outcome = self._course, _Outcome()
         assert course is not None
-        recording = _TextRecording(course.shown)
+        recording = OutputRecording(course.shown, is_seeded=self._session.is_seeded())
         recording.start()
         course.begin(course.shown)
         error: BaseException | None = None
@@ -164,28 +184,45 @@ class _Turn:
             error = raised.__cause__ or raised
             raise
         finally:
+            close_figures()
             course.leave()
             recording.stop()
             if recording.has_asked:
                 course.unstored = course.unstored or ASKS
-            self._end(course, error, outcome.value)
+            self._end(course, error, outcome.value, recording)
 
-    def _end(self, course: LiveCourse, error: BaseException | None, value: Any) -> None:
+    def _end(
+        self, course: LiveCourse, error: BaseException | None, value: Any, recording: OutputRecording
+    ) -> None:
         end = "done" if error is None else "stopped" if is_stop(error) else "failed"
         shown = getattr(error, "output", None) if end == "stopped" else value
         try:
-            if _has_output_of_its_own():
-                course.unstored = (
-                    course.unstored or "it shows outputs as it goes on (`mo.output`, `plt.show`)"
-                )
-            elif end != "failed":
-                with _no_virtual_files():
-                    course.shown.show_result(shown)
-            course.shown.finish()
+            if end != "failed":
+                recording.keep_output(shown)
+            recording.finish()
+            course.unstored = course.unstored or recording.why_not_kept
             self._session.end_course(course, Executed(end, error), shown)
             self._session.forget_temporaries(self._cell, course)
         except Exception as fault:
             warn_once("marimo cell", type(fault).__name__, f"what a cell gave was not kept: {fault}")
+
+
+class MarimoCourse(LiveCourse):
+    """One run of a cell."""
+
+    # What the process was before the cell was restored, where it has to run all the same.
+    process_before: Any = None
+
+    def begin(self, displays: Displays) -> None:
+        super().begin(displays)
+        if self.process_before is not None:
+            self.process = self.process_before
+
+    def _more_outputs(self) -> list[Output]:
+        outputs = super()._more_outputs()
+        if not outputs:
+            note_look(self.displays, self.last_value)
+        return outputs
 
 
 class MarimoSession(LiveSession):
@@ -194,19 +231,57 @@ class MarimoSession(LiveSession):
     def __init__(self, path: str, namespace: dict[str, Any]) -> None:
         # Private names of each cell, as they run.
         self._private: dict[str, list[str]] = {}
+        # Nobody has seeded a generator before the first cell of a kernel, or of a notebook run as a script.
+        programs = [os.path.abspath(argument) for argument in sys.orig_argv[1:]]
+        self._starts_process = has_page() or os.path.abspath(path) in programs
+        self._has_seeded = not self._starts_process
         super().__init__(path, namespace, host="marimo", hidden={})
+        self._cell_id = ""
+        self._places: dict[str, int] = {}
+        # Why the present cell runs.
+        self._reasons: list[str] = []
+        self._teller = _teller(path)
 
     def is_own(self, name: str) -> bool:
         return super().is_own(name) and not name.startswith("_cell_")
 
+    def again(self, restored: Restored, why: str) -> MarimoCourse:
+        course = super().again(restored, why)
+        assert isinstance(course, MarimoCourse)
+        return course
+
+    def _course(self, number: int, cell: dict[str, Any]) -> LiveCourse:
+        return MarimoCourse(self, number, cell)
+
+    def is_seeded(self) -> bool:
+        """Whether somebody may have seeded the generator of `random`: a cell, or what runs the notebook."""
+        return self._has_seeded
+
+    def note_random(self, states: dict[str, Any]) -> list[tuple[str, bytes]]:
+        if self._starts_process:
+            # Those that are there at the start are nobody's.
+            states = {name: held for name, held in states.items() if held is not None}
+        held = states.get("random")
+        self._has_seeded = self._has_seeded or (held is not None and held[1])
+        return super().note_random(states)
+
     def begin_cell(self, cell: Any) -> Restored | LiveCourse | None:
         """Restores a cell, or notes what there is before it runs."""
+        self._cell_id = cell.cell_id
+        self._reasons = []
+        self._tell(None)
         for name in self._private.pop(cell.cell_id, ()):
             self.namespace.pop(name, None)
-        begun = self.begin(None, cell.code)
-        if isinstance(begun, Restored) and not begun.has_value and _shows_element(begun.displays):
-            return self.again(begun, "it shows elements of marimo's page, which only running it makes")
+        process = _process_state.snapshot()
+        begun = self.begin(self._name(cell.cell_id), cell.code)
+        if isinstance(begun, Restored) and has_page() and _shows_element(begun):
+            again = self.again(begun, "it shows elements of marimo's page, which only running it makes")
+            again.process_before = process
+            return again
         if isinstance(begun, LiveCourse):
+            if self._teller is not None:
+                # Once it is stored, nothing will have changed.
+                self._reasons = self.cells.why(self.store, begun.number)
             begun.unstored = begun.unstored or _why_not_stored(cell, self.namespace)
             self._private[cell.cell_id] = [name for _, name in begun.cell["renamed"]]
         return begun
@@ -216,6 +291,26 @@ class MarimoSession(LiveSession):
         for written, name in course.cell["renamed"]:
             if f"_cell_{cell.cell_id}{written}" not in cell.closed_over_temporaries:
                 self.namespace.pop(name, None)
+
+    def _name(self, cell: str) -> str:
+        """What listings call a cell: always the same, whenever it runs."""
+        for one in (*_cells_of_file(), cell):
+            self._places.setdefault(one, len(self._places) + 1)
+        return f"cell {self._places[cell]}"
+
+    def _note(self, told: Told) -> None:
+        super()._note(told)
+        self._tell(told)
+
+    def _tell(self, told: Told | None) -> None:
+        if self._teller is None:
+            return
+        if told is None:
+            self._teller.tell(self._cell_id, None)
+            return
+        notes = [told.why] if told.why else []
+        why = notes if told.state == "ran" else [*self._reasons, *notes]
+        self._teller.tell(self._cell_id, {"state": told.state, "seconds": told.seconds, "why": why})
 
     def _suspects(self, now: dict[str, Any]) -> set[str]:
         return {name for name, value in now.items() if _has_elements(value)}
@@ -257,8 +352,47 @@ def _attributes_of_marimo(cell: Any, namespace: dict[str, Any]) -> Iterator[str]
             yield part.attr
 
 
-def _shows_element(displays: list[dict[str, Any]]) -> bool:
-    return any(ELEMENT in str(output.get("data", "")) for output in displays)
+def _cells_of_file() -> list[str]:
+    """marimo's names for the cells that it knows: at first, in the order of the file."""
+    from marimo._runtime.context import ContextNotInitializedError, get_context
+
+    try:
+        return list(get_context().graph.cells)
+    except ContextNotInitializedError:
+        return []
+
+
+def _last_name(code: str) -> str:
+    """The name that a cell shows, if its last expression is no more than that."""
+    body = ast.parse(code).body
+    last = body[-1] if body else None
+    is_name = isinstance(last, ast.Expr) and isinstance(last.value, ast.Name)
+    is_shown = is_name and not code.rstrip().endswith(";")
+    return last.value.id if is_shown else ""  # type: ignore[union-attr]
+
+
+def _teller(path: str) -> Teller | None:
+    """None where nobody looks, or where nothing can be written for the page."""
+    try:
+        return Teller(path) if _is_edited() else None
+    except OSError:
+        return None
+
+
+def _is_edited() -> bool:
+    """Whether a person has the notebook open in marimo's editor."""
+    from marimo._runtime.context.utils import get_mode
+
+    return get_mode() == "edit"
+
+
+def _shows_element(restored: Restored) -> bool:
+    """Whether it shows an element that is not made anew from the value of its last expression."""
+    return any(
+        ELEMENT in str(output)
+        for output in restored.displays
+        if not is_media(output) and not (restored.has_value and output["output_type"] == "execute_result")
+    )
 
 
 def _has_elements(value: Any) -> bool:
@@ -269,71 +403,3 @@ def _has_elements(value: Any) -> bool:
     if type(value) is dict:
         return any(isinstance(part, UIElement) for part in value.values())
     return isinstance(value, UIElement)
-
-
-def _context() -> Any:
-    from marimo._runtime.context import ContextNotInitializedError, get_context
-
-    try:
-        return get_context()
-    except ContextNotInitializedError:
-        return None
-
-
-def _has_output_of_its_own() -> bool:
-    execution = getattr(_context(), "execution_context", None)
-    return bool(execution is not None and execution.output.stack() is not None)
-
-
-@contextlib.contextmanager
-def _no_virtual_files() -> Iterator[None]:
-    """What is kept holds its files itself: those of a kernel end with it."""
-    context = _context()
-    before = getattr(context, "virtual_files_supported", None)
-    try:
-        if before:
-            context.virtual_files_supported = False
-        yield
-    finally:
-        if before:
-            context.virtual_files_supported = before
-
-
-class _TextRecording(Recording):
-    """Tells the outputs of a cell what its code writes."""
-
-    def __init__(self, displays: Displays) -> None:
-        super().__init__()
-        self._displays = displays
-
-        self.has_asked = False
-
-    def _places(self) -> Iterable[Place]:
-        yield from places_of_text()
-        yield from places_of_questions()
-
-    def _add(self, event: Event, size: int = 0) -> None:
-        self.has_asked = True
-
-    def _add_text(self, kind: str, stream: str, text: Any) -> None:
-        if text:
-            self._displays.write(stream, text if kind == "text" else text.decode("utf-8", "replace"))
-
-
-class _Shown:
-    """Looks like a value that was shown when its cell ran."""
-
-    def __init__(self, data: dict[str, Any]) -> None:
-        self._data = data
-
-    def _mime_(self) -> tuple[str, str]:
-        for mime in ("text/html", "image/svg+xml", "text/markdown", "image/png", "image/jpeg"):
-            if mime in self._data:
-                held = self._data[mime]
-                is_image = mime in ("image/png", "image/jpeg") and not held.startswith("data:")
-                return mime, f"data:{mime};base64,{held}" if is_image else held
-        mime = next((mime for mime in self._data if mime != "text/plain"), "text/plain")
-        return mime, self._data.get(mime, "")
-
-    def __repr__(self) -> str:
-        return str(self._data.get("text/plain", ""))

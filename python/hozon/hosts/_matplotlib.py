@@ -13,7 +13,7 @@ from matplotlib._pylab_helpers import Gcf
 from matplotlib.backend_bases import FigureManagerBase
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from hozon._displaying import current
+from hozon._displaying import IN_CONSOLE, Displays, current
 
 
 class FigureManager(FigureManagerBase):
@@ -29,7 +29,7 @@ class FigureManager(FigureManagerBase):
         """As `figure.show()`: displays the figure, which stays open."""
         displays = current()
         if displays is not None:
-            displays.show(self.canvas.figure)
+            _display(displays, self.canvas.figure)
 
     @classmethod
     def pyplot_show(cls, *, block: bool | None = None) -> None:
@@ -51,10 +51,15 @@ def show(*, block: bool | None = None) -> None:
         return
     try:
         for manager in Gcf.get_all_fig_managers():
-            displays.show(manager.canvas.figure)
+            _display(displays, manager.canvas.figure)
     finally:
         _is_drawn = False
         close()
+
+
+def _display(displays: Displays, figure: Any) -> None:
+    # marimo shows figures with the text, whatever the output is.
+    displays.show(figure, metadata={"marimo": IN_CONSOLE} if displays.host == "marimo" else None)
 
 
 def flush() -> None:
