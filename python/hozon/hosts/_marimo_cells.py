@@ -218,8 +218,8 @@ class MarimoCourse(LiveCourse):
         if self.process_before is not None:
             self.process = self.process_before
 
-    def _more_outputs(self) -> list[Output]:
-        outputs = super()._more_outputs()
+    def _last_value_output(self) -> list[Output]:
+        outputs = super()._last_value_output()
         if not outputs:
             note_look(self.displays, self.last_value)
         return outputs
