@@ -262,7 +262,7 @@ class LiveSession(Notebook):
         names = before.keys() - set(binds) if same_objects is None else before.keys() & set(same_objects)
         changed = {
             name: before[name]
-            for name in names
+            for name in sorted(names)
             if self.is_own(name) and now.get(name, before[name]) is not before[name]
         }
         if not changed or not kept:
