@@ -94,8 +94,8 @@ pub fn explain_call(store: &Store, key: &Key, now: &Node, name: &str) -> Result<
     explain_among(store, &Memory::of(store), &store.summaries()?, key, now, name, u64::MAX)
 }
 
-/// As [`explain_call`], by what has been read of the store, and of that what was there before a time: a
-/// computation that has run since is no earlier run of its own.
+/// As [`explain_call`], by what has been read of the store, and of that what was there at a time: a computation
+/// that has run since is no earlier run of its own.
 ///
 /// # Errors
 ///
@@ -107,11 +107,12 @@ pub fn explain_among(
     key: &Key,
     now: &Node,
     name: &str,
-    before_ms: u64,
+    at_ms: u64,
 ) -> Result<Told, StoreError> {
-    let is_earlier = |other: &&Summary| other.facts.created_ms < before_ms && other.key != *key;
+    let is_earlier = |other: &&Summary| other.facts.created_ms <= at_ms && other.key != *key;
     let earlier = summaries.iter().filter(|other| other.facts.name == name).filter(is_earlier);
-    let cause = removal(&memory.removed, key).or_else(|| unstored(&memory.runs, key, before_ms));
+    let cause =
+        removal(&memory.removed, key).or_else(|| unstored(&memory.runs, key, at_ms.saturating_add(1)));
     let not_accepted = match acceptable(store, now, name)? {
         Acceptable::Refused(why) => Some(why),
         _ => None,
