@@ -61,7 +61,7 @@ def test_cells_run_as_the_main_program(start, tmp_path) -> None:
     file = str(tmp_path / "notebook.py")
     found = eval(value(run(process, source)))
     assert found == ("__main__", file, [file, "--fast"], str(tmp_path / "else"), 7)
-    assert value(run(process, "__main__.y, sys.path[0]")) == repr((1, str(tmp_path)))
+    assert eval(value(run(process, "__main__.y, sys.path[0]"))) == (1, str(tmp_path))
 
 
 def test_modules_beside_the_notebook_are_not_taken_for_those_that_hozon_uses(start, tmp_path) -> None:
