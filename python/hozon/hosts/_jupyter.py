@@ -40,14 +40,18 @@ if TYPE_CHECKING:
 _OWN_LINES = ("%hozon", "%load_ext hozon", "%reload_ext hozon", "%%cache")
 
 
+_NOT_KEPT = (
+    "this value was shown by a cell that hozon restored, and only how it looked was kept; "
+    "to have it, give it a name in its cell, or run that cell under `%hozon off`"
+)
+
+
 class NotRestored:
     """Stands in `Out` for a value that was not kept when its cell ran: it could not be, or it was large."""
 
-    def __init__(self, shown: str) -> None:
-        self._shown = shown
-
     def __repr__(self) -> str:
-        return self._shown
+        # Not how it looked: what it was made of may have changed since.
+        return f"<{_NOT_KEPT}>"
 
     def __getattr__(self, name: str) -> Any:
         if (name.startswith("__") and name.endswith("__")) or name.startswith("_repr_"):
@@ -55,10 +59,7 @@ class NotRestored:
         return self._refuse()
 
     def _refuse(self, *_: Any, **__: Any) -> Any:
-        raise RuntimeError(
-            "this value was shown by a cell that hozon restored, and only how it looks was kept; "
-            "to have it, give it a name in its cell, or run that cell under `%hozon off`"
-        )
+        raise RuntimeError(_NOT_KEPT)
 
     __getitem__ = __iter__ = __len__ = __call__ = _refuse
 
@@ -305,7 +306,7 @@ class Cells:
         if at == len(outputs):
             return ast.copy_location(ast.Module(body=[], type_ignores=[]), tree)
         shown = outputs[at]
-        value = restored.value if restored.has_value else NotRestored(shown["data"].get("text/plain", ""))
+        value = restored.value if restored.has_value else NotRestored()
         _last.append(value)
         self._give_format(shown)
         return ast.parse("__import__('hozon.hosts._jupyter', fromlist=['taken']).taken()")

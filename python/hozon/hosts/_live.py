@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 # The output that holds the value of a cell's last expression, where it was kept.
 LAST_VALUE = "last value"
 
-# The output that names the variables whose objects a cell has changed in place.
-SAME_OBJECTS = "same objects"
+# The output that names the variables whose objects a cell has changed in place, or may have.
+IN_PLACE = "in place"
 
 # More bytes of such a value are not kept.
 _MOST_BYTES = 32 * 1024 * 1024
@@ -98,12 +98,13 @@ class _KeptOutputs(NamedTuple):
 
     Attributes:
         shown: What the cell shows, as outputs of nbformat.
-        same_objects: The names whose objects it has changed in place; None if the entry does not say.
+        in_place: The names whose objects it has changed, and those that lead elsewhere since and whose
+            objects it may have changed; None if the entry does not say.
         has_value, value: Of its last expression.
     """
 
     shown: list[dict[str, Any]]
-    same_objects: list[str] | None
+    in_place: tuple[list[str], list[str]] | None
     has_value: bool
     value: Any
 
@@ -162,6 +163,9 @@ class LiveSession(Notebook):
                 return restored
         elif found["found"] == "unparsable":
             return None
+        if found.get("unstorable") is not None:
+            # What it reads of shown values may be any variable's.
+            found["cell"]["present"] = sorted(name for name in self.namespace if self.is_own(name))
         course = self._course(number, found["cell"])
         course.unstored = found.get("unstorable")
         course.again = found.get("again")
@@ -234,7 +238,7 @@ class LiveSession(Notebook):
                 self.take(step)
             self.have_submodules(found["cell"]["submodules"])
             kept = self._kept_outputs(found["entry"])
-            heirs = self._heirs(before, kept.same_objects, found["cell"]["binds"])
+            heirs = self._heirs(before, kept.in_place)
         except Exception as error:
             # Whatever was bound until then is as it was, and the cell runs.
             for name in self.namespace.keys() - before.keys():
@@ -249,29 +253,30 @@ class LiveSession(Notebook):
         )
 
     def _heirs(
-        self, before: dict[str, Any], same_objects: list[str] | None, binds: list[str]
+        self, before: dict[str, Any], in_place: tuple[list[str], list[str]] | None
     ) -> list[tuple[Any, Any]]:
         """The objects that the cell would have changed in place, each with the one that is there instead.
 
-        Raises `NotStored` where the host holds such an object as a part of a value that was shown: that would
-        not change. Where the entry does not say which these are, as those of `hozon run` do not, each name
-        that it does not bind may be one, and the host holds none.
+        Raises `NotStored` where the host holds an object, or a part of one, that the cell may have changed
+        and that nothing takes the place of. `in_place` are the names whose objects it has changed, and those
+        that lead elsewhere since, or nowhere, and whose objects it may have changed; None if the entry does
+        not say, as those of `hozon run` do not: then each name that has another object now may be one.
         """
-        now = self.namespace
-        kept = self.kept_by_host()
-        names = before.keys() - set(binds) if same_objects is None else before.keys() & set(same_objects)
-        changed = {
+        now, kept = self.namespace, self.kept_by_host()
+        same, touched = (list(before), []) if in_place is None else in_place
+        other = {
             name: before[name]
-            for name in sorted(names)
-            if self.is_own(name) and now.get(name, before[name]) is not before[name]
+            for name in sorted({*same, *touched} & before.keys())
+            if self.is_own(name) and (name in touched or now.get(name, self) is not before[name])
         }
-        if not changed or not kept:
+        if not other or not kept:
             return []
-        heirs = [] if same_objects is None else [(old, now[name]) for name, old in changed.items()]
+        renewed = [] if in_place is None else [name for name in other if name in same and name in now]
+        heirs = [(other[name], now[name]) for name in renewed]
         olds = {id(old) for old, _ in heirs}
         others = {label: value for label, value in kept.items() if id(value) not in olds}
-        sharing = Sharing(changed, {}, set(), others)
-        split = [name for name in changed if sharing.leads_outside(name)]
+        sharing = Sharing(other, {}, set(), others)
+        split = [name for name in other if sharing.leads_outside(name)]
         if split:
             raise NotStored(f"`{split[0]}` is changed in place, and is among the values that were shown")
         return heirs
@@ -287,17 +292,17 @@ class LiveSession(Notebook):
         import json
 
         shown: list[dict[str, Any]] = []
-        same_objects: list[str] | None = None
+        in_place: tuple[list[str], list[str]] | None = None
         has_value, value = False, None
         for name, codec, payload, buffers in self._entry(key).outputs():
             if codec == "displays":
                 shown = json.loads(bytes(payload))
-            elif name == SAME_OBJECTS:
-                same_objects = loads(payload, buffers, namespace={})
+            elif name == IN_PLACE:
+                in_place = loads(payload, buffers, namespace={})
             elif name == LAST_VALUE:
                 kind, held = loads(payload, buffers, namespace=self.namespace)
                 has_value, value = True, self.namespace[held] if kind == "name" else held
-        return _KeptOutputs(shown, same_objects, has_value, value)
+        return _KeptOutputs(shown, in_place, has_value, value)
 
     def end_restored(self, restored: Restored) -> None:
         """What it shows has been shown."""
@@ -463,7 +468,19 @@ class LiveCourse(Course):
     def _more_outputs(self, given: dict[str, Any]) -> list[Output]:
         """Which names it has changed in place, and the value of its last expression."""
         same = sorted(name for name, value in given.items() if self.found.get(name, self) is value)
-        return [packed(SAME_OBJECTS, "pickle", same, namespace={}), *self._last_value_output()]
+        named = same, self._touched(given)
+        return [packed(IN_PLACE, "pickle", named, namespace={}), *self._last_value_output()]
+
+    def _touched(self, given: dict[str, Any]) -> list[str]:
+        """The names that lead elsewhere now, or nowhere, and whose objects it may have changed before: that
+        is known of those with a digest. Or what names were given shares something with them."""
+        moved = {name: self.found[name] for name in self.found if self.session.is_own(name)}
+        moved = {name: old for name, old in moved.items() if self.namespace.get(name, self) is not old}
+        if not moved:
+            return []
+        sharing = Sharing(moved, {}, set(), {f"given {name}": value for name, value in given.items()})
+        may_have = {*self.opaque, *self.keyed.changed_inputs()}
+        return sorted(name for name in moved if name in may_have or sharing.leads_outside(name))
 
     def _last_value_output(self) -> list[Output]:
         """If it can be kept at little cost."""
