@@ -97,10 +97,17 @@ class CachedFunction:
 
     def call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """A call of a plain function."""
-        keyed = None if _config.disabled() else self.computation.keyed(args, kwargs)
+        if _config.disabled():
+            return self.function(*args, **kwargs)
+        key = self.computation.known_key(args, kwargs)
+        if key is not None and _runtime.auditor is None:
+            found, value = self.from_front(key)
+            if found:
+                return value
+        keyed = self.computation.keyed(args, kwargs)
         if keyed is None:
             return self.function(*args, **kwargs)
-        found, value = self.from_front(keyed)
+        found, value = self.from_front(keyed.key)
         if found:
             return self.audited(keyed, value, args, kwargs)
         store = self.store()
@@ -137,7 +144,7 @@ class CachedFunction:
         keyed = None if _config.disabled() else self.computation.keyed(args, kwargs)
         if keyed is None:
             return await self.function(*args, **kwargs)
-        found, value = self.from_front(keyed)
+        found, value = self.from_front(keyed.key)
         if found:
             return value
         store = self.store()
@@ -216,29 +223,29 @@ class CachedFunction:
 
     # Parts.
 
-    def from_front(self, keyed: Keyed) -> tuple[bool, Any]:
+    def from_front(self, key: bytes) -> tuple[bool, Any]:
         """The result of an earlier look-up of this process: whether there is one, and the value."""
-        kept = self.front.get(keyed.key)
+        kept = self.front.get(key)
         if kept is None:
             return False, None
         value, is_value, seconds, created, trace = kept
         ttl = self.options.ttl
         too_old = ttl is not None and time.time() - created >= ttl
         if too_old or (trace is not None and not trace.holds()):
-            self.front.pop(keyed.key, None)
+            self.front.pop(key, None)
             return False, None
         if not is_value:
             try:
                 value = loads(value, [], namespace=self.namespace)
             except Exception:
                 # The store gives the same bytes: its course warns, forgets them and computes.
-                self.front.pop(keyed.key, None)
+                self.front.pop(key, None)
                 return False, None
         if trace is not None:
             inherit_trace(trace)
         store = self.store()
         if store is not None:
-            store.record_hit(keyed.key, self.name, seconds)
+            store.record_hit(key, self.name, seconds)
         return True, value
 
     def remember(

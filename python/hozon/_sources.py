@@ -71,7 +71,7 @@ def text_of(filename: str, module_name: str) -> tuple[str, int, int] | None:
         return text, 0, len(text)
     try:
         status = os.stat(filename)
-        text = _read(filename)
+        text = _text_at(filename, status)
         if module_name == "__main__" and "marimo" in sys.modules:
             text = _as_marimo_runs_it(text)
         return text, max(status.st_mtime_ns, status.st_ctime_ns), status.st_size
@@ -95,6 +95,28 @@ def _as_marimo_runs_it(text: str) -> str:
 
 # The text of the last notebook of marimo that was asked for, and its cells as one module.
 _flat: dict[str, str] = {}
+
+
+def _text_at(filename: str, status: os.stat_result) -> str:
+    """The text of a file that has this status now. One that was changed in the last two seconds may change
+    again without another stamp: it is read each time."""
+    stamp = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    known = _texts.get(filename)
+    if known is not None and known[0] == stamp:
+        return known[1]
+    text = _read(filename)
+    if time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) > _SETTLED_AFTER_NS:
+        if len(_texts) >= _MOST_TEXTS:
+            _texts.clear()
+        _texts[filename] = stamp, text
+    return text
+
+
+# Texts of files by their names, with the stamps that prove them.
+_texts: dict[str, tuple[tuple[int, int, int, int], str]] = {}
+
+_SETTLED_AFTER_NS = 2_000_000_000
+_MOST_TEXTS = 256
 
 
 def _read(filename: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 import asyncio
 import copy
+import decimal
 import functools
 import gc
 import inspect
@@ -18,6 +19,7 @@ import types
 import weakref
 from typing import Any
 
+import numpy as np
 import pytest
 
 import hozon
@@ -545,3 +547,31 @@ def test_a_class_that_is_registered_after_the_first_call() -> None:
     assert not is_shape(1)
     Shape.register(Square)
     assert is_shape(1)
+
+
+def test_options_of_libraries_that_the_function_reads_without_naming_them_count() -> None:
+    @hozon.cache
+    def third(number: int) -> str:
+        return str(decimal.Decimal(number) / 3)
+
+    @hozon.cache
+    def shown(array: Any) -> str:
+        return str(array)
+
+    @hozon.cache
+    def reads_nothing(number: int) -> int:
+        return number + 1
+
+    def misses() -> list[int]:
+        return [function.cache_info().misses for function in (third, shown, reads_nothing)]
+
+    array = np.array([1 / 3])
+    with decimal.localcontext(), np.printoptions():
+        before = third(1), shown(array), reads_nothing(1)
+        decimal.getcontext().prec = 5
+        np.set_printoptions(precision=2)
+        assert (third(1), shown(array), reads_nothing(1)) == ("0.33333", "[0.33]", 2)
+        assert (third(1), shown(array)) == ("0.33333", "[0.33]")
+        assert misses() == [2, 2, 1]
+    assert (third(1), shown(array), reads_nothing(1)) == before
+    assert misses() == [2, 2, 1]

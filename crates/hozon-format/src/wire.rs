@@ -32,6 +32,11 @@ impl Writer {
         Self::default()
     }
 
+    /// Starts with nothing, and room for so many bytes.
+    pub fn with_capacity(bytes: usize) -> Self {
+        Self(Vec::with_capacity(bytes))
+    }
+
     /// Appends one byte.
     pub fn u8(&mut self, value: u8) -> &mut Self {
         self.0.push(value);

@@ -235,7 +235,7 @@ const NODE_DOMAIN: &str = "hozon 2026 recipe node v1";
 /// u64, their digests. Every field has a known end, so no two nodes have the same bytes.
 #[inline(never)] // a hasher takes 2 KB of stack, which the recursion above must not hold at every level
 pub fn node_digest(kind: NodeKind, label: &str, own: Option<&Digest>, children: &[Digest]) -> Digest {
-    let mut fields = Writer::new();
+    let mut fields = Writer::with_capacity(64 + label.len() + 32 * children.len());
     fields.u16(kind.number()).text(label).u8(own.is_some().into());
     if let Some(own) = own {
         fields.raw(own.as_bytes());

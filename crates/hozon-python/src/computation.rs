@@ -14,6 +14,7 @@ use crate::binding::{Binding, Bound as BoundArgument};
 use crate::distributions;
 use crate::errors;
 use crate::guards;
+use crate::key_memo::KeyMemo;
 use crate::process_state::{self, Aspects, Differing};
 use crate::reach::{self, Reached};
 use crate::shown::shown;
@@ -91,6 +92,7 @@ pub(crate) struct Computation {
     /// What the function reached when it was last analysed. The lock is only held with the interpreter
     /// attached and never while Python code runs.
     reached: Mutex<Option<Arc<Reached>>>,
+    memo: KeyMemo,
 }
 
 #[pymethods]
@@ -113,6 +115,7 @@ impl Computation {
             home: local_pins::home_of(&function)?,
             name,
             reached: Mutex::new(None),
+            memo: KeyMemo::default(),
             function: function.unbind(),
         })
     }
@@ -135,9 +138,29 @@ impl Computation {
         walker.touched.extend(reached.packages.iter().cloned());
         walker.aspects.add(reached.aspects);
         let arguments = self.inputs(&mut walker, bound)?;
-        Keyed::new(py, walker, reached, arguments, self.name.clone(), self.pins)
-            .map_err(|refusal| errors::undigestible(py, refusal, errors::Input::Variable, &place()))
-            .map(Some)
+        let keyed = Keyed::new(py, walker, reached, arguments, self.name.clone(), self.pins)
+            .map_err(|refusal| errors::undigestible(py, refusal, errors::Input::Variable, &place()))?;
+        if keyed.is_told_by_code() {
+            self.memo.keep(&keyed.reached, &keyed.differing, args, kwargs, keyed.key.as_bytes());
+        }
+        Ok(Some(keyed))
+    }
+
+    /// The key of a call that was keyed before, where its arguments are plain and nothing that the function
+    /// reads can have changed; None where it has to be made. It is what `keyed` would give.
+    fn known_key(
+        &self,
+        py: Python<'_>,
+        args: &Bound<'_, PyTuple>,
+        kwargs: &Bound<'_, PyDict>,
+    ) -> PyResult<Option<Py<PyBytes>>> {
+        let kept = self.reached.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(reached) = kept else { return Ok(None) };
+        let Some(candidate) = self.memo.find(&reached, args, kwargs) else { return Ok(None) };
+        let _own_work = Suspended::new();
+        let holds = reached.guards_hold(self.function.bind(py))?
+            && candidate.fits(&process_state::differing(py, reached.aspects)?);
+        Ok(holds.then_some(candidate.key))
     }
 
     /// The names of the function's module that its key depends on.
@@ -194,6 +217,7 @@ impl Computation {
             pins,
             name: None,
             reached: Mutex::new(None),
+            memo: KeyMemo::default(),
             function: function.clone().unbind(),
         })
     }
@@ -335,6 +359,13 @@ impl Keyed {
         };
         keyed.key = keyed.computed_key(py)?;
         Ok(keyed)
+    }
+
+    /// Tells whether beside the arguments nothing enters the key but what the analysis of the code has found.
+    fn is_told_by_code(&self) -> bool {
+        self.packages == self.reached.packages
+            && self.aspects == self.reached.aspects
+            && self.reached.values.iter().all(|slot| slot.settled)
     }
 
     /// The key from the digests of the parts; equal to the digest of [`Self::tree`].

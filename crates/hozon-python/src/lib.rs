@@ -16,6 +16,7 @@ mod errors;
 mod executor;
 mod guards;
 mod hooks;
+mod key_memo;
 mod live;
 mod local_pins;
 mod mapped;

@@ -14,9 +14,10 @@ use pyo3::types::{PyDict, PyTuple};
 
 use crate::computation::{Computation, Input, arguments_node};
 use crate::errors;
-use crate::memory_key::{self as keys, Form, KeyBytes, StateTag};
+use crate::memory_key::{self as keys, Form, KeyBytes, ScalarKey, StateTag};
 use crate::memory_table::Table;
 use crate::names;
+use crate::process_state::{self, Aspects, Differing};
 use crate::reach::Reached;
 use crate::walk::Walker;
 use crate::watch::{Done, Heard};
@@ -44,6 +45,8 @@ pub(crate) struct State {
     digests: Vec<Digest>,
     /// Some values can change in place: their digests are taken at each call.
     unsettled: bool,
+    /// What of the process's state that the function may read is not how Python starts.
+    differing: Vec<Digest>,
     code: Arc<Node>,
     values: Arc<Node>,
 }
@@ -119,6 +122,14 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(5);
 const SIGNAL_PAUSE: Duration = Duration::from_millis(50);
 
 impl Passed {
+    /// Writes a call with a few numbers by position.
+    #[inline]
+    #[expect(unsafe_code, reason = "see below")]
+    fn scalars(&self, tag: &StateTag) -> Option<ScalarKey> {
+        // SAFETY: a vectorcall passes `count` living objects.
+        self.names.is_null().then(|| unsafe { ScalarKey::of(tag, self.arguments, self.count) })?
+    }
+
     /// Writes the call as it was passed; None where an argument is not plain.
     #[inline]
     #[expect(unsafe_code, reason = "the hot path of a hit reads the arguments where the caller put them")]
@@ -173,9 +184,11 @@ impl State {
         reached: Arc<Reached>,
         code: Option<Arc<Node>>,
         digests: Vec<Digest>,
+        differing: Vec<Digest>,
     ) -> Arc<Self> {
-        let whole =
-            node_digest(NodeKind::Group, "state", None, &[reached.code, reached.values_digest(&digests)]);
+        let mut parts = vec![reached.code, reached.values_digest(&digests)];
+        parts.extend(&differing);
+        let whole = node_digest(NodeKind::Group, "state", None, &parts);
         let mut tag = StateTag::default();
         tag.copy_from_slice(&whole.as_bytes()[..16]);
         Arc::new(Self {
@@ -184,9 +197,22 @@ impl State {
             code: code.unwrap_or_else(|| Arc::new(reached.code_node())),
             values: Arc::new(reached.values_node(py, &digests, false)),
             digests,
+            differing,
             reached,
         })
     }
+
+    /// Tells whether the state of the process is what it was, as far as the function may read it.
+    #[inline]
+    fn is_of_process(&self, py: Python<'_>) -> PyResult<bool> {
+        let aspects = self.reached.aspects;
+        Ok(!aspects.enter_recipes() || differing(py, aspects)? == self.differing)
+    }
+}
+
+/// The digests of what of the process's state is not how Python starts.
+fn differing(py: Python<'_>, aspects: Aspects) -> PyResult<Vec<Digest>> {
+    Ok(process_state::differing(py, aspects)?.iter().map(Differing::node_digest).collect())
 }
 
 impl Core {
@@ -212,12 +238,17 @@ impl Core {
     pub(crate) fn quick_hit(&self, py: Python<'_>, passed: &Passed) -> Option<*mut ffi::PyObject> {
         let current = self.current.try_borrow().ok()?;
         let state = current.as_ref().filter(|state| !state.unsettled)?;
-        let key = passed.written(&state.tag)?;
         let root = self.computation.function().bind(py);
         // An error is raised again, and then told of, by the slow path.
-        if !matches!(state.reached.guards_hold(root), Ok(true)) {
+        if !matches!(state.reached.guards_hold(root), Ok(true))
+            || !matches!(state.is_of_process(py), Ok(true))
+        {
             return None;
         }
+        if let Some(key) = passed.scalars(&state.tag) {
+            return self.table.try_borrow_mut().ok()?.hit(key.as_bytes(), &Heard::now());
+        }
+        let key = passed.written(&state.tag)?;
         self.table.try_borrow_mut().ok()?.hit(&key, &Heard::now())
     }
 
@@ -267,11 +298,13 @@ impl Core {
         if let Some(key) = self.plain_key(&state.tag, &bound) {
             return Ok(Some(Missing::new(&key, state, Vec::new())));
         }
-        let inputs = self.computation.inputs(&mut self.computation.walker(py), bound)?;
-        let nodes: Vec<Digest> = inputs
+        let mut walker = self.computation.walker(py);
+        let inputs = self.computation.inputs(&mut walker, bound)?;
+        let mut nodes: Vec<Digest> = inputs
             .iter()
             .map(|input| node_digest(NodeKind::Argument, &input.label, Some(&input.digest), &[]))
             .collect();
+        nodes.extend(differing(py, walker.aspects)?);
         let mut key = keys::begin(&state.tag, Form::Digested);
         key.extend_from_slice(node_digest(NodeKind::Group, "arguments", None, &nodes).as_bytes());
         Ok(Some(Missing::new(&key, state, inputs)))
@@ -313,19 +346,22 @@ impl Core {
         if let Some(kept) = kept
             && kept.reached.guards_hold(self.computation.function().bind(py))?
         {
-            if !kept.unsettled {
+            let is_of_process = kept.is_of_process(py)?;
+            if !kept.unsettled && is_of_process {
                 return Ok(kept);
             }
             let digests = kept.reached.value_digests(&mut walker).map_err(refused)?;
-            if digests == kept.digests {
+            if digests == kept.digests && is_of_process {
                 return Ok(kept);
             }
             let (reached, code) = (kept.reached.clone(), Some(kept.code.clone()));
-            return Ok(self.enter(State::new(py, reached, code, digests)));
+            let differing = differing(py, reached.aspects)?;
+            return Ok(self.enter(State::new(py, reached, code, digests, differing)));
         }
         let reached = self.computation.reached(&mut walker).map_err(refused)?;
         let digests = reached.value_digests(&mut walker).map_err(refused)?;
-        Ok(self.enter(State::new(py, reached, None, digests)))
+        let differing = differing(py, reached.aspects)?;
+        Ok(self.enter(State::new(py, reached, None, digests, differing)))
     }
 
     fn enter(&self, state: Arc<State>) -> Arc<State> {

@@ -42,6 +42,88 @@ pub(crate) fn begin(tag: &StateTag, form: Form) -> KeyBytes {
     KeyBytes::from_slice(&head)
 }
 
+/// The most arguments of a [`ScalarKey`].
+const MOST_SCALARS: usize = 6;
+
+/// A key of a few numbers, which never leaves the stack. The bytes are those that [`push`] writes.
+pub(crate) struct ScalarKey {
+    bytes: [u8; 17 + 9 * MOST_SCALARS],
+    length: usize,
+}
+
+impl ScalarKey {
+    /// Writes a call by position; None where an argument is no number, boolean or None, or there are many.
+    ///
+    /// # Safety
+    ///
+    /// There are `count` living objects, and the interpreter is attached.
+    #[inline]
+    #[expect(unsafe_code, reason = "the hot path of a hit reads the arguments where the caller put them")]
+    pub(crate) unsafe fn of(
+        tag: &StateTag,
+        arguments: *const *mut ffi::PyObject,
+        count: usize,
+    ) -> Option<Self> {
+        if count > MOST_SCALARS {
+            return None;
+        }
+        let mut key = Self { bytes: [Form::Passed as u8; 17 + 9 * MOST_SCALARS], length: 17 };
+        key.bytes[..16].copy_from_slice(tag);
+        // SAFETY: each reading follows a check of the exact type of a living object.
+        unsafe {
+            for index in 0..count {
+                let value = *arguments.add(index);
+                if ffi::PyLong_CheckExact(value) != 0 {
+                    let mut overflow: c_int = 0;
+                    let number = ffi::PyLong_AsLongLongAndOverflow(value, &raw mut overflow);
+                    if overflow != 0 {
+                        return None;
+                    }
+                    key.push_eight(INT, number.to_le_bytes());
+                } else if ffi::PyFloat_CheckExact(value) != 0 {
+                    key.push_eight(FLOAT, ffi::PyFloat_AsDouble(value).to_bits().to_le_bytes());
+                } else {
+                    key.push_one(constant(value)?);
+                }
+            }
+        }
+        Some(key)
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+
+    #[inline]
+    fn push_eight(&mut self, mark: u8, bytes: [u8; 8]) {
+        self.push_one(mark);
+        self.bytes[self.length..self.length + 8].copy_from_slice(&bytes);
+        self.length += 8;
+    }
+
+    #[inline]
+    fn push_one(&mut self, byte: u8) {
+        self.bytes[self.length] = byte;
+        self.length += 1;
+    }
+}
+
+/// The mark of a constant: None, False or True.
+#[inline]
+#[expect(unsafe_code, reason = "see push")]
+fn constant(value: *mut ffi::PyObject) -> Option<u8> {
+    // SAFETY: the constants live for ever; they are only compared.
+    unsafe {
+        if value == ffi::Py_None() {
+            Some(NONE)
+        } else if value == ffi::Py_False() {
+            Some(FALSE)
+        } else {
+            (value == ffi::Py_True()).then_some(TRUE)
+        }
+    }
+}
+
 /// Adds an argument; tells whether it is plain.
 ///
 /// # Safety
@@ -63,13 +145,7 @@ pub(crate) unsafe fn push(key: &mut KeyBytes, value: *mut ffi::PyObject) -> bool
             key.extend_from_slice(&ffi::PyFloat_AsDouble(value).to_bits().to_le_bytes());
             return true;
         }
-        let mark = if value == ffi::Py_None() {
-            NONE
-        } else if value == ffi::Py_False() {
-            FALSE
-        } else if value == ffi::Py_True() {
-            TRUE
-        } else {
+        let Some(mark) = constant(value) else {
             return ffi::PyBytes_CheckExact(value) != 0 && push_bytes(key, value);
         };
         key.push(mark);

@@ -130,11 +130,11 @@ fn look_at(modules: &Bound<'_, PyDict>) -> PyResult<()> {
         if known.foreign.contains(&loaded) {
             continue;
         }
-        let Ok(name) = name.extract::<String>() else { continue };
         let Some(file) = local_file(&namespace, &foreign_folders)? else {
             known.foreign.insert(loaded);
             continue;
         };
+        let Ok(name) = name.extract::<String>() else { continue };
         if known.local.get(&name) == Some(&loaded) {
             planting.extend(known.planting.remove(&name).map(|it| (name.clone(), it)));
         } else if let Some(source) = planting_source(py, &file, &name)? {
@@ -199,13 +199,11 @@ fn loaded_as<'py>(module: &Bound<'py, PyAny>) -> Option<(Loaded, Bound<'py, PyDi
 /// The file of a module of local code; None for others. What is installed is not looked at, even where it came
 /// from a person's folder: to find that out would cost more than all the rest.
 fn local_file(namespace: &Bound<'_, PyDict>, foreign_folders: &[String]) -> PyResult<Option<String>> {
-    let file = file_in(namespace)?;
-    Ok(file.filter(|file| !file.starts_with('<') && !places::is_installed(file, foreign_folders)))
-}
-
-fn file_in(namespace: &Bound<'_, PyDict>) -> PyResult<Option<String>> {
-    let file = namespace.get_item(intern!(namespace.py(), "__file__"))?;
-    Ok(file.and_then(|file| file.cast::<PyString>().ok().map(|text| text.to_string_lossy().into_owned())))
+    let Some(file) = namespace.get_item(intern!(namespace.py(), "__file__"))? else { return Ok(None) };
+    let Ok(file) = file.cast::<PyString>() else { return Ok(None) };
+    let file = file.to_cow().unwrap_or_else(|_| file.to_string_lossy());
+    let is_local = !file.starts_with('<') && !places::is_installed(&file, foreign_folders);
+    Ok(is_local.then(|| file.into_owned()))
 }
 
 /// The source of a module, if it puts anything anywhere.

@@ -40,6 +40,10 @@ impl Aspects {
         self.0 & 0xff
     }
 
+    pub(crate) const fn enter_recipes(self) -> bool {
+        self.of_recipes() != 0
+    }
+
     pub(crate) fn add(&mut self, others: Self) {
         *self = *self | others;
     }

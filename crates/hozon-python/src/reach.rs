@@ -144,6 +144,7 @@ impl Reached {
     }
 
     /// Tells whether the guards hold for `root`, the object that the analysis started from.
+    #[inline]
     pub(crate) fn guards_hold(&self, root: &Bound<'_, PyAny>) -> PyResult<bool> {
         for guard in &self.guards {
             if !guard.holds(root)? {

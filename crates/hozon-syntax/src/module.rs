@@ -1,6 +1,6 @@
 //! A module as it is kept: definitions, statements, and look-ups by what CPython reports.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use hozon_format::{Digest, Hasher};
 use ruff_python_ast::visitor::Visitor;
@@ -29,7 +29,8 @@ pub struct Module {
     source: Arc<str>,
     dialect: Dialect,
     definitions: Arc<[Definition]>,
-    statements: Arc<[Statement]>,
+    /// Read when they are asked for: most code reaches definitions only.
+    statements: OnceLock<Arc<[Statement]>>,
     whole: Arc<Fragment>,
     plants: Arc<[Plant]>,
     version: Option<Arc<str>>,
@@ -38,7 +39,6 @@ pub struct Module {
 /// What one reading of a tree gives.
 struct Parts {
     definitions: Vec<Definition>,
-    statements: Vec<Statement>,
     whole: Fragment,
     plants: Vec<Plant>,
     version: Option<Arc<str>>,
@@ -59,13 +59,13 @@ pub struct PlainVariable {
 /// The text is not Python, is nested too deep, or is too large: see [`SourceError`].
 pub fn analyse(source: &str, dialect: Dialect) -> Result<Module, SourceError> {
     let source = as_tokenized(source);
-    let Parts { definitions, statements, whole, plants, version } =
+    let Parts { definitions, whole, plants, version } =
         with_tree(&source, dialect, |tree, lines| read_tree(tree, lines, &source))?;
     Ok(Module {
         source: Arc::from(&*source),
         dialect,
         definitions: definitions.into(),
-        statements: statements.into(),
+        statements: OnceLock::new(),
         whole: Arc::new(whole),
         plants: plants.into(),
         version,
@@ -86,9 +86,12 @@ fn read_tree(tree: &ModModule, lines: &Lines, source: &str) -> Parts {
         plant.statement = tree.body.partition_point(starts_before).saturating_sub(1);
     }
     let definitions = walker.into_definitions();
-    let statements = statement::statements(&tree.body, lines, &normalizer);
-    let version = if source.contains(VERSION) { version_among(&tree.body, &statements) } else { None };
-    Parts { definitions, statements, whole, plants, version }
+    let version = if source.contains(VERSION) {
+        version_among(&tree.body, &statement::statements(&tree.body, lines, &normalizer))
+    } else {
+        None
+    };
+    Parts { definitions, whole, plants, version }
 }
 
 impl Module {
@@ -166,9 +169,16 @@ impl Module {
         self.version.as_deref()
     }
 
-    /// Returns the statements of the module itself, in order.
+    /// Returns the statements of the module itself, in order. Parses the text again at the first call.
     pub fn statements(&self) -> &[Statement] {
-        &self.statements
+        self.statements.get_or_init(|| {
+            let read = with_tree(&self.source, self.dialect, |tree, lines| {
+                let normalizer = Normalizer::new(&self.source, &tree.body);
+                statement::statements(&tree.body, lines, &normalizer)
+            });
+            // It was parsed before: it parses.
+            read.unwrap_or_default().into()
+        })
     }
 
     /// Returns the indices, in order, of the statements that may have made the present value of `names`.
@@ -177,7 +187,7 @@ impl Module {
     /// those statements read, but for names that only definitions and imports bind, and by names that may
     /// share a value with one of it. Statements that may bind any name at all are always among them.
     pub fn slice(&self, names: &[&str]) -> Vec<usize> {
-        statement::slice(&self.statements, names)
+        statement::slice(self.statements(), names)
     }
 
     /// Returns the digest of all functions and classes with this `__qualname__`, decorators included; none
@@ -205,7 +215,8 @@ impl Module {
     /// `qualname`: their decorators, defaults and class bodies.
     pub fn is_plainly_defined(&self, qualname: &str) -> bool {
         let outermost = qualname.split('.').next().unwrap_or(qualname);
-        let mut defining = self.statements.iter().filter(|it| it.binds.iter().any(|name| name == outermost));
+        let mut defining =
+            self.statements().iter().filter(|it| it.binds.iter().any(|name| name == outermost));
         defining.all(|statement| statement.is_plain)
     }
 
@@ -216,7 +227,7 @@ impl Module {
         let mut imports = Vec::new();
         let mut binds = false;
         for index in self.slice(&[name]) {
-            let statement = &self.statements[index];
+            let statement = &self.statements()[index];
             if !statement.is_plain || statement.uses_dynamic_names {
                 return None;
             }
