@@ -13,6 +13,7 @@ mod flow;
 mod fragment;
 mod highlight;
 mod lines;
+mod may_plant;
 mod module;
 mod mutation;
 mod nesting;
@@ -33,12 +34,13 @@ pub use error::SourceError;
 pub use fragment::{Fragment, Import, Read};
 pub use highlight::{TokenKind, highlight};
 pub use lines::Position;
+pub use may_plant::may_plant;
 pub use module::{Module, PlainVariable, analyse};
 pub use notebook::{
     Cell, CellCode, CellKind, CellSettings, Graph, GraphFault, LastExpression, Notebook, NotebookError,
     NotebookFormat, Use, read_notebook, shown_values_meant,
 };
 pub use parse::Dialect;
-pub use plants::{Plant, may_plant};
+pub use plants::Plant;
 pub use statement::Statement;
 pub use walk::is_private;

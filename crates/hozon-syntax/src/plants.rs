@@ -24,41 +24,7 @@ pub struct Plant {
 }
 
 /// What the names of functions that register begin with.
-const REGISTER: &str = "register";
-
-/// Tells quickly whether a text may put anything anywhere: where not, its tree need not be read for it.
-pub fn may_plant(source: &str) -> bool {
-    source.contains(REGISTER)
-        || source.contains("setattr")
-        || source.contains("delattr")
-        || source.contains("\\\n")
-        || source.contains("\\\r")
-        || source.lines().any(line_may_plant)
-}
-
-fn line_may_plant(line: &str) -> bool {
-    let line = line.trim_start();
-    let is_bound_by_words = [" as ", "for ", "del "].iter().any(|word| line.contains(word));
-    if is_bound_by_words && line.contains('.') {
-        return true;
-    }
-    if line.starts_with(['(', '[', '*', ',', ')', ']']) && line.contains('.') {
-        return true;
-    }
-    let Some(end) = line.rfind('=') else { return false };
-    let targets = &line[..end];
-    targets.match_indices('.').any(|(place, _)| {
-        let before = &targets[..place];
-        let root = &before[before.rfind(|it| !is_of_path(it)).map_or(0, |index| index + 1)..];
-        root.starts_with(|it: char| it.is_alphabetic() || it == '_')
-            && !["self", "cls"].contains(&root.split('.').next().unwrap_or(root))
-    })
-}
-
-/// Bytes of UTF-8 beyond ASCII may be of a name.
-fn is_of_path(character: char) -> bool {
-    character.is_alphanumeric() || character == '_' || character == '.' || !character.is_ascii()
-}
+pub(crate) const REGISTER: &str = "register";
 
 impl<'a> Walker<'a, '_> {
     /// An attribute that gets a value here, or loses it.
