@@ -178,14 +178,17 @@ fn targets(before: &str) -> &str {
     if is_annotated && !["else", "try", "finally"].contains(&name) { target } else { before }
 }
 
-/// Tells whether a text has an attribute of a name that is not `self` or `cls`.
-fn has_path(text: &str) -> bool {
-    text.match_indices('.').any(|(place, _)| {
-        let before = &text[..place];
+/// Tells whether one of the targets is an attribute of a name that is not `self` or `cls`: what ends with a
+/// subscript is none, `os.environ["a"]`.
+fn has_path(targets: &str) -> bool {
+    // Brackets around targets, and operators: `(a.b) +=`.
+    let not_of_targets = |it: char| " )]+-*/%&|^@<>".contains(it);
+    targets.split([',', '=']).any(|target| {
+        let target = target.trim_end_matches(not_of_targets);
         let is_of_path = |it: char| is_of_name(it) || it == '.';
-        let root = &before[before.rfind(|it| !is_of_path(it)).map_or(0, |index| index + 1)..];
-        root.starts_with(|it: char| it.is_alphabetic() || it == '_' || !it.is_ascii())
-            && !["self", "cls"].contains(&root.split('.').next().unwrap_or(root))
+        let path = &target[target.rfind(|it| !is_of_path(it)).map_or(0, |index| index + 1)..];
+        let root = path.split('.').next().unwrap_or(path);
+        path.len() > root.len() && !["", "self", "cls"].contains(&root)
     })
 }
 

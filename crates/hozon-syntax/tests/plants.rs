@@ -112,6 +112,7 @@ fn most_texts_need_no_tree() {
         "print(f\"{a.b=}\")  # a.b = 1",
         "\"\"\"Text. And more.\"\"\"",
         "x = a.b[\"=\"]",
+        "os.environ['x'] = a.b[0] = 1",
         "\"\"\"Text for a.b. As c.d, it registers.\n\na.b = 1\n\"\"\"",
         "x = f(\n    a.b, y=1,\n    z=2)",
         "def f(\n    x: np.ndarray = np.pi,\n): pass",
@@ -140,6 +141,9 @@ fn what_texts_and_brackets_hide_is_found() {
     plants("x = y == z; a.b = 1", "a.b");
     plants("*a.b, c = y", "a.b");
     plants("a . b = 1", "a.b");
+    plants("x[0], a.b = 1, 2", "a.b");
+    plants("x[0] = a.b = 1", "a.b");
+    plants("[a.b] = x[0], = 1,", "a.b");
     plants("(a\n. b) = 1", "a.b");
     plants("x = f\"{y}\"; a.b = 1", "a.b");
     plants("x = f'{y['a']}'\na.b = 1", "a.b");
