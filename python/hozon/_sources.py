@@ -13,6 +13,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from types import CodeType, ModuleType
 
+from hozon import _config
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -102,7 +104,7 @@ def _text_at(filename: str, status: os.stat_result) -> str:
     again without another stamp: it is read each time."""
     stamp = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
     known = _texts.get(filename)
-    if known is not None and known[0] == stamp:
+    if known is not None and known[0] == stamp and _config.SHORTCUTS != "never":
         return known[1]
     text = _read(filename)
     if time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) > _SETTLED_AFTER_NS:

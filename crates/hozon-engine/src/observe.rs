@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 use hozon_format::{Digest, FileStamp, Hasher, Writer};
 use hozon_key::{Base, Place, Seen, StatusPart, Subject};
 use hozon_store::stamp_of;
-use hozon_sys::{Brief, FileKind, System, UserFiles};
+use hozon_sys::{Brief, FileKind, Shortcuts, System, UserFiles};
 
 /// Tells what subjects are like now.
 pub trait Observer {
@@ -234,7 +234,7 @@ impl KnownFiles {
     pub fn proves(&self, stamp: &FileStamp) -> bool {
         let now_ns = i64::try_from(self.system.now_ms()).unwrap_or(i64::MAX).saturating_mul(1_000_000);
         let written = stamp.changed_ns.max(stamp.modified_ns);
-        now_ns.saturating_sub(written) > SETTLED_AFTER_NS
+        Shortcuts::are_taken() && now_ns.saturating_sub(written) > SETTLED_AFTER_NS
     }
 
     /// Returns the digest of the names in a directory, with what each is.

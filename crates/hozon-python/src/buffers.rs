@@ -1,6 +1,7 @@
 //! Hashes the bytes of Python buffers without copying them, and without the interpreter lock.
 
 use hozon_format::{Digest, Hasher, INLINE_BYTES, Tag, ValueWriter};
+use hozon_sys::Shortcuts;
 use pyo3::buffer::PyUntypedBuffer;
 use pyo3::exceptions::PyBufferError;
 use pyo3::prelude::*;
@@ -92,7 +93,11 @@ fn write_pieces(writer: &mut ValueWriter, pieced: &PiecedBuffer, py: Python<'_>)
 }
 
 fn digest_of(py: Python<'_>, bytes: &[u8]) -> Digest {
-    if bytes.len() < DETACH_FROM { Digest::of(bytes) } else { py.detach(|| Digest::of_large(bytes)) }
+    let is_large = match Shortcuts::chosen() {
+        Shortcuts::WherePaying => bytes.len() >= DETACH_FROM,
+        chosen => chosen == Shortcuts::Always,
+    };
+    if is_large { py.detach(|| Digest::of_large(bytes)) } else { Digest::of(bytes) }
 }
 
 /// Lends the bytes of a contiguous buffer.

@@ -64,7 +64,7 @@ mod _hozon {
     #[pymodule_export]
     use crate::command::{run_command, run_notebook};
     #[pymodule_export]
-    use crate::computation::{Computation, Keyed, forget_analyses, value_digest};
+    use crate::computation::{Computation, Keyed, choose_shortcuts, forget_analyses, value_digest};
     #[pymodule_export]
     use crate::hooks::forget_shape_functions;
     #[pymodule_export]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use hozon_engine::{Caller, Claim, Table as Flights};
 use hozon_format::Digest;
 use hozon_key::{Node, NodeKind, explain, node_digest};
-use hozon_sys::{Brief, Os, System};
+use hozon_sys::{Brief, Os, Shortcuts, System};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
@@ -237,7 +237,7 @@ impl Core {
     #[inline]
     pub(crate) fn quick_hit(&self, py: Python<'_>, passed: &Passed) -> Option<*mut ffi::PyObject> {
         let current = self.current.try_borrow().ok()?;
-        let state = current.as_ref().filter(|state| !state.unsettled)?;
+        let state = current.as_ref().filter(|state| !state.unsettled && Shortcuts::are_taken())?;
         let root = self.computation.function().bind(py);
         // An error is raised again, and then told of, by the slow path.
         if !matches!(state.reached.guards_hold(root), Ok(true))
@@ -344,6 +344,7 @@ impl Core {
         let mut walker = self.computation.walker(py);
         let kept = self.current.try_borrow().ok().and_then(|current| current.clone());
         if let Some(kept) = kept
+            && Shortcuts::are_taken()
             && kept.reached.guards_hold(self.computation.function().bind(py))?
         {
             let is_of_process = kept.is_of_process(py)?;

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use hozon_format::{BlobCheck, Digest, FileStamp, Part, limits};
-use hozon_sys::{Durability, Mapping, Stat};
+use hozon_sys::{Durability, Mapping, Shortcuts, Stat};
 
 use crate::store::{Inner, at, stamp_of};
 use crate::{BlobFault, Store, StoreError};
@@ -91,6 +91,9 @@ impl Inner {
     }
 
     fn is_checked(&self, digest: &Digest, stamp: &FileStamp) -> bool {
+        if !Shortcuts::are_taken() {
+            return false;
+        }
         let known = self.checked.with(self.process(), |checked| checked.get(digest).copied());
         if known.as_ref() == Some(stamp) {
             return true;

@@ -11,6 +11,7 @@ mod os;
 mod os_lock;
 mod publish;
 mod seen;
+mod shortcuts;
 mod system;
 mod user_files;
 
@@ -23,5 +24,6 @@ pub use publish::{Durability, Publication, TemporaryName, publish};
 #[cfg(unix)]
 pub use seen::descriptor_stat;
 pub use seen::{descriptor_path, seen_bytes, seen_stat, working_directory};
+pub use shortcuts::Shortcuts;
 pub use system::{FileKind, LockAttempt, LockGuard, NewFile, Stat, System};
 pub use user_files::UserFiles;
