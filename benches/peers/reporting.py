@@ -83,6 +83,10 @@ def figures(row: Row) -> list[str]:
     if workload.at_least_of_rival is not None and ratio is not None:
         limit = f"{workload.at_least_of_rival:g} × as fast as the best rival"
         told.append((limit, f"{ratio:.2f} ×", ratio >= workload.at_least_of_rival))
+    megabytes = row.memory("hozon")
+    if workload.at_most_megabytes is not None and megabytes is not None:
+        limit, got = f"at most {workload.at_most_megabytes:g} MB more", f"{megabytes:.0f} MB"
+        told.append((limit, got, megabytes <= workload.at_most_megabytes))
     return [
         f"| {workload.title}: {limit} | {got} | {'yes' if met else '**no**'} |" for limit, got, met in told
     ]

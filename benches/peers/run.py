@@ -109,9 +109,7 @@ def measured(name: str, workload: Workload, peers: list[str], rounds: int | None
 
 def import_row(peers: list[str], rounds: int) -> Row:
     """What an import takes over bare Python."""
-    row = Row(
-        "import", Workload("import, over bare Python", lambda peer: _no_measure(), at_most_seconds=25e-3)
-    )
+    row = Row("import", Workload("import, over bare Python", _no_measure, at_most_seconds=25e-3))
     for _ in range(rounds):
         bare = _seconds_of("pass")
         for peer in peers:
@@ -122,13 +120,36 @@ def import_row(peers: list[str], rounds: int) -> Row:
 
 
 def _no_measure(peer: Any) -> Any:
-    raise AssertionError("imports are timed from outside")
+    raise AssertionError("it is timed from outside")
 
 
 def _seconds_of(code: str) -> float:
     started = time.perf_counter()
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
     return time.perf_counter() - started
+
+
+def notebook_rows(scratch: Path, rounds: int) -> Iterator[Row]:
+    """Notebooks of which nothing is stale, as whole processes; the floor is Python without a cache."""
+    sys.path.insert(0, str(HERE.parent))
+    import notebooks
+
+    environment = notebooks.surroundings(scratch)
+    for case in notebooks.prepared(Path(tempfile.mkdtemp(dir=scratch)), is_quick=False):
+        if case.target is None:
+            continue
+        title = f"notebook, {case.name}, whole process"
+        plain = notebooks.Case(case.name, [sys.executable, case.command[-1]], case.folder)
+        workload = Workload(
+            title, _no_measure, floor_title="Python, nothing cached", at_most_seconds=case.target
+        )
+        row = Row("notebook", workload)
+        notebooks.once(case, environment)
+        for _ in range(rounds):
+            row.add("hozon", {"seconds": notebooks.once(case, environment).wall, "megabytes": 0.0})
+        for _ in range(3):
+            row.add("floor", {"seconds": notebooks.once(plain, environment).wall, "megabytes": 0.0})
+        yield row
 
 
 def machine() -> str:
@@ -148,6 +169,8 @@ def rows(options: argparse.Namespace, peers: list[str], scratch: Path) -> Iterat
     for name, workload in WORKLOADS.items():
         if re.search(options.only, name):
             yield measured(name, workload, peers, options.rounds, scratch)
+    if re.search(options.only, "notebook"):
+        yield from notebook_rows(scratch, options.rounds or 9)
 
 
 def main() -> None:

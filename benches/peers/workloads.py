@@ -58,6 +58,7 @@ class Workload(NamedTuple):
     at_most_of_floor: float | None = None
     at_least_of_rival: float | None = None
     at_most_seconds: float | None = None
+    at_most_megabytes: float | None = None
     rounds: int = 5
 
 
@@ -210,6 +211,23 @@ def restore_of(make: Callable[[], Any], load: str) -> Callable[[Peer], Measured]
     return measure
 
 
+def scan_of(make: Callable[[], Any]) -> Callable[[Peer], Measured]:
+    """A restore, and all of the array read."""
+
+    def measure(peer: Peer) -> Measured:
+        import numpy
+
+        function = had(peer.keeping(subjects.kept))
+        function(number=1, value=0)
+        value = None if peer.leaves_out else make()
+        found = function(number=2, value=value)
+        if found is None:
+            raise Missing("it ran the function again")
+        return _median(timed(lambda: numpy.add.reduce(function(number=2, value=value))) for _ in range(3))
+
+    return measure
+
+
 # What the machine takes -----------------------------------------------------------------------------------
 
 
@@ -247,6 +265,21 @@ def writing(make: Callable[[], Any]) -> Callable[[], Measured]:
     return floor
 
 
+def scanning_a_map(make: Callable[[], Any]) -> Callable[[], Measured]:
+    """Mapping a file of NumPy's and reading all of it."""
+
+    def floor() -> Measured:
+        import numpy
+
+        file = _scratch() / "array.npy"
+        numpy.save(file, make())
+        mapped = _median(timed(lambda: numpy.add.reduce(numpy.load(file, mmap_mode="r"))) for _ in range(3))
+        file.unlink()
+        return mapped
+
+    return floor
+
+
 WORKLOADS: dict[str, Workload] = {
     "quick": Workload(
         "hit in memory, one int", quick_hit, at_least_of_rival=1.0
@@ -260,6 +293,7 @@ WORKLOADS: dict[str, Workload] = {
     "key-array": Workload(
         "hit with a 200 MB array", hit_with(lambda: array(200)), floor=hashing(lambda: array(200)),
         floor_title="BLAKE3, one thread", at_most_of_floor=1 / 0.9, at_least_of_rival=5.0,
+        at_most_megabytes=64,
     ),
     "key-numbers": Workload(
         "hit with a frame of numbers, 1 M rows", hit_with(lambda: frame_of_numbers(1_000_000)),
@@ -285,7 +319,7 @@ WORKLOADS: dict[str, Workload] = {
         f"put-array-{size}": Workload(
             f"put of a {size} MB array", put_of(lambda size=size: array(size)),
             floor=writing(lambda size=size: array(size)), floor_title="writing or hashing",
-            at_most_of_floor=1.3 if size == 200 else None, rounds=3,
+            at_most_of_floor=1.3 if size == 200 else None, at_most_megabytes=64, rounds=3,
         )
         for size in (8, 200, 800)
     },
@@ -296,6 +330,11 @@ WORKLOADS: dict[str, Workload] = {
         )
         for size in (8, 200, 800)
     },
+    "scan-array-800": Workload(
+        "restore of an 800 MB array, and its sum", scan_of(lambda: array(800)), store_of(lambda: array(800)),
+        floor=scanning_a_map(lambda: array(800)), floor_title="np.load, mapped",
+        at_most_of_floor=1.1, rounds=3,
+    ),
     "put-frame": Workload(
         "put of a mixed frame, 5 M rows", put_of(lambda: mixed_frame(5_000_000)), rounds=3
     ),
