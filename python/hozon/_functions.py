@@ -104,9 +104,11 @@ class CachedFunction:
             found, value = self.from_front(key)
             if found:
                 return value
+        began = time.perf_counter()
         keyed = self.computation.keyed(args, kwargs)
         if keyed is None:
             return self.function(*args, **kwargs)
+        keyed_at = time.perf_counter()
         found, value = self.from_front(keyed.key)
         if found:
             return self.audited(keyed, value, args, kwargs)
@@ -115,8 +117,11 @@ class CachedFunction:
             return self.function(*args, **kwargs)
         begun = _results.begin(store, keyed, self.options)
         if isinstance(begun, Hit):
+            found_at = time.perf_counter()
             outputs = self.restore(store, keyed, begun)
             if outputs is not None:
+                ended = time.perf_counter()
+                store.record_hit_cost(self.name, keyed_at - began, found_at - keyed_at, ended - found_at)
                 return self.audited(keyed, self.answer(outputs), args, kwargs)
             begun = store.begin(keyed.key, WAIT_SECONDS, self.options.project)
             if isinstance(begun, Hit):

@@ -11,7 +11,9 @@ use hozon_engine::{
 };
 use hozon_format::{Codec, ComputationKind, Digest, Entry, Facts, Key, Output, Part, SealKey};
 use hozon_key::{Node, Seen, Subject, decode};
-use hozon_store::{Filter, Miss, NewBuffer, NewEntry, NewOutput, Notice, Run, load_or_create_seal_key};
+use hozon_store::{
+    Filter, HitCost, Miss, NewBuffer, NewEntry, NewOutput, Notice, Run, load_or_create_seal_key,
+};
 use hozon_sys::{Os, System};
 use pyo3::buffer::PyUntypedBuffer;
 use pyo3::exceptions::{PyOSError, PyValueError};
@@ -189,6 +191,12 @@ impl Store {
         self.store().record_use(&key, seconds_saved);
         self.log(name, Some(key), EventKind::Hit { seconds_saved });
         Ok(())
+    }
+
+    /// Notes what a hit took, in seconds: the key, until the entry was found, until the value was there.
+    fn record_hit_cost(&self, name: &str, key_seconds: f64, look_seconds: f64, value_seconds: f64) {
+        let cost = HitCost { hits: 1, key_seconds, look_seconds, value_seconds };
+        self.store().record_hit_cost(name, &cost);
     }
 
     /// Notes that there was no result to use.

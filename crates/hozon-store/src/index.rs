@@ -117,6 +117,7 @@ impl Index {
             other => return Err(rusqlite::Error::IntegralValueOutOfRange(0, other)),
         }
         connection.execute_batch(crate::runs::SCHEMA)?;
+        connection.execute_batch(crate::hit_costs::SCHEMA)?;
         connection.execute_batch(crate::marks::SCHEMA)?;
         Ok(Self(connection))
     }

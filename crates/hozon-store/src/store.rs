@@ -9,6 +9,7 @@ use std::sync::Arc;
 use hozon_format::{Digest, FileStamp, Key, SealKey};
 use hozon_sys::{Brief, Durability, FileKind, Publication, Stat, System, publish};
 
+use crate::hit_costs::HitCost;
 use crate::layout::Layout;
 use crate::runs::PendingRuns;
 use crate::summaries::Use;
@@ -31,6 +32,8 @@ pub(crate) struct Inner {
     pub(crate) uses: Brief<HashMap<Key, Use>>,
     /// Runs that are not in the index yet.
     pub(crate) runs: Brief<PendingRuns>,
+    /// What hits took that are not in the index yet, by name.
+    pub(crate) hit_costs: Brief<HashMap<String, HitCost>>,
 }
 
 const IGNORE_ALL: &[u8] = b"*\n";
@@ -56,8 +59,10 @@ impl Store {
         if system.is_network_mount(folder) {
             notices.push(Notice::NetworkMount { path: folder.to_owned() });
         }
-        let (checked, uses, runs) = (Brief::default(), Brief::default(), Brief::default());
-        let store = Self(Arc::new(Inner { system, layout, seal, notices, checked, uses, runs }));
+        let (checked, uses) = (Brief::default(), Brief::default());
+        let (runs, hit_costs) = (Brief::default(), Brief::default());
+        let inner = Inner { system, layout, seal, notices, checked, uses, runs, hit_costs };
+        let store = Self(Arc::new(inner));
         store.sweep_once();
         Ok(store)
     }

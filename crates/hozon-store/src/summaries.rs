@@ -91,6 +91,7 @@ impl Store {
     /// `Index` if it cannot be written; the uses are then forgotten.
     pub fn flush_uses(&self) -> Result<(), StoreError> {
         self.flush_runs()?;
+        self.flush_hit_costs()?;
         let pending = self.0.uses.with(self.0.process(), std::mem::take);
         if pending.is_empty() {
             return Ok(());

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hozon_store::{Store, Summary};
+use hozon_store::{HitCost, Store, Summary};
 use serde::Serialize;
 
 use super::{nanoseconds, total_bytes};
@@ -19,6 +19,47 @@ struct Sums {
     uses: u64,
     ran_seconds: f64,
     saved_seconds: f64,
+    hits: Hits,
+}
+
+/// What hits took that were read from the store.
+#[derive(Debug, Default, Clone, Copy, Serialize)]
+struct Hits {
+    count: u64,
+    key_seconds: f64,
+    look_seconds: f64,
+    value_seconds: f64,
+}
+
+impl Hits {
+    fn add(&mut self, cost: &HitCost) {
+        self.count = self.count.saturating_add(cost.hits);
+        self.key_seconds += cost.key_seconds;
+        self.look_seconds += cost.look_seconds;
+        self.value_seconds += cost.value_seconds;
+    }
+
+    fn seconds(&self) -> f64 {
+        self.key_seconds + self.look_seconds + self.value_seconds
+    }
+
+    /// What one hit takes, in seconds; none if none was counted.
+    fn mean(&self) -> Option<f64> {
+        (self.count > 0).then(|| self.seconds() / self.count as f64)
+    }
+
+    /// `412 µs: key 60 %, look-up 25 %, value 15 %`.
+    fn told(&self) -> String {
+        let Some(mean) = self.mean() else { return "-".to_owned() };
+        let part = |seconds: f64| 100.0 * seconds / self.seconds().max(f64::MIN_POSITIVE);
+        format!(
+            "{}: key {:.0} %, look-up {:.0} %, value {:.0} %",
+            words::duration(nanoseconds(mean)),
+            part(self.key_seconds),
+            part(self.look_seconds),
+            part(self.value_seconds)
+        )
+    }
 }
 
 #[derive(Serialize)]
@@ -47,21 +88,34 @@ impl Sums {
         self.ran_seconds += summary.facts.duration_ns as f64 / 1e9;
         self.saved_seconds += summary.seconds_saved;
     }
+
+    /// What hits take and save, in seconds each, where they take more.
+    fn loss(&self) -> Option<(f64, f64)> {
+        let (takes, saves) = (self.hits.mean()?, self.saved_seconds / self.uses.max(1) as f64);
+        (self.uses > 0 && takes > saves).then_some((takes, saves))
+    }
 }
 
 /// Sums up the store and each name in it, those that saved the most time first.
 pub(crate) fn stats(store: &Store, view: View) -> Result<Report, Failure> {
     let summaries = store.summaries()?;
-    let stats = sum_up(store, &summaries);
+    let stats = sum_up(store, &summaries, &store.hit_costs()?);
     Ok(if view.json { Report::json(&stats) } else { Report::text(text(&stats, view)) })
 }
 
-fn sum_up(store: &Store, summaries: &[Summary]) -> Stats {
+fn sum_up(store: &Store, summaries: &[Summary], costs: &BTreeMap<String, HitCost>) -> Stats {
     let mut sums = Sums::default();
     let mut names: BTreeMap<&str, Sums> = BTreeMap::new();
     for summary in summaries {
         sums.add(summary);
         names.entry(&summary.facts.name).or_default().add(summary);
+    }
+    // Of names whose entries are all gone nothing is told.
+    for (name, cost) in costs {
+        if let Some(of_name) = names.get_mut(name.as_str()) {
+            of_name.hits.add(cost);
+            sums.hits.add(cost);
+        }
     }
     let mut names: Vec<Named> =
         names.into_iter().map(|(name, sums)| Named { name: name.to_owned(), sums }).collect();
@@ -90,24 +144,35 @@ fn text(stats: &Stats, view: View) -> String {
         ("computed", words::duration(nanoseconds(sums.ran_seconds))),
         ("used", words::count_of(sums.uses, "time", "times")),
         ("saved", words::duration(nanoseconds(sums.saved_seconds))),
+        ("a hit takes", sums.hits.told()),
     ]);
     if stats.names.is_empty() {
         return text;
     }
     let rows = stats.names.iter().map(row).collect();
-    format!("{text}\n{}", table(HEADER, rows, view.width))
+    let losses: String = stats.names.iter().filter_map(loss).collect();
+    format!("{text}\n{}{losses}", table(HEADER, rows, view.width))
 }
 
-const HEADER: [(&str, Align); 6] = [
+/// Says that caching does not pay, where it does not.
+fn loss(named: &Named) -> Option<String> {
+    let (takes, saves) = named.sums.loss()?;
+    let (takes, saves) = (words::duration(nanoseconds(takes)), words::duration(nanoseconds(saves)));
+    let name = words::name(&named.name);
+    Some(format!("\ncaching does not pay for {name}: a hit takes {takes} and saves {saves}\n"))
+}
+
+const HEADER: [(&str, Align); 7] = [
     ("NAME", Align::Left),
     ("ENTRIES", Align::Right),
     ("SIZE", Align::Right),
     ("COMPUTED", Align::Right),
     ("USED", Align::Right),
     ("SAVED", Align::Right),
+    ("A HIT", Align::Right),
 ];
 
-fn row(named: &Named) -> [String; 6] {
+fn row(named: &Named) -> [String; 7] {
     [
         words::name(&named.name).into_owned(),
         named.sums.entries.to_string(),
@@ -115,5 +180,6 @@ fn row(named: &Named) -> [String; 6] {
         words::duration(nanoseconds(named.sums.ran_seconds)),
         named.sums.uses.to_string(),
         words::duration(nanoseconds(named.sums.saved_seconds)),
+        named.sums.hits.mean().map_or("-".to_owned(), |mean| words::duration(nanoseconds(mean))),
     ]
 }
