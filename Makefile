@@ -13,6 +13,8 @@
 # make rules   switches each rule of keys, traces and effects off, and names any that no test guards
 # make bench-watching   what a first run costs beside one without hozon
 # make bench-notebooks  what a notebook takes of which nothing is stale (an optimized build)
+# make bench-scale      stores of up to 100 000 entries, 64 processes at once: SCALE="--entries 1000,1000000 --blobs 100"
+# make bench-micro      instructions of each layer, beside those of the last release (needs valgrind; bench-micro-baseline keeps them)
 # make published        notebooks that people published, by their own tools and by hozon (downloads 100 MB): ONLY=text
 # make setup   the virtual environment in .venv, with hozon built and installed in it
 #
@@ -42,7 +44,8 @@ endif
 # maturin tells pyo3 about Python by a file; with another one, cargo would build all that stands on pyo3 again.
 AS_BUILT = export PYO3_CONFIG_FILE="$$(ls $(CURDIR)/target/maturin/pyo3-config-*.txt)"
 
-.PHONY: setup demo test test-rust test-python test-page test-lab test-marimo lint bench bench-watching bench-notebooks oracle oracle-notebooks damage rules published \
+.PHONY: setup demo test test-rust test-python test-page test-lab test-marimo lint bench bench-watching bench-notebooks bench-scale \
+	bench-micro bench-micro-baseline oracle oracle-notebooks damage rules published \
 	test-workers test-forks browser clean
 .DEFAULT_GOAL := help
 
@@ -130,6 +133,18 @@ bench-watching: $(VENV)/installed
 bench-notebooks: $(VENV)/installed
 	$(MATURIN) develop --quiet --locked --release
 	$(BIN)/python benches/notebooks.py
+
+SCALE :=
+bench-scale: $(VENV)/installed
+	$(MATURIN) develop --quiet --locked --release
+	$(BIN)/python benches/scale.py $(SCALE)
+
+# CI counts in the profile that it has built anyway. The whole workspace, so that nothing is built with other features.
+MICRO_PROFILE := release
+bench-micro bench-micro-baseline:
+	cargo build --quiet --locked --workspace --example micro --profile $(MICRO_PROFILE)
+	@$(PYTHON) benches/micro/run.py target/$(MICRO_PROFILE)/examples/micro --profile $(MICRO_PROFILE) \
+		$(if $(filter %-baseline,$@),--write)
 
 EDITS := 5000
 SEED := 1

@@ -1,6 +1,5 @@
 //! Tables without rules: a header, aligned columns, two spaces between.
 
-use comfy_table::{CellAlignment, Table, TableStyle};
 use unicode_width::UnicodeWidthStr;
 
 use crate::words::cut_in_the_middle;
@@ -37,14 +36,40 @@ pub(crate) fn table_giving_way<const N: usize>(
         let columns = columns_left(column, &header, &rows, width);
         rows.iter_mut().for_each(|row| row[column] = cut_in_the_middle(&row[column], columns));
     }
-    let mut table = Table::new();
-    table.load_style(TableStyle::new()).set_header(header.map(|(title, _)| title)).add_rows(rows);
-    for (column, (_, align)) in table.column_iter_mut().zip(header) {
-        let right = align == Align::Right;
-        column.set_cell_alignment(if right { CellAlignment::Right } else { CellAlignment::Left });
-        column.set_padding((0, GAP as u16));
+    let widths: [usize; N] = std::array::from_fn(|column| widest(column, &header, &rows));
+    let mut text = String::new();
+    add_line(&mut text, &header.map(|(title, _)| title), &header, &widths);
+    for row in &rows {
+        add_line(&mut text, &row.each_ref().map(String::as_str), &header, &widths);
     }
-    table.trim_fmt() + "\n"
+    text
+}
+
+/// How many columns of the terminal a column of the table takes.
+fn widest<const N: usize>(column: usize, header: &[(&str, Align); N], rows: &[[String; N]]) -> usize {
+    let cells = rows.iter().map(|row| row[column].width());
+    cells.chain([header[column].0.width()]).max().unwrap_or(0)
+}
+
+/// Adds one line, without spaces at its end. A store has as many lines as entries: nothing is made for each.
+fn add_line<const N: usize>(
+    text: &mut String,
+    cells: &[&str; N],
+    header: &[(&str, Align); N],
+    widths: &[usize; N],
+) {
+    for (column, cell) in cells.iter().enumerate() {
+        let spaces = widths[column].saturating_sub(cell.width());
+        let (before, after) = match header[column].1 {
+            Align::Left => (0, spaces),
+            Align::Right => (spaces, 0),
+        };
+        text.extend(std::iter::repeat_n(' ', before));
+        text.push_str(cell);
+        text.extend(std::iter::repeat_n(' ', after + GAP));
+    }
+    text.truncate(text.trim_end_matches(' ').len());
+    text.push('\n');
 }
 
 /// How wide one column may be when all others have what they need.
@@ -54,12 +79,8 @@ fn columns_left<const N: usize>(
     rows: &[[String; N]],
     width: usize,
 ) -> usize {
-    let widest = |column: usize| {
-        let cells = rows.iter().map(|row| row[column].width());
-        cells.chain([header[column].0.width()]).max().unwrap_or(0)
-    };
-    let others: usize =
-        (0..N).filter(|column| *column != giving_way).map(|column| widest(column) + GAP).sum();
+    let others = (0..N).filter(|column| *column != giving_way);
+    let others: usize = others.map(|column| widest(column, header, rows) + GAP).sum();
     width.saturating_sub(others).max(LEAST_NAME_COLUMNS)
 }
 

@@ -5,4 +5,5 @@ mod basics;
 mod common;
 mod damage;
 mod faults;
+mod growth;
 mod processes;
