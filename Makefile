@@ -44,8 +44,7 @@ endif
 # maturin tells pyo3 about Python by a file; with another one, cargo would build all that stands on pyo3 again.
 AS_BUILT = export PYO3_CONFIG_FILE="$$(ls $(CURDIR)/target/maturin/pyo3-config-*.txt)"
 
-.PHONY: setup demo test test-rust test-python test-page test-lab test-marimo lint bench bench-watching bench-notebooks bench-scale \
-	bench-micro bench-micro-baseline oracle oracle-notebooks damage rules published \
+.PHONY: setup demo test test-rust test-python test-page test-lab test-marimo lint bench bench-watching bench-notebooks oracle oracle-notebooks damage rules published \
 	test-workers test-forks browser clean
 .DEFAULT_GOAL := help
 
@@ -134,6 +133,7 @@ bench-notebooks: $(VENV)/installed
 	$(MATURIN) develop --quiet --locked --release
 	$(BIN)/python benches/notebooks.py
 
+.PHONY: bench-scale bench-micro bench-micro-baseline
 SCALE :=
 bench-scale: $(VENV)/installed
 	$(MATURIN) develop --quiet --locked --release
