@@ -8,6 +8,7 @@
 # make oracle  random edits of programs, generated and real, with the cache and without: EDITS=5000 SEED=1
 # make oracle-notebooks   the same with notebooks: EDITS=2000 SEED=1
 # make test-workers   functions and blocks in workers of Dask, Ray, Spark and others (downloads 700 MB; Java for Spark)
+# make test-shortcuts the tests of correctness with every fast path off, and with all of them forced (20 minutes)
 # make test-forks     forks of a process whose threads use the store: FORKS=1000
 # make damage  every bit-flip and truncation of a small store that the tests try a part of
 # make rules   switches each rule of keys, traces and effects off, and names any that no test guards
@@ -45,7 +46,7 @@ endif
 AS_BUILT = export PYO3_CONFIG_FILE="$$(ls $(CURDIR)/target/maturin/pyo3-config-*.txt)"
 
 .PHONY: setup demo test test-rust test-python test-page test-lab test-marimo lint bench bench-watching bench-notebooks oracle oracle-notebooks damage rules published \
-	test-workers test-forks browser clean
+	test-workers test-shortcuts test-forks browser clean
 .DEFAULT_GOAL := help
 
 help:
@@ -163,6 +164,12 @@ test-workers: setup
 	$(BIN)/python -m pytest -n 2 -rs tests/hosts
 
 FORKS := 1000
+test-shortcuts: setup
+	for word in never always; do \
+		HOZON_SHORTCUTS=$$word $(BIN)/python -m pytest -q -n auto \
+			tests/never_stale tests/functions tests/blocks tests/never_lost tests/faithful || exit 1; \
+	done
+
 test-forks: setup
 	cd "$$(mktemp -d)" && touch pyproject.toml && \
 		$(CURDIR)/$(BIN)/python -W ignore::DeprecationWarning $(CURDIR)/tests/hosts/forks.py $(FORKS)
