@@ -298,7 +298,15 @@ fn an_expired_entry_is_shown_as_such() {
     let mut entry = *machine.store().entry_for_explaining(&key).unwrap();
     entry.facts.expires_ms = Some(machine.system.now_ms() + 60_000);
     let key = entry.key;
-    let new = NewEntry { key, facts: entry.facts, recipe: entry.recipe, traces: vec![], outputs: vec![] };
+    let new = NewEntry {
+        key,
+        facts: entry.facts,
+        recipe: entry.recipe,
+        traces: vec![],
+        outputs: vec![],
+        known: None,
+        most: None,
+    };
     machine.store().put(new).unwrap();
     let expiry = |seconds| {
         machine.later(seconds);

@@ -167,7 +167,9 @@ impl Store {
         };
         let held = hold_buffers(&outputs)?;
         let stored = with_outputs(&outputs, &held, py, |outputs| {
-            let entry = NewEntry { key, facts, recipe: Vec::new(), traces: Vec::new(), outputs };
+            let (recipe_bytes, traces) = (Vec::new(), Vec::new());
+            let entry =
+                NewEntry { key, facts, recipe: recipe_bytes, traces, outputs, known: None, most: None };
             py.detach(|| put_traced(self.store(), entry, recipe, seen, add_lines))
         })?;
         match stored {

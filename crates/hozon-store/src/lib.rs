@@ -4,8 +4,12 @@
 #![forbid(unsafe_code)]
 
 mod accepted;
+mod arrivals;
 mod blobs;
+mod books;
+mod bound;
 mod clear;
+mod collect;
 mod error;
 mod get;
 mod index;
@@ -22,8 +26,12 @@ mod sweep;
 mod traces;
 mod transfer;
 mod verify;
+mod worth;
 
+pub use books::Victim;
+pub use bound::{Bound, Limits, MostOfName};
 pub use clear::{Cleared, Filter};
+pub use collect::Collected;
 pub use error::{BlobFault, Notice, StoreError};
 pub use get::{Lookup, Miss};
 pub use index::Removed;

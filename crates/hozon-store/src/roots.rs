@@ -42,15 +42,18 @@ impl Store {
 
     /// Returns all names and their keys, sorted by name.
     pub fn roots(&self) -> Vec<(String, Key)> {
-        let files = self.0.system.list(&self.0.layout.roots).unwrap_or_default();
-        let roots = files.iter().filter_map(|(file_name, _)| self.0.read_root(file_name));
-        let mut roots: Vec<_> = roots.map(|root| (root.name, root.key)).collect();
+        let mut roots: Vec<_> = self.0.all_roots().map(|root| (root.name, root.key)).collect();
         roots.sort_unstable();
         roots
     }
 }
 
 impl Inner {
+    pub(crate) fn all_roots(&self) -> impl Iterator<Item = Root> {
+        let files = self.system.list(&self.layout.roots).unwrap_or_default();
+        files.into_iter().filter_map(|(file_name, _)| self.read_root(&file_name))
+    }
+
     fn read_root(&self, file_name: &str) -> Option<Root> {
         let path = self.layout.roots.join(file_name);
         let bytes = self.system.read(&path, ROOT_BYTES).ok()?;

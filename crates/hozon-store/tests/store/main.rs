@@ -4,5 +4,7 @@
 mod basics;
 mod common;
 mod damage;
+mod eviction;
+mod eviction_model;
 mod faults;
 mod processes;
