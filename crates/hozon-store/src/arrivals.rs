@@ -22,6 +22,8 @@ pub(crate) struct Arriving {
     bytes: u64,
     /// When this process stored what, by a clock that does not jump.
     stored: HashMap<Key, Duration>,
+    /// With so many of these, those that are not young any more are forgotten.
+    stored_enough: usize,
 }
 
 /// What was read of files of entries.
@@ -38,6 +40,17 @@ pub(crate) struct Found {
 const MOST_ARRIVING: usize = 1024;
 /// A file that stands for no entry is left by a put that failed, after this time without one.
 const ABANDONED_MS: u64 = 24 * 3600 * 1000;
+
+impl Arriving {
+    /// Notes when an entry was stored, and now and then forgets those that are not young any more.
+    fn note(&mut self, key: Key, now: Duration, grace: Duration) {
+        if self.stored.len() >= self.stored_enough.max(MOST_ARRIVING) {
+            self.stored.retain(|_, at| now.saturating_sub(*at) < grace);
+            self.stored_enough = self.stored.len() * 2;
+        }
+        self.stored.insert(key, now);
+    }
+}
 
 impl Found {
     pub(crate) fn is_empty(&self) -> bool {
@@ -77,8 +90,7 @@ impl Inner {
     pub(crate) fn arrived(&self, entry: &Entry, known: Option<&Key>, stat: Option<Stat>, bytes: u64) -> bool {
         let now = self.system.monotonic();
         self.arriving.with(self.process(), |arriving| {
-            arriving.stored.retain(|_, at| now.saturating_sub(*at) < self.grace);
-            arriving.stored.insert(entry.key, now);
+            arriving.note(entry.key, now, self.grace);
             arriving.bytes = arriving.bytes.saturating_add(bytes);
             if let Some(stat) = stat {
                 arriving.rows.insert(
@@ -170,11 +182,17 @@ impl Inner {
         }
         // In the order in which they were made, as they would have been entered.
         found.rows.sort_by_key(|new| (new.row.facts.created_ms, new.row.key));
-        let gone: Vec<Key> = known.keys().filter(|key| !present.contains(key)).copied().collect();
+        let gone: Vec<Key> =
+            known.keys().filter(|key| !present.contains(key) && self.is_gone(key)).copied().collect();
         index.reconcile(&found, &gone, self.system.now_ms())?;
         index.forget_strangers(&present)?;
         index.note_opaque(found.opaque)?;
         index.note_complete()
+    }
+
+    fn is_gone(&self, key: &Key) -> bool {
+        let stat = self.system.stat(&self.layout.entry(key));
+        stat.is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
     }
 
     /// The keys that look-ups begin with, by the keys of entries that are announced.
@@ -216,7 +234,8 @@ impl Inner {
                 self.find(&EntryFile { key: *key, path, stat }, None, &mut found);
             }
         }
-        index.reconcile(&found, &[], self.system.now_ms())
+        index.reconcile(&found, &[], self.system.now_ms())?;
+        if found.opaque { index.note_opaque(true) } else { Ok(()) }
     }
 }
 

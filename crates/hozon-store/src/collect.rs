@@ -4,6 +4,7 @@
 //! before anything is removed, so whoever is killed in between leaves a whole store, and the next one goes on.
 
 use std::collections::{HashMap, HashSet};
+use std::io;
 use std::time::Duration;
 
 use hozon_format::{Digest, Key};
@@ -143,8 +144,11 @@ impl Store {
             index.add_uses(&uses)?;
             index.is_eviction_due(store.bound, newest)
         })?;
+        if !due {
+            return Ok(());
+        }
         // Whoever is at it does it for us, too.
-        let Some(_lock) = store.try_to_collect().filter(|_| due) else { return Ok(()) };
+        let Some(_lock) = store.try_to_collect() else { return Ok(()) };
         index::with(store, |index| match index.in_file {
             true => store.evict_what_is_due(index, newest),
             false => Ok(()),
@@ -220,7 +224,7 @@ impl Inner {
 
     /// Tells what would go, and changes nothing.
     fn would_go(&self, index: &mut Index, goal: Goal<'_>) -> rusqlite::Result<Vec<Victim>> {
-        let spared = self.spared(None);
+        let Some(spared) = self.spared(None) else { return Ok(Vec::new()) };
         let changes = index.changes()?;
         let victims = Books::open(&changes)?.take_out(goal, usize::MAX, |entry| spared.spares(entry))?;
         changes.rollback()?;
@@ -235,7 +239,7 @@ impl Inner {
         eviction: Eviction<'_>,
         removed: &mut Cleared,
     ) -> rusqlite::Result<Vec<Victim>> {
-        let mut spared = self.spared(eviction.newest);
+        let Some(mut spared) = self.spared(eviction.newest) else { return Ok(Vec::new()) };
         spared.stuck.extend(self.remove_doomed(index, removed)?);
         self.remove_orphans(index, removed)?;
         let mut all = Vec::new();
@@ -284,7 +288,15 @@ impl Inner {
         let mut kept = Vec::new();
         for (key, modified_ns) in &doomed {
             let path = self.layout.entry(key);
-            let Ok(stat) = self.system.stat(&path) else { continue };
+            let stat = match self.system.stat(&path) {
+                Ok(stat) => stat,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(_) => {
+                    // It may still be there: until the store is looked through, no blob goes.
+                    index.note_opaque(true)?;
+                    continue;
+                }
+            };
             if stat.modified_ns != *modified_ns {
                 kept.push(*key);
                 continue;
@@ -340,11 +352,12 @@ impl Inner {
         Ok(())
     }
 
-    fn spared(&self, newest: Option<Key>) -> Spared<'_> {
-        let named = self.all_roots().map(|root| root.key).collect();
-        let leases = self.list(&self.layout.leases).unwrap_or_default();
+    /// `None` if it cannot be told what must stay: then nothing goes.
+    fn spared(&self, newest: Option<Key>) -> Option<Spared<'_>> {
+        let named = self.keys_with_names().ok()?;
+        let leases = self.list(&self.layout.leases).ok()?;
         let leased = leases.iter().filter_map(|(name, _)| name.parse().ok()).map(Key::from_digest).collect();
-        Spared { store: self, named, leased, newest, stuck: HashSet::new() }
+        Some(Spared { store: self, named, leased, newest, stuck: HashSet::new() })
     }
 
     /// Tells whether a time is within the grace window of now, on either side: where the clock was set back,

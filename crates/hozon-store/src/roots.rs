@@ -1,7 +1,10 @@
 //! Roots: names that keep entries.
 
+use std::collections::HashSet;
+use std::io;
+
 use hozon_format::{Key, Root};
-use hozon_sys::Durability;
+use hozon_sys::{Durability, FileKind};
 
 use crate::store::{Inner, at};
 use crate::{Store, StoreError};
@@ -42,16 +45,33 @@ impl Store {
 
     /// Returns all names and their keys, sorted by name.
     pub fn roots(&self) -> Vec<(String, Key)> {
-        let mut roots: Vec<_> = self.0.all_roots().map(|root| (root.name, root.key)).collect();
+        let files = self.0.system.list(&self.0.layout.roots).unwrap_or_default();
+        let roots = files.iter().filter_map(|(file_name, _)| self.0.read_root(file_name));
+        let mut roots: Vec<_> = roots.map(|root| (root.name, root.key)).collect();
         roots.sort_unstable();
         roots
     }
 }
 
 impl Inner {
-    pub(crate) fn all_roots(&self) -> impl Iterator<Item = Root> {
-        let files = self.system.list(&self.layout.roots).unwrap_or_default();
-        files.into_iter().filter_map(|(file_name, _)| self.read_root(&file_name))
+    /// Returns the keys that have a name.
+    ///
+    /// # Errors
+    ///
+    /// `Io` if a file cannot be read: it may name anything.
+    pub(crate) fn keys_with_names(&self) -> Result<HashSet<Key>, StoreError> {
+        let mut keys = HashSet::new();
+        let files = self.list(&self.layout.roots)?;
+        for (file_name, _) in files.into_iter().filter(|(_, kind)| *kind == FileKind::File) {
+            let path = self.layout.roots.join(&file_name);
+            match self.system.read(&path, ROOT_BYTES) {
+                // What is refused names nothing of this user's.
+                Ok(bytes) => keys.extend(Root::open(&bytes, &file_name, &self.seal).map(|root| root.key)),
+                Err(error) if is_no_root(&error) => {}
+                Err(error) => return Err(at(&path)(error)),
+            }
+        }
+        Ok(keys)
     }
 
     fn read_root(&self, file_name: &str) -> Option<Root> {
@@ -59,4 +79,9 @@ impl Inner {
         let bytes = self.system.read(&path, ROOT_BYTES).ok()?;
         Root::open(&bytes, file_name, &self.seal).ok()
     }
+}
+
+/// Tells whether there is nothing at a place that could be a root: it is gone, or too large.
+fn is_no_root(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::FileTooLarge)
 }
