@@ -10,6 +10,9 @@ use hozon_key::Subject;
 use hozon_store::Bound;
 use hozon_sys::{System, UserFiles};
 
+/// Tells how large the store in a folder may get, or in a sentence why that cannot be told.
+pub type BoundOf<'a> = Box<dyn Fn(&Path) -> Result<Bound, String> + 'a>;
+
 /// Everything that the command would otherwise take from its surroundings.
 pub struct Context<'a> {
     /// Files and clock.
@@ -25,7 +28,7 @@ pub struct Context<'a> {
     pub load_seal_key: Box<dyn FnOnce() -> Result<SealKey, String> + 'a>,
     /// Tells how large the store in a folder may get, or says in a sentence what is wrong with the
     /// configuration.
-    pub bound_of: Box<dyn Fn(&Path) -> Result<Bound, String> + 'a>,
+    pub bound_of: BoundOf<'a>,
     /// Who uses the command, for the records of what a person accepts.
     pub user: String,
     /// Where answers to questions come from: standard input if it is a terminal, else nothing.
