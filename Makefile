@@ -13,6 +13,7 @@
 # make damage  every bit-flip and truncation of a small store that the tests try a part of
 # make rules   switches each rule of keys, traces and effects off, and names any that no test guards
 # make bench-watching   what a first run costs beside one without hozon
+# make bench-eviction   a year of use, simulated: what eviction saves beside other policies
 # make bench-notebooks  what a notebook takes of which nothing is stale (an optimized build)
 # make bench-scale      stores of up to 100 000 entries, 64 processes at once: SCALE="--entries 1000,1000000 --blobs 100"
 # make bench-micro      instructions of each layer, beside those of the last release (needs valgrind; bench-micro-baseline keeps them)
@@ -45,7 +46,7 @@ endif
 # maturin tells pyo3 about Python by a file; with another one, cargo would build all that stands on pyo3 again.
 AS_BUILT = export PYO3_CONFIG_FILE="$$(ls $(CURDIR)/target/maturin/pyo3-config-*.txt)"
 
-.PHONY: setup demo test test-rust test-python test-page test-lab test-marimo lint bench bench-watching bench-notebooks oracle oracle-notebooks damage rules published \
+.PHONY: setup demo test test-rust test-python test-page test-lab test-marimo lint bench bench-watching bench-eviction bench-notebooks oracle oracle-notebooks damage rules published \
 	test-workers test-shortcuts test-forks browser clean
 .DEFAULT_GOAL := help
 
@@ -129,6 +130,9 @@ bench: $(VENV)/installed
 bench-watching: $(VENV)/installed
 	$(MATURIN) develop --quiet --locked --release
 	$(BIN)/python benches/watching.py
+
+bench-eviction: $(VENV)/installed
+	$(BIN)/python benches/eviction.py
 
 bench-notebooks: $(VENV)/installed
 	$(MATURIN) develop --quiet --locked --release

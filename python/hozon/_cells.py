@@ -752,7 +752,16 @@ class Course:
             recipe = bytes.fromhex(self.cell["recipe"])
             key = bytes.fromhex(self.cell["key"])
             entry = store.put(
-                key, recipe, trace, name, "cell", place, run.seconds, [*own, *outputs], run.notes
+                key,
+                recipe,
+                trace,
+                name,
+                "cell",
+                place,
+                run.seconds,
+                [*own, *outputs],
+                run.notes,
+                self.notebook.options.max_size,
             )
             if not self.cell["is_ahead"]:
                 store.record_run(entry, name, run.seconds, "")

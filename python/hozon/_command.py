@@ -20,17 +20,25 @@ def main() -> int:
         from hozon.hosts._autoloading import main as ipython
 
         return ipython(sys.argv[2:])
-    from hozon._config import resolve
+    from hozon._config import resolve, store_bound
     from hozon._hozon import run_command
     from hozon._runtime import seal_key_file
 
     try:
         folder = resolve(None, {}, name=None, when=None).folder
-    except (ValueError, NotImplementedError) as error:
+    except (TypeError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return run_command(
-        sys.argv, folder, seal_key_file(), _width(1), _width(2), os.isatty(0), _user(), _LazyHost()
+        sys.argv,
+        folder,
+        seal_key_file(),
+        store_bound,
+        _width(1),
+        _width(2),
+        os.isatty(0),
+        _user(),
+        _LazyHost(),
     )
 
 

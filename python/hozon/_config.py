@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from hozon._hozon import choose_shortcuts, resume_watching, suspend_watching
+from hozon._hozon import check_bound, choose_shortcuts, resume_watching, size_of_text, suspend_watching
 from hozon._records import Record
 
 TYPE_CHECKING = False
@@ -60,6 +60,7 @@ class Options(Record):
     explain_values: bool = False
     watch: str = "native"
     project: str = ""
+    max_size: tuple[int | None, int | None] | None = None
 
     @property
     def pins(self) -> tuple[str | None, str | None, str | None, str]:
@@ -87,6 +88,7 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "explain_values": lambda text: _truth("HOZON_EXPLAIN_VALUES", text),
     "watch": str,
     "max_size": str,
+    "max_store_size": str,
     "cells": lambda text: _truth("HOZON_CELLS", text),
 }
 
@@ -104,6 +106,7 @@ _DEFAULTS: dict[str, Any] = {
     "explain_values": False,
     "watch": "native",
     "max_size": None,
+    "max_store_size": None,
     "cells": False,
 }
 
@@ -148,10 +151,7 @@ def _resolved(file: str | None, given: dict[str, Any], name: str | None, when: A
     project = project_folder(file)
     layers = [given, _from_environment(), _from_header(file), _from_project(project)]
     values = {key: _first(key, layers) for key in _DEFAULTS}
-    if values["max_size"] is not None:
-        raise NotImplementedError(
-            "max_size is not there yet: it comes with eviction; `hozon clear` removes entries meanwhile"
-        )
+    _bound(values["max_store_size"])
     return Options(
         name=None if name is None else label(name),
         folder=_store_folder(values["save_path"], project, from_project="save_path" in layers[3]),
@@ -168,7 +168,22 @@ def _resolved(file: str | None, given: dict[str, Any], name: str | None, when: A
         explain_values=bool(values["explain_values"]),
         watch=_word("watch", values["watch"], WATCH_WORDS),
         project=project,
+        max_size=_most_of_name(values["max_size"]),
     )
+
+
+def store_bound(folder: str | os.PathLike[str]) -> str | None:
+    """How large the store in a folder may get: a size, a part of the disk or "none"; None for the default.
+
+    The environment says it, or the project that the folder lies in: a store has one bound, whoever uses it.
+    Raises `ValueError` for what is wrong with it.
+    """
+    suspend_watching()
+    try:
+        layers = [_from_environment(), _from_project(project_folder(os.path.join(folder, "store")))]
+        return _bound(_first("max_store_size", layers))
+    finally:
+        resume_watching()
 
 
 def cells_are_kept(file: str) -> bool:
@@ -305,6 +320,41 @@ def _seconds(ttl: Any) -> float | None:
     if not isinstance(seconds, (int, float)) or isinstance(seconds, bool) or not seconds > 0:
         raise ValueError(f"ttl is {ttl!r}; it must be more than 0 seconds")
     return float(seconds)
+
+
+def _most_of_name(given: Any) -> tuple[int | None, int | None] | None:
+    """Reads how much of a name is kept: a number of entries, or a text with a number of bytes."""
+    if given is None:
+        return None
+    if isinstance(given, str) and not given.strip().isdigit():
+        try:
+            return None, size_of_text(given)
+        except ValueError as error:
+            raise ValueError(
+                f"max_size is {given!r}; {error}. It is a number of entries, or a size like '2 GiB'"
+            ) from None
+    if isinstance(given, bool) or not isinstance(given, (int, str)):
+        raise TypeError(f"max_size is {given!r}; it must be a number of entries, or a size like '2 GiB'")
+    if int(given) < 1:
+        raise ValueError(f"max_size is {given!r}; at least 1 entry is kept. To store nothing, use `when`")
+    return int(given), None
+
+
+def _bound(given: Any) -> str | None:
+    """Reads how large a store may get."""
+    if given is None:
+        return None
+    text = str(given) if isinstance(given, int) and not isinstance(given, bool) else given
+    if not isinstance(text, str):
+        raise TypeError(f"max_store_size is {given!r}; it must be a size like '20 GB', '10 %' or 'none'")
+    try:
+        check_bound(text)
+    except ValueError as error:
+        raise ValueError(
+            f"max_store_size is {given!r}; {error}. It is a size like '20 GB', a part of the disk like "
+            "'10 %', or 'none'"
+        ) from None
+    return text
 
 
 def _names(parameter: str, given: Any, what: str) -> tuple[str, ...]:

@@ -95,7 +95,8 @@ def persistent_cache(
         name: The label in listings; for a function the qualified name is the default. It is part of
             the key only for blocks.
         save_path: The folder of the store. Default: `.hozon` in the project's folder.
-        max_size: Not there yet: raises NotImplementedError.
+        max_size: The most that is kept of this name: a number of entries, or a size such as "2 GiB". Of
+            more, what is worth least for its size goes.
         ttl: How long a result is used: seconds, or a text such as "45s", "12h", "7d".
         ignore: Names of arguments that do not enter the key.
         pin_hozon_lib: How much of hozon's version counts: "patch", "minor", "major" or None.

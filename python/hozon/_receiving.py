@@ -19,6 +19,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from hozon._calling import Namespace
+from hozon._config import store_bound
 from hozon._errors import CellError, HozonWarning, NotebookError, UndigestibleError, said
 from hozon._hosting import Host, Settings
 from hozon._hozon import note_open, note_unverifiable, run_notebook, value_digest
@@ -48,7 +49,7 @@ def called(path: str | os.PathLike[str], parameters: dict[str, Any]) -> Namespac
     shown = [(parameter.name, parameter.shown) for parameter in host.parameters.values()]
     try:
         notes, failed, interrupted = unwatched(
-            run_notebook, os.path.abspath(file), shown, seal_key_file(), host, receiving
+            run_notebook, os.path.abspath(file), shown, seal_key_file(), store_bound, host, receiving
         )
         if interrupted:
             raise KeyboardInterrupt

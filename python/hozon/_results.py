@@ -186,7 +186,10 @@ def _stored(
     outputs = [*run.packed(*first, namespace), *(packed(*other, namespace) for other in others)]
     outputs += run.effects()
     recipe = run.keyed.recipe(run.options.explain_values)
-    key = store.put(run.keyed.key, recipe, trace, run.name, kind, place, run.seconds, outputs, run.notes)
+    most = run.options.max_size
+    key = store.put(
+        run.keyed.key, recipe, trace, run.name, kind, place, run.seconds, outputs, run.notes, most
+    )
     # By the key of its entry, which is another one where the computation looked at something while it ran.
     store.record_run(key, run.name, run.seconds, "")
     return Kept(key=key, outputs=outputs, trace=trace if len(trace) else None)

@@ -8,7 +8,7 @@ import os
 import sys
 from importlib import import_module
 
-from hozon._config import data_folder
+from hozon._config import data_folder, store_bound
 from hozon._errors import HozonWarning, StoreError
 from hozon._hozon import Store
 
@@ -41,11 +41,12 @@ def store_of(folder: str) -> Store | None:
 
 def _open(folder: str) -> Store | None:
     try:
+        bound = _bound_of(folder)
         try:
-            store = Store(folder, seal_key_file())
+            store = Store(folder, seal_key_file(), bound)
         except OSError as error:
             warn_once("seal key", folder, f"{error}; results are kept for this process only")
-            store = Store(folder, None)
+            store = Store(folder, None, bound)
     except StoreError as error:
         warn_once("store", folder, f"nothing is cached: {error}")
         return None
@@ -55,6 +56,14 @@ def _open(folder: str) -> Store | None:
     if process is not None and process.parent_process() is not None:
         _flush_at_end_of_worker()
     return store
+
+
+def _bound_of(folder: str) -> str | None:
+    try:
+        return store_bound(folder)
+    except (TypeError, ValueError) as error:
+        warn_once("bound", folder, f"the store keeps to its usual bound: {error}")
+        return None
 
 
 def open_store(folder: str) -> Store:

@@ -366,20 +366,6 @@ def test_a_save_path_that_is_a_file_warns_and_computes(runs: Any, tmp_path: Any)
     assert (tmp_path / "file").read_text() == "not a folder"
 
 
-@pytest.mark.parametrize(
-    ("parameter", "value", "words"),
-    [
-        ("max_size", 10, "eviction"),
-        ("max_size", "2 GiB", "eviction"),
-    ],
-)
-def test_what_is_not_there_yet_says_so(parameter: str, value: Any, words: str) -> None:
-    with pytest.raises(NotImplementedError, match=words) as raised:
-        hozon.persistent_cache(**{parameter: value})(len)
-    assert parameter in str(raised.value)
-    assert hozon.persistent_cache(max_size=None, track_files=False)(len)("four") == 4
-
-
 @pytest.mark.parametrize("parameter", ["pin_hozon_lib", "pin_sys_libs", "pin_local_libs"])
 @pytest.mark.parametrize("pin", ["micro", "", "Minor", 1, True])
 def test_bad_pins(parameter: str, pin: Any) -> None:

@@ -69,6 +69,8 @@ def test_save_path_and_ignore_as_variables(project: Project) -> None:
         ("HOZON_CACHE_EXCEPTIONS", "maybe", "HOZON_CACHE_EXCEPTIONS is 'maybe'"),
         ("HOZON_DISABLE", "maybe", "HOZON_DISABLE is 'maybe'"),
         ("HOZON_SAVE_PATH", "", "save_path is empty"),
+        ("HOZON_MAX_SIZE", "much", "max_size is 'much'"),
+        ("HOZON_MAX_STORE_SIZE", "much", "max_store_size is 'much'"),
     ],
 )
 def test_bad_variables(project: Project, variable: str, value: str, words: str) -> None:
@@ -76,11 +78,6 @@ def test_bad_variables(project: Project, variable: str, value: str, words: str) 
     done = project.run(check=False, **{variable: value})
     assert "ValueError" in done.stderr
     assert words in done.stderr
-
-
-def test_variables_of_what_is_not_there_yet(project: Project) -> None:
-    project.write("main.py", "import hozon\n@hozon.persistent_cache\ndef f(): pass\n")
-    assert "NotImplementedError" in project.run(check=False, HOZON_MAX_SIZE="1 GiB").stderr
 
 
 @pytest.mark.parametrize("value", ["1", "true", "YES", "on"])

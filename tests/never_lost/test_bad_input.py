@@ -121,7 +121,7 @@ def test_a_name_that_was_never_saved_is_an_error_with_the_name_in_it(tmp_path: P
         ({"when": 1}, TypeError, "when"),
         ({"save_path": ""}, ValueError, "save_path"),
         ({"allow": ["anything"]}, ValueError, "allow"),
-        ({"max_size": 1}, NotImplementedError, "max_size"),
+        ({"max_size": 0}, ValueError, "max_size"),
     ],
     ids=str,
 )

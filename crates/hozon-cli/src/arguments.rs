@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use hozon_store::size_of_text;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -161,6 +162,15 @@ pub(crate) enum Verb {
     },
     /// Sum up the store: entries, sizes, time saved
     Stats,
+    /// Remove what is worth least for its size until the rest fits, and what nothing needs
+    Gc {
+        /// Only tell what would go, and how long it would take to compute it again
+        #[arg(long)]
+        dry_run: bool,
+        /// Keep no more than this (`500MiB`, `2GB`), in place of the bound of the store
+        #[arg(long, value_name = "SIZE", value_parser = size_of_text)]
+        max_size: Option<u64>,
+    },
     /// Remove entries
     Clear {
         /// Names, or at least 4 hex digits of keys
@@ -206,7 +216,7 @@ pub(crate) enum CiStep {
         #[arg(long)]
         touched_only: bool,
         /// Write no more than this (`500MiB`, `2GB`): what took longest for its size comes first
-        #[arg(long, value_name = "SIZE", value_parser = size)]
+        #[arg(long, value_name = "SIZE", value_parser = size_of_text)]
         max_size: Option<u64>,
     },
     /// Tell what was restored and what was computed since `ci restore`, and why
@@ -224,39 +234,4 @@ pub(crate) enum ReportFormat {
     Text,
     Md,
     Json,
-}
-
-/// Reads a number of bytes: `1500`, `500MiB`, `2 GB`.
-fn size(text: &str) -> Result<u64, String> {
-    let text = text.trim();
-    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.').len();
-    let (number, unit) = text.split_at(digits);
-    let unit: u64 = match unit.trim().to_ascii_lowercase().as_str() {
-        "" | "b" => 1,
-        "kb" => 1000,
-        "mb" => 1_000_000,
-        "gb" => 1_000_000_000,
-        "k" | "kib" => 1 << 10,
-        "m" | "mib" => 1 << 20,
-        "g" | "gib" => 1 << 30,
-        _ => return Err("it is to be a number of bytes, or of KB, MB, GB, KiB, MiB or GiB".to_owned()),
-    };
-    let number: f64 = number.parse().map_err(|_| "it is to begin with a number".to_owned())?;
-    Ok((number * unit as f64) as u64)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::size;
-
-    #[test]
-    fn sizes_as_people_write_them() {
-        assert_eq!(size("1500"), Ok(1500));
-        assert_eq!(size("2 GB"), Ok(2_000_000_000));
-        assert_eq!(size("1.5MiB"), Ok(1_572_864));
-        assert_eq!(size(" 10k "), Ok(10_240));
-        for wrong in ["", "MiB", "1.2.3", "-1", "5 parsecs"] {
-            assert!(size(wrong).is_err(), "{wrong}");
-        }
-    }
 }

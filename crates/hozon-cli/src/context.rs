@@ -7,7 +7,11 @@ use std::sync::Arc;
 use hozon_engine::{Executor, NotebookSettings};
 use hozon_format::{Digest, SealKey};
 use hozon_key::Subject;
+use hozon_store::Bound;
 use hozon_sys::{System, UserFiles};
+
+/// Tells how large the store in a folder may get, or in a sentence why that cannot be told.
+pub type BoundOf<'a> = Box<dyn Fn(&Path) -> Result<Bound, String> + 'a>;
 
 /// Everything that the command would otherwise take from its surroundings.
 pub struct Context<'a> {
@@ -22,6 +26,9 @@ pub struct Context<'a> {
     /// Gives the user's seal key, or says in a sentence why there is none. Called once, if a store is
     /// opened.
     pub load_seal_key: Box<dyn FnOnce() -> Result<SealKey, String> + 'a>,
+    /// Tells how large the store in a folder may get, or says in a sentence what is wrong with the
+    /// configuration.
+    pub bound_of: BoundOf<'a>,
     /// Who uses the command, for the records of what a person accepts.
     pub user: String,
     /// Where answers to questions come from: standard input if it is a terminal, else nothing.

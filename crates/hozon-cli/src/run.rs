@@ -8,7 +8,7 @@ use std::sync::Arc;
 use clap::Parser;
 use hozon_format::SealKey;
 use hozon_key::visible;
-use hozon_store::Store;
+use hozon_store::{Limits, Store};
 use hozon_sys::{Memory, System};
 
 use crate::arguments::{Arguments, CiStep, Common, Verb};
@@ -118,7 +118,11 @@ fn save(
     }
     let seal = take_seal_key(context)?;
     let store = open_or_make(&folder, &seal, context)?;
-    let to = open_or_make(to, &seal, context)?;
+    // What the CI keeps has a bound of its own: `--max-size`.
+    let to = match what_is_at(&*context.system, to) {
+        Place::Other => return Err(no_store(&visible(&to.to_string_lossy()))),
+        _ => Store::open(context.system.clone(), to, seal)?,
+    };
     verbs::ci_save(&store, &to, common.json, asked)
 }
 
@@ -126,8 +130,15 @@ fn save(
 fn open_or_make(folder: &Path, seal: &SealKey, context: &Context<'_>) -> Result<Store, Failure> {
     match what_is_at(&*context.system, folder) {
         Place::Other => Err(no_store(&visible(&folder.to_string_lossy()))),
-        _ => Ok(Store::open(context.system.clone(), folder, seal.clone())?),
+        _ => open(folder, seal.clone(), context),
     }
+}
+
+/// Opens a store with its bound.
+fn open(folder: &Path, seal: SealKey, context: &Context<'_>) -> Result<Store, Failure> {
+    let bound = (context.bound_of)(folder).map_err(|why| Failure::usage(words::name(&why).into_owned()))?;
+    let limits = Limits { bound, ..Limits::default() };
+    Ok(Store::open_with(context.system.clone(), folder, seal, limits)?)
 }
 
 /// The verbs that work on a store and nothing else.
@@ -161,6 +172,7 @@ fn on_store(verb: Verb, common: &Common, context: &mut Context<'_>) -> Result<Re
             let asker = Asker::new(answers, context.stderr);
             verbs::clear(&store, view, if all { None } else { Some(&what) }, asker)
         }
+        Verb::Gc { dry_run, max_size } => verbs::gc(&store, view, max_size, dry_run),
         Verb::Verify { repair } => verbs::verify(&store, view, repair),
         Verb::Ci { step: CiStep::Report { format } } => verbs::ci_report(&store, view, format),
         Verb::Ci { step: CiStep::Check } => verbs::ci_check(&store, view),
@@ -186,7 +198,7 @@ pub(crate) fn look_at_store(
     match what_is_at(&*context.system, folder) {
         Place::Store => {
             let seal = take_seal_key(context)?;
-            Ok((Store::open(context.system.clone(), folder, seal)?, None))
+            Ok((open(folder, seal, context)?, None))
         }
         Place::Nothing if must_exist => {
             Err(Failure::unusable(format!("there is no store at {shown}"))
@@ -207,7 +219,7 @@ pub(crate) fn make_store(folder: &Path, context: &mut Context<'_>) -> Result<Sto
     match what_is_at(&*context.system, folder) {
         Place::Store | Place::Nothing => {
             let seal = take_seal_key(context)?;
-            Ok(Store::open(context.system.clone(), folder, seal)?)
+            open(folder, seal, context)
         }
         Place::Other => Err(no_store(&shown)),
         Place::Unreadable(error) => Err(unreadable_store(&shown, &error)),

@@ -243,6 +243,40 @@ fn clear_asks_a_person_and_only_a_clear_yes_counts() {
 }
 
 #[test]
+fn gc_tells_what_would_go_and_what_it_would_cost_and_removes_only_without_dry_run() {
+    let machine = Machine::with_three_entries();
+    let would = machine.run(&["gc", "--dry-run", "--max-size", "0"]);
+    assert_eq!(would.code, EXIT_DONE);
+    assert!(would.out.starts_with("NAME      ENTRIES"), "{}", would.out);
+    assert!(would.out.contains("features        2"), "{}", would.out);
+    assert!(would.out.contains("2 of 3 entries would go: "), "{}", would.out);
+    assert!(would.out.ends_with("to compute them again would take 3.0 s\n"), "{}", would.out);
+    // The model has a name, so it stays.
+    assert!(would.err.starts_with("note: 1.9 MiB too much stays: "), "{}", would.err);
+    assert_eq!(machine.store().summaries().unwrap().len(), 3);
+    let gone = machine.run(&["gc", "--max-size", "0", "--json"]).json();
+    assert_eq!(gone["entries"].as_u64(), Some(2));
+    assert_eq!(gone["names"][0]["name"].as_str(), Some("features"));
+    assert_eq!(gone["seconds"].as_f64(), Some(3.0));
+    let left = machine.store().summaries().unwrap();
+    assert_eq!(
+        left.iter().map(|summary| &*summary.facts.name).collect::<Vec<_>>(),
+        ["training.pipelines.model"]
+    );
+    assert_eq!(machine.store().verify(false).unwrap().problems, []);
+}
+
+#[test]
+fn gc_keeps_everything_where_there_is_room() {
+    let machine = Machine::with_three_entries();
+    let ran = machine.run(&["gc"]);
+    assert!(ran.out.starts_with("nothing has to go: 1.9 MiB of no bound"), "{}", ran.out);
+    let ran = machine.run(&["gc", "--max-size", "2GB"]);
+    assert!(ran.out.starts_with("nothing has to go: 1.9 MiB of 1.9 GiB"), "{}", ran.out);
+    assert_eq!(machine.store().summaries().unwrap().len(), 3);
+}
+
+#[test]
 fn verify_finds_damage_and_repairs_it() {
     let machine = Machine::with_three_entries();
     let key = machine.store().root("best model").unwrap().to_string();
@@ -298,7 +332,15 @@ fn an_expired_entry_is_shown_as_such() {
     let mut entry = *machine.store().entry_for_explaining(&key).unwrap();
     entry.facts.expires_ms = Some(machine.system.now_ms() + 60_000);
     let key = entry.key;
-    let new = NewEntry { key, facts: entry.facts, recipe: entry.recipe, traces: vec![], outputs: vec![] };
+    let new = NewEntry {
+        key,
+        facts: entry.facts,
+        recipe: entry.recipe,
+        traces: vec![],
+        outputs: vec![],
+        known: None,
+        most: None,
+    };
     machine.store().put(new).unwrap();
     let expiry = |seconds| {
         machine.later(seconds);

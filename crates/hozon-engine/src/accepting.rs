@@ -95,7 +95,7 @@ pub fn accepted_entry(store: &Store, now: &Node, name: &str) -> Result<Option<Ke
     let Ok(before) = decode(&entry.recipe) else { return Ok(None) };
     let recipe = with_observed_of(known(now), &before);
     let bound = bound_entry(*entry, &recipe, &acceptance, &difference);
-    store.put_bound(&bound)?;
+    store.put_bound(&bound, Some(&key(known(now))))?;
     list_traces(store, &key(known(now)), &bound)?;
     remember_reached(store, acceptance, &difference)?;
     Ok(Some(bound.key))

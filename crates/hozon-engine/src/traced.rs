@@ -96,6 +96,7 @@ pub fn put_traced(
     let durability = entry.durability();
     let name = entry.facts.name.clone();
     entry.key = traced_key(&base, &set.seen);
+    entry.known = Some(base);
     entry.traces = encode_trace_sets(std::slice::from_ref(&set));
     let mut recipe = traced_recipe(recipe, &set.seen);
     complete(&mut recipe);

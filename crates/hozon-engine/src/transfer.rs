@@ -42,7 +42,7 @@ pub fn transfer(from: &Store, to: &Store, key: &Key) -> Result<Transfer, StoreEr
     for set in sets {
         add_set(to, &known, &entry.facts.name, set, Durability::Batched)?;
     }
-    to.put_bound(&entry)?;
+    to.put_bound(&entry, Some(&known))?;
     Ok(Transfer::Copied(new_bytes))
 }
 

@@ -47,6 +47,8 @@ fn put(flights: &Flights, key: Key) {
         recipe: Vec::new(),
         traces: Vec::new(),
         outputs: vec![output],
+        known: None,
+        most: None,
     };
     flights.store().put(entry).unwrap();
 }

@@ -66,7 +66,15 @@ impl World {
             subjects.iter().map(|subject| observer.observe(subject, None)).collect::<Vec<_>>()
         });
         let facts = Facts { place: result.to_owned(), name: "f".to_owned(), ..Facts::default() };
-        let entry = NewEntry { key: base(), facts, recipe: vec![], traces: vec![], outputs: vec![] };
+        let entry = NewEntry {
+            key: base(),
+            facts,
+            recipe: vec![],
+            traces: vec![],
+            outputs: vec![],
+            known: None,
+            most: None,
+        };
         put_traced(&self.store, entry, recipe(), seen, |_| {}).map(drop)
     }
 }

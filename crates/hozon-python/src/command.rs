@@ -2,26 +2,28 @@
 
 use std::ffi::OsString;
 use std::io::{self, BufRead};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hozon_cli::{CalledRun, Context, call_notebook};
-use hozon_store::load_or_create_seal_key;
+use hozon_store::{Bound, load_or_create_seal_key};
 use hozon_sys::Os;
 use pyo3::prelude::*;
 
 use crate::errors;
 use crate::executor::{PyHost, PyReceiver};
+use crate::store::bound_of_text;
 
 /// Runs the command and gives its exit code.
 #[pyfunction]
-#[pyo3(signature = (arguments, default_store, seal_key, width, stderr_width, interactive, user, host))]
+#[pyo3(signature = (arguments, default_store, seal_key, bound, width, stderr_width, interactive, user, host))]
 #[expect(clippy::too_many_arguments, reason = "what the command must not find out itself")]
 pub(crate) fn run_command(
     py: Python<'_>,
     arguments: Vec<OsString>,
     default_store: PathBuf,
     seal_key: PathBuf,
+    bound: Py<PyAny>,
     width: Option<usize>,
     stderr_width: Option<usize>,
     interactive: bool,
@@ -42,6 +44,7 @@ pub(crate) fn run_command(
                 load_or_create_seal_key(&*key_system, &seal_key)
                     .map_err(|error| format!("{}: {error}", seal_key.display()))
             }),
+            bound_of: Box::new(move |folder| bound_by(&bound, folder)),
             user,
             answers: interactive.then_some(&mut stdin as &mut dyn BufRead),
             stdout: &mut io::stdout().lock(),
@@ -51,6 +54,15 @@ pub(crate) fn run_command(
         };
         hozon_cli::run(arguments, context)
     })
+}
+
+/// Asks the configuration how large the store in a folder may get.
+fn bound_by(bound: &Py<PyAny>, folder: &Path) -> Result<Bound, String> {
+    let told: PyResult<Bound> = Python::attach(|py| {
+        let text: Option<String> = bound.call1(py, (folder,))?.extract(py)?;
+        bound_of_text(text.as_deref())
+    });
+    told.map_err(|error| Python::attach(|py| error.value(py).to_string()))
 }
 
 /// A cell that came to nothing: its position, what it is called, its state, why, its traceback.
@@ -64,6 +76,7 @@ pub(crate) fn run_notebook(
     notebook: PathBuf,
     parameters: Vec<(String, String)>,
     seal_key: PathBuf,
+    bound: Py<PyAny>,
     host: Py<PyAny>,
     receiver: Py<PyAny>,
 ) -> PyResult<(Vec<String>, Vec<Failed>, bool)> {
@@ -80,6 +93,7 @@ pub(crate) fn run_notebook(
                 load_or_create_seal_key(&*system, &seal_key)
                     .map_err(|error| format!("{}: {error}", seal_key.display()))
             }),
+            bound_of: Box::new(move |folder| bound_by(&bound, folder)),
             user: String::new(),
             answers: None,
             stdout: &mut io::sink(),

@@ -76,7 +76,7 @@ mod _hozon {
     #[pymodule_export]
     use crate::numbering::Numbering;
     #[pymodule_export]
-    use crate::store::{Hit, OpenTurn, Store};
+    use crate::store::{Hit, OpenTurn, Store, check_bound, size_of_text};
     #[pymodule_export]
     use crate::trace_build::{Deeds, trace_of};
     #[pymodule_export]

@@ -12,7 +12,8 @@ use hozon_engine::{
 use hozon_format::{Codec, ComputationKind, Digest, Entry, Facts, Key, Output, Part, SealKey};
 use hozon_key::{Node, Seen, Subject, decode};
 use hozon_store::{
-    Filter, HitCost, Miss, NewBuffer, NewEntry, NewOutput, Notice, Run, load_or_create_seal_key,
+    Filter, HitCost, Limits, Miss, MostOfName, NewBuffer, NewEntry, NewOutput, Notice, Run,
+    load_or_create_seal_key,
 };
 use hozon_sys::{Os, System};
 use pyo3::buffer::PyUntypedBuffer;
@@ -37,14 +38,26 @@ pub(crate) struct Store {
 #[pymethods]
 impl Store {
     /// Opens the store in `folder`. `seal_key` is the file of the user's key; None: a key of this
-    /// process alone, whose entries no other process reads.
+    /// process alone, whose entries no other process reads. `bound` says how large it may get: a size, a part
+    /// of the disk, "none"; None: the default. What was stored less than `grace` seconds ago is not evicted.
     #[new]
-    #[pyo3(signature = (folder, seal_key))]
-    fn new(py: Python<'_>, folder: PathBuf, seal_key: Option<PathBuf>) -> PyResult<Self> {
+    #[pyo3(signature = (folder, seal_key, bound=None, grace=None))]
+    fn new(
+        py: Python<'_>,
+        folder: PathBuf,
+        seal_key: Option<PathBuf>,
+        bound: Option<&str>,
+        grace: Option<f64>,
+    ) -> PyResult<Self> {
         let system = Arc::new(Os);
         let key = seal_key_of(&system, seal_key)?;
+        let mut limits = Limits { bound: bound_of_text(bound)?, ..Limits::default() };
+        if let Some(grace) = grace {
+            limits.grace = Duration::try_from_secs_f64(grace)
+                .map_err(|error| PyValueError::new_err(error.to_string()))?;
+        }
         let store = py
-            .detach(|| hozon_store::Store::open(system.clone(), &folder, key))
+            .detach(|| hozon_store::Store::open_with(system.clone(), &folder, key, limits))
             .map_err(|error| errors::raise(py, "StoreError", (error.to_string(),)))?;
         Ok(Self { flights: Flights::new(store), log: EventLog::new(), system })
     }
@@ -136,8 +149,15 @@ impl Store {
         }
     }
 
-    /// Stores results of a run with this trace; gives the key of the entry.
-    #[pyo3(signature = (key, recipe, trace, name, kind, place, seconds, outputs, notes))]
+    /// How many bytes the store may hold; None: as many as there is room for.
+    #[getter]
+    fn bound(&self) -> Option<u64> {
+        self.store().bound()
+    }
+
+    /// Stores results of a run with this trace; gives the key of the entry. `most` is how many entries, or
+    /// bytes, are to be kept of the name.
+    #[pyo3(signature = (key, recipe, trace, name, kind, place, seconds, outputs, notes, most=None))]
     #[expect(clippy::too_many_arguments, reason = "one call over the border instead of a class of its own")]
     fn put<'py>(
         &self,
@@ -151,6 +171,7 @@ impl Store {
         seconds: f64,
         outputs: Vec<GivenOutput<'_>>,
         notes: Vec<(String, String)>,
+        most: Option<(Option<u64>, Option<u64>)>,
     ) -> PyResult<Bound<'py, PyBytes>> {
         let key = key_of(key)?;
         let recipe = decode(recipe).map_err(|error| PyValueError::new_err(error.to_string()))?;
@@ -167,9 +188,11 @@ impl Store {
             hozon: HOZON_VERSION.to_owned(),
             more: notes,
         };
+        let most = most.map(|(entries, bytes)| MostOfName { entries, bytes });
         let held = hold_buffers(&outputs)?;
         let stored = with_outputs(&outputs, &held, py, |outputs| {
-            let entry = NewEntry { key, facts, recipe: Vec::new(), traces: Vec::new(), outputs };
+            let (recipe_bytes, traces) = (Vec::new(), Vec::new());
+            let entry = NewEntry { key, facts, recipe: recipe_bytes, traces, outputs, known: None, most };
             py.detach(|| put_traced(self.store(), entry, recipe, seen, add_lines))
         })?;
         match stored {
@@ -329,6 +352,26 @@ impl Store {
         let hit = Hit { entry, trace, store: self.store().clone() };
         Ok(hit.into_pyobject(py)?.into_any())
     }
+}
+
+/// How large a store may get, as it is written in a configuration; None: the default.
+pub(crate) fn bound_of_text(text: Option<&str>) -> PyResult<hozon_store::Bound> {
+    match text {
+        Some(text) => text.parse().map_err(|why: String| PyValueError::new_err(why)),
+        None => Ok(hozon_store::Bound::Default),
+    }
+}
+
+/// A number of bytes, as people write it.
+#[pyfunction]
+pub(crate) fn size_of_text(text: &str) -> PyResult<u64> {
+    hozon_store::size_of_text(text).map_err(PyValueError::new_err)
+}
+
+/// Raises `ValueError` for a text that says of no store how large it may get.
+#[pyfunction]
+pub(crate) fn check_bound(text: &str) -> PyResult<()> {
+    bound_of_text(Some(text)).map(drop)
 }
 
 fn store_error(py: Python<'_>, error: &hozon_store::StoreError) -> PyErr {

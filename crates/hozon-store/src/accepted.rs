@@ -1,6 +1,6 @@
 //! Acceptances, and entries that are bound to another one's outputs by them.
 
-use hozon_format::{Acceptance, Entry, limits, seal};
+use hozon_format::{Acceptance, Entry, Key, limits, seal};
 use hozon_sys::Durability;
 
 use crate::store::at;
@@ -48,19 +48,26 @@ impl Store {
         self.0.remove_if_there(&self.0.layout.accepted.join(Acceptance::file_name(name)))
     }
 
-    /// Stores an entry whose outputs are those of another one: its blobs are there already.
+    /// Stores an entry whose outputs are those of another one: its blobs are there already. `known` is the key
+    /// that look-ups of it begin with, if it is another one.
     ///
     /// # Errors
     ///
     /// `Io` if the file cannot be written, `TooLarge` if the entry is.
-    pub fn put_bound(&self, entry: &Entry) -> Result<(), StoreError> {
+    pub fn put_bound(&self, entry: &Entry, known: Option<&Key>) -> Result<(), StoreError> {
         let sealed = seal(entry, &self.0.seal);
         let (size, most) = (sealed.len() as u64, limits::ENVELOPE_BYTES);
         if size > most {
             return Err(StoreError::TooLarge { size, most });
         }
         let path = self.0.layout.entry(&entry.key);
-        self.0.publish(&path, &[&sealed], 0o600, Durability::Batched).map_err(at(&path)).map(drop)
+        self.0.announce(&entry.key, known);
+        let stat = self.0.publish(&path, &[&sealed], 0o600, Durability::Batched).map_err(at(&path))?;
+        if self.0.arrived(entry, known, stat, size) {
+            // What cannot be evicted now is evicted by the next one.
+            let _ = self.settle(None);
+        }
+        Ok(())
     }
 
     fn read_acceptance(&self, file_name: &str) -> Option<Acceptance> {

@@ -137,7 +137,7 @@ impl Inner {
     }
 
     /// Tells the index why entries went. What it cannot keep, an explanation will not know.
-    fn remember_removal(&self, removed: &[(Key, String)], why: &str) {
+    pub(crate) fn remember_removal(&self, removed: &[(Key, String)], why: &str) {
         let now_ms = self.system.now_ms();
         let _ = index::with(self, |index| index.remove(removed, now_ms, why));
     }
@@ -161,13 +161,18 @@ impl Inner {
         Ok(())
     }
 
-    fn is_old_blob(&self, digest: &Digest, path: &Path) -> bool {
+    pub(crate) fn is_old_blob(&self, digest: &Digest, path: &Path) -> bool {
         // A put that shares a blob renews its note.
         let note = self.layout.blob_check(digest);
         self.is_older(path, GRACE_MS) && (self.system.stat(&note).is_err() || self.is_older(&note, GRACE_MS))
     }
 
-    fn remove_blob(&self, digest: &Digest, path: &Path, cleared: &mut Cleared) -> Result<(), StoreError> {
+    pub(crate) fn remove_blob(
+        &self,
+        digest: &Digest,
+        path: &Path,
+        cleared: &mut Cleared,
+    ) -> Result<(), StoreError> {
         let Ok(stat) = self.system.stat(path) else { return Ok(()) };
         if stat.kind != FileKind::File {
             return Ok(());

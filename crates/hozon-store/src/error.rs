@@ -39,9 +39,20 @@ pub enum StoreError {
         /// The limit in bytes.
         most: u64,
     },
+    /// Another process has been removing for longer than this one waits.
+    #[error("another process is removing results from this store; try again when it is done")]
+    Collecting,
     /// The index failed twice, the second time when it was new.
     #[error("the index of the store cannot be used: {0}")]
     Index(#[from] rusqlite::Error),
+}
+
+impl StoreError {
+    /// Tells whether there was no room for a file.
+    pub(crate) fn is_full_disk(&self) -> bool {
+        let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded];
+        matches!(self, Self::Io { source, .. } if full.contains(&source.kind()))
+    }
 }
 
 /// Why a blob cannot be had. To the caller, its entry is a miss.

@@ -76,7 +76,7 @@ impl Store {
 
 impl Index {
     fn add_hit_costs(&mut self, costs: &HashMap<String, HitCost>) -> rusqlite::Result<()> {
-        let changes = self.0.transaction()?;
+        let changes = self.changes()?;
         for (name, cost) in costs {
             changes
                 .prepare_cached(
@@ -98,8 +98,9 @@ impl Index {
     }
 
     fn hit_costs(&self) -> rusqlite::Result<BTreeMap<String, HitCost>> {
-        let mut statement =
-            self.0.prepare("SELECT name, hits, key_seconds, look_seconds, value_seconds FROM hit_costs")?;
+        let mut statement = self
+            .connection
+            .prepare("SELECT name, hits, key_seconds, look_seconds, value_seconds FROM hit_costs")?;
         let costs = statement.query_map([], |row| {
             let hits: i64 = row.get(1)?;
             let (key_seconds, look_seconds, value_seconds) = (row.get(2)?, row.get(3)?, row.get(4)?);

@@ -1,12 +1,14 @@
 //! The index: a derived SQLite database for listings. It may be deleted at any time.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use hozon_format::{Digest, Facts, Key};
 use hozon_sys::{FileKind, Stat};
-use rusqlite::{Connection, ErrorCode, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use crate::StoreError;
+use crate::arrivals::Found;
+use crate::books::Books;
 use crate::store::Inner;
 use crate::summaries::Use;
 
@@ -35,18 +37,34 @@ pub(crate) struct Row {
     pub(crate) facts: Facts,
 }
 
-pub(crate) struct Index(pub(crate) Connection);
+/// What is entered of one entry file.
+#[derive(Debug, Clone)]
+pub(crate) struct NewRow {
+    pub(crate) row: Row,
+    /// The blobs that it names, each with its length.
+    pub(crate) blobs: HashMap<Digest, u64>,
+    /// The key that look-ups of it begin with, where that is another one and known.
+    pub(crate) known: Option<Key>,
+}
 
-const SCHEMA_VERSION: i64 = 1;
+/// The index, open: in its file, or in memory for the time of one call.
+pub(crate) struct Index {
+    pub(crate) connection: Connection,
+    pub(crate) in_file: bool,
+}
+
+const SCHEMA_VERSION: i64 = 2;
 const SCHEMA: &str = "
-    CREATE TABLE IF NOT EXISTS entries (key BLOB PRIMARY KEY, size INTEGER NOT NULL,
-        modified_ns INTEGER NOT NULL, inode INTEGER NOT NULL, blob_bytes INTEGER NOT NULL,
-        facts BLOB NOT NULL) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS uses (key BLOB PRIMARY KEY, count INTEGER NOT NULL,
         last_ms INTEGER NOT NULL, seconds_saved REAL NOT NULL) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS removed (key BLOB PRIMARY KEY, name TEXT NOT NULL,
         when_ms INTEGER NOT NULL, why TEXT NOT NULL) WITHOUT ROWID;
-    PRAGMA user_version = 1;";
+    PRAGMA user_version = 2;";
+/// What version 1 had in another shape. It is read from the entries again.
+const FROM_VERSION_1: &str = "DROP TABLE entries;";
+/// The names of marks: whether everything was entered once, and whether something cannot be understood.
+const COMPLETE: &str = "everything is entered";
+const OPAQUE: &str = "an entry cannot be understood";
 const MOST_REMOVED: i64 = 100_000;
 const BUSY_MS: u64 = 2000;
 
@@ -55,7 +73,7 @@ pub(crate) fn with<T>(
     store: &Inner,
     work: impl Fn(&mut Index) -> rusqlite::Result<T>,
 ) -> Result<T, StoreError> {
-    if store.system.is_native() && !store.system.is_network_mount(&store.layout.version) {
+    if store.keeps_index() {
         match Index::open_file(store).and_then(|mut index| work(&mut index)) {
             Ok(done) => return Ok(done),
             Err(error) if is_damage(&error) => {
@@ -102,29 +120,39 @@ impl Index {
         connection.pragma_update(None, "journal_mode", "WAL")?;
         // Nobody waits for the disk: a power cut may damage the index, and then it is made anew.
         connection.pragma_update(None, "synchronous", "OFF")?;
-        Self::with_schema(connection)
+        Self::with_schema(connection, true)
     }
 
-    fn in_memory() -> rusqlite::Result<Self> {
-        Self::with_schema(Connection::open_in_memory()?)
+    pub(crate) fn in_memory() -> rusqlite::Result<Self> {
+        Self::with_schema(Connection::open_in_memory()?, false)
     }
 
-    fn with_schema(connection: Connection) -> rusqlite::Result<Self> {
-        let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-        match version {
-            SCHEMA_VERSION => {}
-            0 => connection.execute_batch(SCHEMA)?,
-            other => return Err(rusqlite::Error::IntegralValueOutOfRange(0, other)),
+    fn with_schema(mut connection: Connection, in_file: bool) -> rusqlite::Result<Self> {
+        if user_version(&connection)? != SCHEMA_VERSION {
+            let changes = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            // Another process may have done it meanwhile.
+            match user_version(&changes)? {
+                SCHEMA_VERSION => {}
+                0 => make_tables(&changes)?,
+                1 => {
+                    changes.execute_batch(FROM_VERSION_1)?;
+                    make_tables(&changes)?;
+                }
+                other => return Err(rusqlite::Error::IntegralValueOutOfRange(0, other)),
+            }
+            changes.commit()?;
         }
+        connection.set_prepared_statement_cache_capacity(64);
         connection.execute_batch(crate::runs::SCHEMA)?;
         connection.execute_batch(crate::hit_costs::SCHEMA)?;
         connection.execute_batch(crate::marks::SCHEMA)?;
-        Ok(Self(connection))
+        Ok(Self { connection, in_file })
     }
 
     pub(crate) fn rows(&self) -> rusqlite::Result<HashMap<Key, Row>> {
-        let mut statement =
-            self.0.prepare("SELECT key, size, modified_ns, inode, blob_bytes, facts FROM entries")?;
+        let mut statement = self
+            .connection
+            .prepare("SELECT key, size, modified_ns, inode, blob_bytes, facts FROM entries")?;
         let rows = statement.query_map([], |row| {
             let key = key_in(row, 0)?;
             let facts: Vec<u8> = row.get(5)?;
@@ -138,7 +166,7 @@ impl Index {
     }
 
     pub(crate) fn uses(&self) -> rusqlite::Result<HashMap<Key, Use>> {
-        let mut statement = self.0.prepare("SELECT key, count, last_ms, seconds_saved FROM uses")?;
+        let mut statement = self.connection.prepare("SELECT key, count, last_ms, seconds_saved FROM uses")?;
         let uses = statement.query_map([], |row| {
             let (count, last_ms) = (unsigned(row.get(1)?), unsigned(row.get(2)?));
             Ok((key_in(row, 0)?, Use { count, last_ms, seconds_saved: row.get(3)? }))
@@ -148,7 +176,7 @@ impl Index {
 
     pub(crate) fn removed(&self, from: &str) -> rusqlite::Result<Vec<Removed>> {
         let query = format!("SELECT key, name, when_ms, why FROM {from} ORDER BY when_ms DESC, key");
-        let mut statement = self.0.prepare(&query)?;
+        let mut statement = self.connection.prepare(&query)?;
         let removed = statement.query_map([], |row| {
             let when_ms = unsigned(row.get(2)?);
             Ok(Removed { key: key_in(row, 0)?, name: row.get(1)?, when_ms, why: row.get(3)? })
@@ -156,31 +184,66 @@ impl Index {
         removed.collect()
     }
 
-    /// Takes in rows of new files and drops those whose file is gone.
-    pub(crate) fn reconcile(&mut self, fresh: &[Row], gone: &[Key], now_ms: u64) -> rusqlite::Result<()> {
-        if fresh.is_empty() && gone.is_empty() {
+    /// Takes in what was read of new files and drops those whose file is gone.
+    pub(crate) fn reconcile(&mut self, found: &Found, gone: &[Key], now_ms: u64) -> rusqlite::Result<()> {
+        if found.is_empty() && gone.is_empty() {
             return Ok(());
         }
-        let changes = self.0.transaction()?;
-        for row in fresh {
-            changes.prepare_cached("REPLACE INTO entries VALUES (?, ?, ?, ?, ?, ?)")?.execute(params![
-                row.key.as_bytes(),
-                signed(row.size),
-                row.modified_ns,
-                signed(row.inode),
-                signed(row.blob_bytes),
-                row.facts.encode()
-            ])?;
+        let changes = self.changes()?;
+        let mut books = Books::open(&changes)?;
+        for new in &found.rows {
+            let key = &new.row.key;
+            let wanted_again = changes
+                .prepare_cached("SELECT 1 FROM removed WHERE key = ? AND why = 'evicted'")?
+                .exists([key.as_bytes()])?;
+            books.enter(new, wanted_again)?;
             // What is stored again is not removed any more: but that is why it ran again.
             changes
                 .prepare_cached("REPLACE INTO returned SELECT * FROM removed WHERE key = ?")?
-                .execute([row.key.as_bytes()])?;
-            changes.prepare_cached("DELETE FROM removed WHERE key = ?")?.execute([row.key.as_bytes()])?;
+                .execute([key.as_bytes()])?;
+            changes.prepare_cached("DELETE FROM removed WHERE key = ?")?.execute([key.as_bytes()])?;
+        }
+        for (key, blobs) in &found.strangers {
+            books.enter_stranger(key, blobs)?;
         }
         for key in gone {
-            remember_removal(&changes, key, None, now_ms, "gone")?;
+            remember_removal(&changes, &books, key, None, now_ms, "gone")?;
+        }
+        books.close()?;
+        changes.commit()
+    }
+
+    /// Tells whether everything was entered once: then announcements tell what has come since.
+    pub(crate) fn is_complete(&self) -> rusqlite::Result<bool> {
+        Ok(self.in_file && self.mark(COMPLETE)?.is_some())
+    }
+
+    pub(crate) fn note_complete(&self) -> rusqlite::Result<()> {
+        self.set_mark(COMPLETE, "")
+    }
+
+    /// Notes whether there is an entry that cannot be understood. It may hold any blob.
+    pub(crate) fn note_opaque(&self, opaque: bool) -> rusqlite::Result<()> {
+        self.set_mark(OPAQUE, if opaque { "yes" } else { "" })
+    }
+
+    pub(crate) fn is_opaque(&self) -> rusqlite::Result<bool> {
+        Ok(self.mark(OPAQUE)?.is_some_and(|mark| !mark.is_empty()))
+    }
+
+    /// Takes strangers out that are not stored any more.
+    pub(crate) fn forget_strangers(&mut self, present: &HashSet<Key>) -> rusqlite::Result<()> {
+        let changes = self.changes()?;
+        let books = Books::open(&changes)?;
+        for key in books.strangers()?.iter().filter(|key| !present.contains(key)) {
+            books.leave(key)?;
         }
         changes.commit()
+    }
+
+    /// Begins a change. What it reads is as it is until it ends.
+    pub(crate) fn changes(&mut self) -> rusqlite::Result<Transaction<'_>> {
+        self.connection.transaction_with_behavior(TransactionBehavior::Immediate)
     }
 
     /// Drops an entry's row and remembers why it went.
@@ -190,20 +253,18 @@ impl Index {
         now_ms: u64,
         why: &str,
     ) -> rusqlite::Result<()> {
-        let changes = self.0.transaction()?;
+        let changes = self.changes()?;
+        let books = Books::open(&changes)?;
         for (key, name) in removed {
-            remember_removal(&changes, key, Some(name), now_ms, why)?;
+            remember_removal(&changes, &books, key, Some(name), now_ms, why)?;
         }
-        changes.execute(
-            "DELETE FROM removed WHERE key IN
-                (SELECT key FROM removed ORDER BY when_ms DESC LIMIT -1 OFFSET ?)",
-            [MOST_REMOVED],
-        )?;
+        trim_removed(&changes)?;
         changes.commit()
     }
 
     pub(crate) fn add_uses(&mut self, uses: &HashMap<Key, Use>) -> rusqlite::Result<()> {
-        let changes = self.0.transaction()?;
+        let changes = self.changes()?;
+        let books = Books::open(&changes)?;
         for (key, more) in uses {
             changes
                 .prepare_cached(
@@ -218,6 +279,7 @@ impl Index {
                     signed(more.last_ms),
                     more.seconds_saved
                 ])?;
+            books.used(key)?;
         }
         changes.commit()
     }
@@ -230,17 +292,39 @@ impl Row {
     }
 }
 
-fn remember_removal(
+fn user_version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
+fn make_tables(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute_batch(crate::books::SCHEMA)?;
+    connection.execute_batch(SCHEMA)
+}
+
+/// Forgets the removals that are longest ago, if there are too many.
+pub(crate) fn trim_removed(changes: &Connection) -> rusqlite::Result<()> {
+    changes
+        .execute(
+            "DELETE FROM removed WHERE key IN
+                (SELECT key FROM removed ORDER BY when_ms DESC LIMIT -1 OFFSET ?)",
+            [MOST_REMOVED],
+        )
+        .map(drop)
+}
+
+/// Takes an entry out and remembers when and by what it went.
+pub(crate) fn remember_removal(
     changes: &Connection,
+    books: &Books<'_>,
     key: &Key,
     name: Option<&str>,
     now_ms: u64,
     why: &str,
 ) -> rusqlite::Result<()> {
-    let facts: Result<Vec<u8>, _> = changes
-        .prepare_cached("SELECT facts FROM entries WHERE key = ?")?
-        .query_row([key.as_bytes()], |row| row.get(0));
-    let known = facts.ok().and_then(|facts| Facts::decode(&facts).ok()).map(|facts| facts.name);
+    let known: Option<String> = changes
+        .prepare_cached("SELECT name FROM entries WHERE key = ?")?
+        .query_row([key.as_bytes()], |row| row.get(0))
+        .optional()?;
     let name = name.map(str::to_owned).or(known).unwrap_or_default();
     changes.prepare_cached("REPLACE INTO removed VALUES (?, ?, ?, ?)")?.execute(params![
         key.as_bytes(),
@@ -248,21 +332,25 @@ fn remember_removal(
         signed(now_ms),
         why
     ])?;
-    changes.prepare_cached("DELETE FROM entries WHERE key = ?")?.execute([key.as_bytes()])?;
+    books.leave(key)?;
     changes.prepare_cached("DELETE FROM uses WHERE key = ?")?.execute([key.as_bytes()])?;
     Ok(())
 }
 
-fn key_in(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<Key> {
-    Ok(Key::from_digest(Digest::from_bytes(row.get(column)?)))
+pub(crate) fn digest_in(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<Digest> {
+    Ok(Digest::from_bytes(row.get(column)?))
+}
+
+pub(crate) fn key_in(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<Key> {
+    Ok(Key::from_digest(digest_in(row, column)?))
 }
 
 /// SQLite's integers are signed; ours are kept bit for bit.
-fn signed(number: u64) -> i64 {
+pub(crate) fn signed(number: u64) -> i64 {
     number.cast_signed()
 }
 
-fn unsigned(number: i64) -> u64 {
+pub(crate) fn unsigned(number: i64) -> u64 {
     number.cast_unsigned()
 }
 

@@ -15,9 +15,11 @@ pub(crate) struct Layout {
     pub(crate) roots: PathBuf,
     pub(crate) traces: PathBuf,
     pub(crate) accepted: PathBuf,
+    pub(crate) arrivals: PathBuf,
     pub(crate) quarantine: PathBuf,
     pub(crate) temporary: PathBuf,
     pub(crate) index: PathBuf,
+    pub(crate) collecting: PathBuf,
 }
 
 /// The end of the name of a note that a blob was checked.
@@ -36,17 +38,19 @@ impl Layout {
             roots: version.join("roots"),
             traces: version.join("traces"),
             accepted: version.join("accepted"),
+            arrivals: version.join("arrivals"),
             quarantine: version.join("quarantine"),
             temporary: version.join("tmp"),
             index: version.join("index.db"),
+            collecting: version.join("gc.lock"),
             version,
         }
     }
 
     /// The folders that every store has, parents first.
-    pub(crate) fn folders(&self) -> [&Path; 7] {
-        let Self { entries, blobs, leases, roots, traces, quarantine, temporary, .. } = self;
-        [entries, blobs, leases, roots, traces, quarantine, temporary]
+    pub(crate) fn folders(&self) -> [&Path; 8] {
+        let Self { entries, blobs, leases, roots, traces, arrivals, quarantine, temporary, .. } = self;
+        [entries, blobs, leases, roots, traces, arrivals, quarantine, temporary]
     }
 
     pub(crate) fn entry(&self, key: &Key) -> PathBuf {
@@ -65,6 +69,10 @@ impl Layout {
 
     pub(crate) fn lease(&self, key: &Key) -> PathBuf {
         self.leases.join(key.to_string())
+    }
+
+    pub(crate) fn arrival(&self, key: &Key, known: Option<&Key>) -> PathBuf {
+        self.arrivals.join(crate::arrivals::arrival_name(key, known))
     }
 
     pub(crate) fn trace_sets(&self, key: &Key) -> PathBuf {

@@ -4,8 +4,12 @@
 #![forbid(unsafe_code)]
 
 mod accepted;
+mod arrivals;
 mod blobs;
+mod books;
+mod bound;
 mod clear;
+mod collect;
 mod error;
 mod get;
 mod hit_costs;
@@ -17,14 +21,19 @@ mod put;
 mod roots;
 mod runs;
 mod seal_key;
+mod simulation;
 mod store;
 mod summaries;
 mod sweep;
 mod traces;
 mod transfer;
 mod verify;
+mod worth;
 
+pub use books::Victim;
+pub use bound::{Bound, Limits, MostOfName, size_of_text};
 pub use clear::{Cleared, Filter};
+pub use collect::Collected;
 pub use error::{BlobFault, Notice, StoreError};
 pub use get::{Lookup, Miss};
 pub use hit_costs::HitCost;
@@ -33,6 +42,7 @@ pub use lease::{Lease, LeaseAttempt};
 pub use put::{NewBuffer, NewEntry, NewOutput, Stored};
 pub use runs::Run;
 pub use seal_key::load_or_create_seal_key;
+pub use simulation::Simulation;
 pub use store::{Store, stamp_of};
 pub use summaries::Summary;
 pub use sweep::Swept;

@@ -30,11 +30,13 @@ impl Store {
 }
 
 impl Index {
-    fn set_mark(&self, name: &str, value: &str) -> rusqlite::Result<()> {
-        self.0.execute("REPLACE INTO marks VALUES (?, ?)", params![name, value]).map(drop)
+    pub(crate) fn set_mark(&self, name: &str, value: &str) -> rusqlite::Result<()> {
+        self.connection.execute("REPLACE INTO marks VALUES (?, ?)", params![name, value]).map(drop)
     }
 
-    fn mark(&self, name: &str) -> rusqlite::Result<Option<String>> {
-        self.0.query_row("SELECT value FROM marks WHERE name = ?", [name], |row| row.get(0)).optional()
+    pub(crate) fn mark(&self, name: &str) -> rusqlite::Result<Option<String>> {
+        self.connection
+            .query_row("SELECT value FROM marks WHERE name = ?", [name], |row| row.get(0))
+            .optional()
     }
 }

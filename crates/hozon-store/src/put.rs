@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 
 use hozon_format::{Buffer, Codec, Digest, Entry, Facts, Key, Output, Part, limits, seal};
-use hozon_sys::Durability;
+use hozon_sys::{Durability, Stat};
 
 use crate::blobs::{Written, fits_inline};
 use crate::store::at;
-use crate::{Store, StoreError};
+use crate::{MostOfName, Store, StoreError};
 
 /// An entry to be stored.
 #[derive(Debug, Clone)]
@@ -22,6 +22,10 @@ pub struct NewEntry<'a> {
     pub traces: Vec<u8>,
     /// The results.
     pub outputs: Vec<NewOutput<'a>>,
+    /// The key that look-ups of the entry begin with, where that is another one.
+    pub known: Option<Key>,
+    /// The most that is to be kept of its name.
+    pub most: Option<MostOfName>,
 }
 
 /// A result to be stored.
@@ -69,20 +73,57 @@ struct Put<'s> {
 }
 
 impl Store {
-    /// Stores an entry, replacing one of the same key.
+    /// Stores an entry, replacing one of the same key. Where that makes the store too large, what is worth
+    /// least is evicted; so it is, for a second try, where the disk is full.
     ///
     /// # Errors
     ///
-    /// `Io` if a file cannot be written, `TooLarge` if the entry is; nothing stored earlier is lost, and
-    /// no part of this entry can be seen.
-    pub fn put(&self, entry: NewEntry<'_>) -> Result<Stored, StoreError> {
-        let durability = entry.durability();
-        let mut put = Put { store: self, durability, inline_bytes: 0, stored: Stored::default() };
-        let outputs = entry.outputs.iter().map(|output| put.output(output)).collect::<Result<_, _>>()?;
-        let NewEntry { key, facts, recipe, traces, .. } = entry;
-        put.entry(&Entry { key, facts, recipe, traces, outputs })?;
-        Ok(put.stored)
+    /// `Io` if a file cannot be written, `TooLarge` if the entry is; no part of this entry can be seen then.
+    /// Nothing stored earlier is lost by it, but for what was evicted to make room.
+    pub fn put(&self, new: NewEntry<'_>) -> Result<Stored, StoreError> {
+        let durability = new.durability();
+        let NewEntry { key, facts, recipe, traces, outputs, known, most } = new;
+        let mut entry = Entry { key, facts, recipe, traces, outputs: Vec::new() };
+        let mut put = || self.put_once(&mut entry, &outputs, known.as_ref(), durability);
+        let (stored, is_due) = match put() {
+            Err(error) if error.is_full_disk() && self.0.bound.is_some() => {
+                match self.make_room(bytes_of(&outputs)) {
+                    true => put()?,
+                    false => return Err(error),
+                }
+            }
+            other => other?,
+        };
+        if is_due || most.is_some() {
+            let newest = most.map(|most| (entry.key, &*entry.facts.name, most));
+            // What cannot be evicted now is evicted by the next one.
+            let _ = self.settle(newest);
+        }
+        Ok(stored)
     }
+
+    /// Returns what was stored, and whether it is time to settle.
+    fn put_once(
+        &self,
+        entry: &mut Entry,
+        outputs: &[NewOutput<'_>],
+        known: Option<&Key>,
+        durability: Durability,
+    ) -> Result<(Stored, bool), StoreError> {
+        self.0.announce(&entry.key, known);
+        let mut put = Put { store: self, durability, inline_bytes: 0, stored: Stored::default() };
+        let stat = put.whole(entry, outputs).inspect_err(|_| self.0.renounce(&entry.key, known))?;
+        let bytes = put.stored.entry_bytes + put.stored.new_blob_bytes;
+        Ok((put.stored, self.0.arrived(entry, known, stat, bytes)))
+    }
+}
+
+fn bytes_of(outputs: &[NewOutput<'_>]) -> u64 {
+    let of = |output: &NewOutput<'_>| {
+        let buffers: usize = output.buffers.iter().map(|buffer| buffer.bytes.len()).sum();
+        (output.payload.len() + buffers) as u64
+    };
+    outputs.iter().map(of).sum()
 }
 
 impl NewEntry<'_> {
@@ -93,6 +134,18 @@ impl NewEntry<'_> {
 }
 
 impl Put<'_> {
+    /// Stores blobs and entry. Returns what the file of the entry is like.
+    fn whole(&mut self, entry: &mut Entry, outputs: &[NewOutput<'_>]) -> Result<Option<Stat>, StoreError> {
+        entry.outputs = outputs.iter().map(|output| self.output(output)).collect::<Result<_, _>>()?;
+        let stat = self.entry(entry)?;
+        // Someone may have taken a blob for unneeded until the entry could be seen.
+        if !self.store.has_blobs_of(entry) {
+            self.inline_bytes = 0;
+            outputs.iter().try_for_each(|output| self.output(output).map(drop))?;
+        }
+        Ok(stat)
+    }
+
     fn output(&mut self, output: &NewOutput<'_>) -> Result<Output, StoreError> {
         let payload = self.part(&output.payload)?;
         let buffers = output
@@ -116,15 +169,15 @@ impl Put<'_> {
         Ok(Part::Blob { digest, length })
     }
 
-    fn entry(&mut self, entry: &Entry) -> Result<(), StoreError> {
+    fn entry(&mut self, entry: &Entry) -> Result<Option<Stat>, StoreError> {
         let sealed = seal(entry, &self.store.0.seal);
         let (size, most) = (sealed.len() as u64, limits::ENVELOPE_BYTES);
         if size > most {
             return Err(StoreError::TooLarge { size, most });
         }
         let path = self.store.0.layout.entry(&entry.key);
-        self.store.0.publish(&path, &[&sealed], 0o600, self.durability).map_err(at(&path))?;
+        let stat = self.store.0.publish(&path, &[&sealed], 0o600, self.durability).map_err(at(&path))?;
         self.stored.entry_bytes = size;
-        Ok(())
+        Ok(stat)
     }
 }

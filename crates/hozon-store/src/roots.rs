@@ -1,7 +1,10 @@
 //! Roots: names that keep entries.
 
+use std::collections::HashSet;
+use std::io;
+
 use hozon_format::{Key, Root};
-use hozon_sys::Durability;
+use hozon_sys::{Durability, FileKind};
 
 use crate::store::{Inner, at};
 use crate::{Store, StoreError};
@@ -51,9 +54,34 @@ impl Store {
 }
 
 impl Inner {
+    /// Returns the keys that have a name.
+    ///
+    /// # Errors
+    ///
+    /// `Io` if a file cannot be read: it may name anything.
+    pub(crate) fn keys_with_names(&self) -> Result<HashSet<Key>, StoreError> {
+        let mut keys = HashSet::new();
+        let files = self.list(&self.layout.roots)?;
+        for (file_name, _) in files.into_iter().filter(|(_, kind)| *kind == FileKind::File) {
+            let path = self.layout.roots.join(&file_name);
+            match self.system.read(&path, ROOT_BYTES) {
+                // What is refused names nothing of this user's.
+                Ok(bytes) => keys.extend(Root::open(&bytes, &file_name, &self.seal).map(|root| root.key)),
+                Err(error) if is_no_root(&error) => {}
+                Err(error) => return Err(at(&path)(error)),
+            }
+        }
+        Ok(keys)
+    }
+
     fn read_root(&self, file_name: &str) -> Option<Root> {
         let path = self.layout.roots.join(file_name);
         let bytes = self.system.read(&path, ROOT_BYTES).ok()?;
         Root::open(&bytes, file_name, &self.seal).ok()
     }
+}
+
+/// Tells whether there is nothing at a place that could be a root: it is gone, or too large.
+fn is_no_root(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::FileTooLarge)
 }

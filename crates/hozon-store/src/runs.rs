@@ -100,7 +100,7 @@ impl Store {
 
 impl Index {
     fn add_runs(&mut self, runs: &[Run]) -> rusqlite::Result<()> {
-        let changes = self.0.transaction()?;
+        let changes = self.connection.transaction()?;
         for run in runs {
             changes
                 .prepare_cached(
@@ -122,7 +122,7 @@ impl Index {
     }
 
     fn runs(&self) -> rusqlite::Result<Vec<Run>> {
-        let mut statement = self.0.prepare(
+        let mut statement = self.connection.prepare(
             "SELECT key, name, seconds, when_ms, session, unstored FROM runs ORDER BY number DESC",
         )?;
         let runs = statement.query_map([], |row| {

@@ -5,15 +5,17 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use hozon_format::{Digest, FileStamp, Key, SealKey};
 use hozon_sys::{Brief, Durability, FileKind, Publication, Stat, System, publish};
 
+use crate::arrivals::Arriving;
 use crate::hit_costs::HitCost;
 use crate::layout::Layout;
 use crate::runs::PendingRuns;
 use crate::summaries::Use;
-use crate::{Notice, StoreError};
+use crate::{Limits, Notice, StoreError};
 
 /// The results kept in one folder. Cheap to clone; shared by any number of threads and processes.
 ///
@@ -34,6 +36,12 @@ pub(crate) struct Inner {
     pub(crate) runs: Brief<PendingRuns>,
     /// What hits took that are not in the index yet, by name.
     pub(crate) hit_costs: Brief<HashMap<String, HitCost>>,
+    /// What was stored and is not in the index yet.
+    pub(crate) arriving: Brief<Arriving>,
+    /// How many bytes the store may hold.
+    pub(crate) bound: Option<u64>,
+    /// For how long what was just stored is spared.
+    pub(crate) grace: Duration,
 }
 
 const IGNORE_ALL: &[u8] = b"*\n";
@@ -41,13 +49,28 @@ const CACHE_TAG: &[u8] = b"Signature: 8a477f597d28d172789f06886806bc55\n\
     # This folder holds results that hozon can compute again. It need not be backed up.\n";
 
 impl Store {
-    /// Opens the store in `folder`, making it if need be. One that cannot be written opens for reading.
+    /// Opens the store in `folder`, without a bound, making it if need be. One that cannot be written opens
+    /// for reading.
     ///
     /// # Errors
     ///
     /// `NotAFolder` if something else has that path, `CannotCreate` if there is no store and none can
     /// be made.
     pub fn open(system: Arc<dyn System>, folder: &Path, seal: SealKey) -> Result<Self, StoreError> {
+        Self::open_with(system, folder, seal, Limits::none())
+    }
+
+    /// As [`Store::open`], for a store that keeps to limits by itself: what is worth least is evicted.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::open`].
+    pub fn open_with(
+        system: Arc<dyn System>,
+        folder: &Path,
+        seal: SealKey,
+        limits: Limits,
+    ) -> Result<Self, StoreError> {
         let layout = Layout::new(folder);
         let mut notices = Vec::new();
         if let Err(source) = make_folders(&*system, &layout) {
@@ -59,10 +82,20 @@ impl Store {
         if system.is_network_mount(folder) {
             notices.push(Notice::NetworkMount { path: folder.to_owned() });
         }
-        let (checked, uses) = (Brief::default(), Brief::default());
-        let (runs, hit_costs) = (Brief::default(), Brief::default());
-        let inner = Inner { system, layout, seal, notices, checked, uses, runs, hit_costs };
-        let store = Self(Arc::new(inner));
+        let bound = limits.bound.bytes(&*system, folder);
+        let store = Self(Arc::new(Inner {
+            system,
+            layout,
+            seal,
+            notices,
+            checked: Brief::default(),
+            uses: Brief::default(),
+            runs: Brief::default(),
+            hit_costs: Brief::default(),
+            arriving: Brief::default(),
+            bound,
+            grace: limits.grace,
+        }));
         store.sweep_once();
         Ok(store)
     }
@@ -80,6 +113,11 @@ impl Store {
     /// Returns the sign by which explanations tell values apart: of use to this user alone.
     pub fn sign_of(&self, digest: &Digest) -> String {
         self.0.seal.sign_of(digest)
+    }
+
+    /// Returns how many bytes the store may hold; `None`: as many as there is room for.
+    pub fn bound(&self) -> Option<u64> {
+        self.0.bound
     }
 
     /// Returns the system that the store works on.
@@ -149,7 +187,7 @@ pub fn stamp_of(stat: &Stat) -> FileStamp {
     }
 }
 
-fn make_folders(system: &dyn System, layout: &Layout) -> io::Result<()> {
+pub(crate) fn make_folders(system: &dyn System, layout: &Layout) -> io::Result<()> {
     if layout.folders().iter().all(|folder| is_folder(system, folder)) {
         return Ok(());
     }

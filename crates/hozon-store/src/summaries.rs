@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
-use hozon_format::{Digest, Facts, Key, limits, open};
+use hozon_format::{Facts, Key};
 use hozon_sys::{FileKind, Stat};
 
 use crate::index::{self, Removed, Row};
@@ -58,9 +58,7 @@ impl Store {
     pub fn summaries(&self) -> Result<Vec<Summary>, StoreError> {
         let files = self.0.entry_files()?;
         let rows = index::with(&self.0, |index| {
-            let known = index.rows()?;
-            let (fresh, gone) = self.0.differences(&files, &known);
-            index.reconcile(&fresh, &gone, self.0.system.now_ms())?;
+            self.0.reconcile(index, &files)?;
             index.rows()
         })?;
         let uses = index::with(&self.0, |index| index.uses())?;
@@ -84,7 +82,7 @@ impl Store {
         });
     }
 
-    /// Writes the uses and runs noted so far to the index.
+    /// Writes what was stored, used and run so far to the index, and evicts if the store is too large now.
     ///
     /// # Errors
     ///
@@ -92,11 +90,8 @@ impl Store {
     pub fn flush_uses(&self) -> Result<(), StoreError> {
         self.flush_runs()?;
         self.flush_hit_costs()?;
-        let pending = self.0.uses.with(self.0.process(), std::mem::take);
-        if pending.is_empty() {
-            return Ok(());
-        }
-        index::with(&self.0, |index| index.add_uses(&pending))
+        let is_due = self.0.has_arrivals() || self.0.uses.with(self.0.process(), |uses| !uses.is_empty());
+        if is_due { self.settle(None) } else { Ok(()) }
     }
 
     /// Returns the entries that were removed, latest first, as far as the index remembers.
@@ -182,30 +177,5 @@ impl Inner {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
             other => other.map_err(crate::store::at(folder)),
         }
-    }
-
-    /// Compares the folder with the index: rows for files that are new or changed, keys of rows whose
-    /// file is gone.
-    fn differences(&self, files: &[EntryFile], known: &HashMap<Key, Row>) -> (Vec<Row>, Vec<Key>) {
-        let is_known = |file: &&EntryFile| known.get(&file.key).is_some_and(|row| row.describes(&file.stat));
-        let fresh = files.iter().filter(|file| !is_known(file)).filter_map(|file| self.row(file));
-        let present: HashSet<Key> = files.iter().map(|file| file.key).collect();
-        let gone = known.keys().filter(|key| !present.contains(key)).copied();
-        (fresh.collect(), gone.collect())
-    }
-
-    fn row(&self, file: &EntryFile) -> Option<Row> {
-        let bytes = self.system.read(&file.path, limits::ENVELOPE_BYTES).ok()?;
-        let entry = open(&bytes, &file.key, &self.seal).ok()?;
-        // Each blob once, however often the entry names it.
-        let blobs: HashMap<Digest, u64> = entry.blobs().collect();
-        Some(Row {
-            key: file.key,
-            size: file.stat.size,
-            modified_ns: file.stat.modified_ns,
-            inode: file.stat.inode,
-            blob_bytes: blobs.values().fold(0, |sum: u64, length| sum.saturating_add(*length)),
-            facts: entry.facts,
-        })
     }
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::ops::Range;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,13 +11,14 @@ use crate::{FileKind, LockAttempt, Mapping, NewFile, Stat, System};
 
 /// Wraps a system and makes chosen calls of it fail before they have an effect.
 ///
-/// Calls that read and calls that change are counted apart, each from 0. The clock, randomness and
-/// questions about processes never fail.
+/// Calls that read and calls that change are counted apart, each from 0. Randomness and questions about
+/// processes never fail, nor does the clock, which can be set.
 #[derive(Debug, Clone)]
 pub struct Fault<S> {
     inner: S,
     reads: Arc<Plan>,
     writes: Arc<Plan>,
+    clock_off_ms: Arc<AtomicI64>,
 }
 
 #[derive(Debug, Default)]
@@ -48,7 +49,7 @@ impl Plan {
 impl<S: System> Fault<S> {
     /// Wraps `inner`; nothing fails yet.
     pub fn new(inner: S) -> Self {
-        Self { inner, reads: Arc::default(), writes: Arc::default() }
+        Self { inner, reads: Arc::default(), writes: Arc::default(), clock_off_ms: Arc::default() }
     }
 
     /// Makes the calls that change something fail whose number, counted from now on, is in `calls`.
@@ -61,7 +62,12 @@ impl<S: System> Fault<S> {
         self.reads.fail(calls, kind);
     }
 
-    /// Makes everything work again.
+    /// Makes the time of day that much later, or earlier, than it is. Times of files stay what they are.
+    pub fn set_clock_off(&self, by_ms: i64) {
+        self.clock_off_ms.store(by_ms, Ordering::SeqCst);
+    }
+
+    /// Makes every call work again.
     pub fn heal(&self) {
         self.reads.heal();
         self.writes.heal();
@@ -143,12 +149,16 @@ impl<S: System> System for Fault<S> {
         self.inner.is_network_mount(path)
     }
 
+    fn disk_bytes(&self, path: &Path) -> Option<u64> {
+        self.inner.disk_bytes(path)
+    }
+
     fn is_native(&self) -> bool {
         self.inner.is_native()
     }
 
     fn now_ms(&self) -> u64 {
-        self.inner.now_ms()
+        self.inner.now_ms().saturating_add_signed(self.clock_off_ms.load(Ordering::SeqCst))
     }
 
     fn monotonic(&self) -> Duration {

@@ -180,6 +180,10 @@ impl System for Memory {
         false
     }
 
+    fn disk_bytes(&self, _path: &Path) -> Option<u64> {
+        None
+    }
+
     fn is_native(&self) -> bool {
         false
     }

@@ -99,6 +99,10 @@ impl System for Os {
         is_network_mount(path)
     }
 
+    fn disk_bytes(&self, path: &Path) -> Option<u64> {
+        disk_bytes(path)
+    }
+
     fn is_native(&self) -> bool {
         true
     }
@@ -252,6 +256,26 @@ fn is_network_mount(path: &Path) -> bool {
     }
     let kind = about.f_type as u32;
     kind == NFS || SMB.contains(&kind) || OTHERS.contains(&kind)
+}
+
+#[cfg(unix)]
+#[expect(unsafe_code, reason = "std does not tell the size of a disk")]
+#[allow(clippy::useless_conversion, reason = "the fields are of other widths on other systems")]
+fn disk_bytes(path: &Path) -> Option<u64> {
+    use std::os::unix::ffi::OsStrExt;
+    let path = std::ffi::CString::new(path.as_os_str().as_bytes()).ok()?;
+    // SAFETY: an all-zero statvfs is a valid value of that plain C struct.
+    let mut about: libc::statvfs = unsafe { std::mem::zeroed() };
+    // SAFETY: `path` is NUL-terminated, and `about` is valid for writes for the length of the call.
+    if unsafe { libc::statvfs(path.as_ptr(), &raw mut about) } != 0 {
+        return None;
+    }
+    u64::from(about.f_blocks).checked_mul(u64::from(about.f_frsize)).filter(|bytes| *bytes > 0)
+}
+
+#[cfg(not(unix))]
+fn disk_bytes(_path: &Path) -> Option<u64> {
+    None
 }
 
 #[cfg(not(target_os = "linux"))]

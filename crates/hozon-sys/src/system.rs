@@ -51,6 +51,9 @@ pub trait System: Send + Sync + Debug {
     /// Tells whether `path` is on a mount where shared memory and locks cannot be relied on.
     fn is_network_mount(&self, path: &Path) -> bool;
 
+    /// Returns how many bytes the disk that `path` is on can hold; `None` where that cannot be told.
+    fn disk_bytes(&self, path: &Path) -> Option<u64>;
+
     /// Tells whether paths of this system mean the same to other libraries of the process.
     fn is_native(&self) -> bool;
 

@@ -341,7 +341,7 @@ pub(super) fn confirmed(store: &Store, ahead: Entry, recipe: &Node) -> Result<En
         None => (known, recipe.clone()),
     };
     let entry = Entry { key: own_key, recipe: encode(&recipe), ..ahead };
-    store.put_bound(&entry)?;
+    store.put_bound(&entry, Some(&known))?;
     list_traces(store, &known, &entry)?;
     Ok(entry)
 }

@@ -38,7 +38,15 @@ pub(crate) fn entry<'a>(number: u64, buffer: Option<&'a [u8]>) -> NewEntry<'a> {
     let payload = Cow::Owned(number.to_le_bytes().to_vec());
     let outputs = vec![NewOutput { name: "x".into(), codec: Codec::Pickle5, payload, buffers }];
     let facts = Facts { name: "work".into(), created_ms: number, duration_ns: 5, ..Facts::default() };
-    NewEntry { key: key(number), facts, recipe: b"recipe".to_vec(), traces: Vec::new(), outputs }
+    NewEntry {
+        key: key(number),
+        facts,
+        recipe: b"recipe".to_vec(),
+        traces: Vec::new(),
+        outputs,
+        known: None,
+        most: None,
+    }
 }
 
 /// An entry with one blob that is synced before the put returns.

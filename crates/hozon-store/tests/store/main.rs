@@ -4,6 +4,8 @@
 mod basics;
 mod common;
 mod damage;
+mod eviction;
+mod eviction_model;
 mod faults;
 mod growth;
 mod processes;
