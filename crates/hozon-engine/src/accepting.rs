@@ -29,15 +29,14 @@ pub enum Acceptable {
 ///
 /// # Errors
 ///
-/// Those of [`Store::summaries`].
+/// Those of [`Store::summaries_of`].
 pub fn acceptable(store: &Store, now: &Node, name: &str) -> Result<Acceptable, StoreError> {
     let Some(acceptance) = store.acceptance(name) else { return Ok(Acceptable::NothingAccepted) };
     let accepted = codes(&acceptance);
     let mut refusal = None;
-    let summaries = store.summaries()?;
+    let of_name = store.summaries_of(name)?;
     let now_ms = store.system().now_ms();
-    let of_name = summaries.iter().filter(|summary| summary.facts.name == name);
-    let usable = of_name.filter(|summary| summary.facts.expires_ms.is_none_or(|at| at > now_ms));
+    let usable = of_name.iter().filter(|summary| summary.facts.expires_ms.is_none_or(|at| at > now_ms));
     for summary in usable.take(MOST_TRIED) {
         let Some(entry) = store.entry_for_explaining(&summary.key) else { continue };
         let Ok(before) = decode(&entry.recipe) else { continue };
@@ -85,7 +84,7 @@ fn codes(acceptance: &Acceptance) -> Vec<AcceptedCode> {
 ///
 /// # Errors
 ///
-/// Those of [`Store::summaries`] and of writing the entry.
+/// Those of [`Store::summaries_of`] and of writing the entry.
 pub fn accepted_entry(store: &Store, now: &Node, name: &str) -> Result<Option<Key>, StoreError> {
     let Acceptable::Entry(earlier, difference) = acceptable(store, now, name)? else { return Ok(None) };
     let (Some(entry), Some(acceptance)) = (store.entry_for_explaining(&earlier), store.acceptance(name))
@@ -153,9 +152,9 @@ pub fn revoke(store: &Store, name: &str) -> Result<Option<u64>, StoreError> {
         return Ok(None);
     }
     let mut removed = 0;
-    for summary in store.summaries()? {
+    for summary in store.summaries_of(name)? {
         let is_bound = summary.facts.more.iter().any(|(label, _)| label == "accepted");
-        if summary.facts.name == name && is_bound {
+        if is_bound {
             removed += u64::from(store.forget_because(&summary.key, "revoked")?);
         }
     }

@@ -89,9 +89,9 @@ impl Memory {
 ///
 /// # Errors
 ///
-/// Those of [`Store::summaries`].
+/// Those of [`Store::summaries_of`].
 pub fn explain_call(store: &Store, key: &Key, now: &Node, name: &str) -> Result<Told, StoreError> {
-    explain_among(store, &Memory::of(store), &store.summaries()?, key, now, name, u64::MAX)
+    explain_among(store, &Memory::of(store), &store.summaries_of(name)?, key, now, name, u64::MAX)
 }
 
 /// As [`explain_call`], by what has been read of the store, and of that what was there at a time: a computation
@@ -99,7 +99,7 @@ pub fn explain_call(store: &Store, key: &Key, now: &Node, name: &str) -> Result<
 ///
 /// # Errors
 ///
-/// Those of [`Store::summaries`].
+/// Those of [`Store::summaries_of`].
 pub fn explain_among(
     store: &Store,
     memory: &Memory,

@@ -262,8 +262,8 @@ impl Store {
 
     /// The number of entries of a name.
     fn count_of(&self, py: Python<'_>, name: &str) -> PyResult<usize> {
-        let all = py.detach(|| self.store().summaries()).map_err(|error| store_error(py, &error))?;
-        Ok(all.iter().filter(|summary| summary.facts.name == name).count())
+        let found = py.detach(|| self.store().summaries_of(name)).map_err(|error| store_error(py, &error))?;
+        Ok(found.len())
     }
 
     /// Names an entry, so that it is kept and can be loaded by the name.

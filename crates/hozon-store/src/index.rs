@@ -150,10 +150,22 @@ impl Index {
     }
 
     pub(crate) fn rows(&self) -> rusqlite::Result<HashMap<Key, Row>> {
-        let mut statement = self
-            .connection
-            .prepare("SELECT key, size, modified_ns, inode, blob_bytes, facts FROM entries")?;
-        let rows = statement.query_map([], |row| {
+        self.rows_where("", [])
+    }
+
+    pub(crate) fn rows_of(&self, name: &str) -> rusqlite::Result<HashMap<Key, Row>> {
+        self.rows_where("WHERE name = ?", [name])
+    }
+
+    fn rows_where(
+        &self,
+        condition: &str,
+        parameters: impl rusqlite::Params,
+    ) -> rusqlite::Result<HashMap<Key, Row>> {
+        let query =
+            format!("SELECT key, size, modified_ns, inode, blob_bytes, facts FROM entries {condition}");
+        let mut statement = self.connection.prepare(&query)?;
+        let rows = statement.query_map(parameters, |row| {
             let key = key_in(row, 0)?;
             let facts: Vec<u8> = row.get(5)?;
             // Facts that cannot be read make the row stale, and the entry is read again.
@@ -166,8 +178,21 @@ impl Index {
     }
 
     pub(crate) fn uses(&self) -> rusqlite::Result<HashMap<Key, Use>> {
-        let mut statement = self.connection.prepare("SELECT key, count, last_ms, seconds_saved FROM uses")?;
-        let uses = statement.query_map([], |row| {
+        self.uses_where("", [])
+    }
+
+    pub(crate) fn uses_of(&self, name: &str) -> rusqlite::Result<HashMap<Key, Use>> {
+        self.uses_where("WHERE key IN (SELECT key FROM entries WHERE name = ?)", [name])
+    }
+
+    fn uses_where(
+        &self,
+        condition: &str,
+        parameters: impl rusqlite::Params,
+    ) -> rusqlite::Result<HashMap<Key, Use>> {
+        let query = format!("SELECT key, count, last_ms, seconds_saved FROM uses {condition}");
+        let mut statement = self.connection.prepare(&query)?;
+        let uses = statement.query_map(parameters, |row| {
             let (count, last_ms) = (unsigned(row.get(1)?), unsigned(row.get(2)?));
             Ok((key_in(row, 0)?, Use { count, last_ms, seconds_saved: row.get(3)? }))
         })?;

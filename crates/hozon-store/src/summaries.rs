@@ -62,15 +62,37 @@ impl Store {
             index.rows()
         })?;
         let uses = index::with(&self.0, |index| index.uses())?;
+        Ok(self.newest_first(rows, &uses))
+    }
+
+    /// Lists the entries of one name, newest first. What else is stored is no matter: the index tells which
+    /// they are, and what has been stored since by the announcements.
+    ///
+    /// # Errors
+    ///
+    /// `Index` if it cannot be read.
+    pub fn summaries_of(&self, name: &str) -> Result<Vec<Summary>, StoreError> {
+        let (mut rows, uses) = index::with(&self.0, |index| {
+            self.0.catch_up(index)?;
+            Ok((index.rows_of(name)?, index.uses_of(name)?))
+        })?;
+        // The files are the truth: some may be gone, or be others.
+        rows.retain(|key, row| {
+            let stat = self.0.system.stat(&self.0.layout.entry(key));
+            stat.is_ok_and(|stat| row.describes(&stat))
+        });
+        Ok(self.newest_first(rows, &uses))
+    }
+
+    fn newest_first(&self, rows: HashMap<Key, Row>, uses: &HashMap<Key, Use>) -> Vec<Summary> {
         let rooted: HashSet<Key> = self.roots().into_iter().map(|(_, key)| key).collect();
         let pending = self.0.pending_uses();
-        let mut summaries: Vec<Summary> =
-            rows.into_values().map(|row| summary(row, &uses, &rooted)).collect();
+        let mut summaries: Vec<Summary> = rows.into_values().map(|row| summary(row, uses, &rooted)).collect();
         for summary in &mut summaries {
             summary.add(pending.get(&summary.key));
         }
         summaries.sort_by_key(|summary| (Reverse(summary.facts.created_ms), summary.key));
-        Ok(summaries)
+        summaries
     }
 
     /// Notes that an entry was used and how much computing that saved, in memory.
