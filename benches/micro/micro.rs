@@ -180,7 +180,7 @@ fn numbered_key(number: u64) -> Key {
 fn new_entry<'a>(key: Key, recipe: Vec<u8>, buffers: Vec<NewBuffer<'a>>) -> NewEntry<'a> {
     let output =
         NewOutput { name: String::new(), codec: Codec::Pickle5, payload: vec![1; 1024].into(), buffers };
-    NewEntry { key, facts: facts(), recipe, traces: vec![], outputs: vec![output] }
+    NewEntry { key, facts: facts(), recipe, traces: vec![], outputs: vec![output], known: None, most: None }
 }
 
 fn store<W: Write>(bench: &mut Bench<W>) -> io::Result<()> {
