@@ -57,10 +57,7 @@ impl Store {
     /// `Io` if the folder cannot be listed.
     pub fn summaries(&self) -> Result<Vec<Summary>, StoreError> {
         let files = self.0.entry_files()?;
-        let rows = index::with(&self.0, |index| {
-            self.0.reconcile(index, &files)?;
-            index.rows()
-        })?;
+        let rows = index::with(&self.0, |index| self.0.reconcile(index, &files))?;
         let uses = index::with(&self.0, |index| index.uses())?;
         Ok(self.newest_first(rows, &uses))
     }
