@@ -61,7 +61,7 @@ impl Found {
 impl Inner {
     /// Tells whether the index is kept in a file here.
     pub(crate) fn keeps_index(&self) -> bool {
-        self.system.is_native() && !self.system.is_network_mount(&self.layout.version)
+        self.keeps_index
     }
 
     /// Notes that an entry is about to be stored; `known` is the key that look-ups of it begin with, if it is

@@ -59,6 +59,7 @@ const SCHEMA: &str = "
         last_ms INTEGER NOT NULL, seconds_saved REAL NOT NULL) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS removed (key BLOB PRIMARY KEY, name TEXT NOT NULL,
         when_ms INTEGER NOT NULL, why TEXT NOT NULL) WITHOUT ROWID;
+    CREATE INDEX IF NOT EXISTS removed_by_time ON removed (when_ms);
     PRAGMA user_version = 2;";
 /// What version 1 had in another shape. It is read from the entries again.
 const FROM_VERSION_1: &str = "DROP TABLE entries;";
@@ -330,8 +331,8 @@ fn make_tables(connection: &Connection) -> rusqlite::Result<()> {
 pub(crate) fn trim_removed(changes: &Connection) -> rusqlite::Result<()> {
     changes
         .execute(
-            "DELETE FROM removed WHERE key IN
-                (SELECT key FROM removed ORDER BY when_ms DESC LIMIT -1 OFFSET ?)",
+            "DELETE FROM removed WHERE when_ms <=
+                (SELECT when_ms FROM removed ORDER BY when_ms DESC LIMIT 1 OFFSET ?)",
             [MOST_REMOVED],
         )
         .map(drop)

@@ -38,6 +38,8 @@ pub(crate) struct Inner {
     pub(crate) hit_costs: Brief<HashMap<String, HitCost>>,
     /// What was stored and is not in the index yet.
     pub(crate) arriving: Brief<Arriving>,
+    /// Whether the index is kept in a file.
+    pub(crate) keeps_index: bool,
     /// How many bytes the store may hold.
     pub(crate) bound: Option<u64>,
     /// For how long what was just stored is spared.
@@ -79,9 +81,12 @@ impl Store {
             notices.push(Notice::ReadOnly { path: folder.to_owned() });
         }
         notices.extend(writable_by_others(&*system, folder));
-        if system.is_network_mount(folder) {
+        let is_network_mount = system.is_network_mount(folder);
+        if is_network_mount {
             notices.push(Notice::NetworkMount { path: folder.to_owned() });
         }
+        // Whether it is one does not change while a process has it open.
+        let keeps_index = system.is_native() && !is_network_mount;
         let bound = limits.bound.bytes(&*system, folder);
         let store = Self(Arc::new(Inner {
             system,
@@ -93,6 +98,7 @@ impl Store {
             runs: Brief::default(),
             hit_costs: Brief::default(),
             arriving: Brief::default(),
+            keeps_index,
             bound,
             grace: limits.grace,
         }));
