@@ -59,7 +59,7 @@ pub(crate) fn run_command(
 /// Asks the configuration how large the store in a folder may get.
 fn bound_by(bound: &Py<PyAny>, folder: &Path) -> Result<Bound, String> {
     let told: PyResult<Bound> = Python::attach(|py| {
-        let text: Option<String> = bound.call1(py, (folder,))?.extract(py)?;
+        let text: Option<String> = bound.call1(py, (folder.as_os_str(),))?.extract(py)?;
         bound_of_text(text.as_deref())
     });
     told.map_err(|error| Python::attach(|py| error.value(py).to_string()))
