@@ -3,6 +3,7 @@ own, which imports this file as its main module."""
 
 import json
 import sys
+from importlib.metadata import entry_points
 from typing import Any
 
 from hozon.hosts import _marimo_cells
@@ -26,5 +27,8 @@ _marimo_cells._is_edited = lambda: True
 
 if __name__ == "__main__":
     from marimo._cli.cli import main
+
+    if not any(point.name == "hozon" for point in entry_points(group="marimo.cell.executor")):
+        sys.exit("hozon is not installed here with its entry points: marimo would run without it")
 
     sys.exit(main())
