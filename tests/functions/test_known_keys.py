@@ -15,6 +15,10 @@ from hozon._functions import CachedFunction
 
 pytestmark = pytest.mark.usefixtures("fresh")
 
+is_remembered = pytest.mark.skipif(
+    _config.SHORTCUTS == "never", reason="without shortcuts no key is remembered"
+)
+
 RATE = 2
 TABLE = {"a": 1}
 
@@ -97,16 +101,13 @@ CHANGES: list[tuple[Callable[..., Any], Callable[[pytest.MonkeyPatch], object]]]
 
 
 @pytest.mark.parametrize(("function", "change"), CHANGES)
-def test_what_changes_the_key_makes_it_unknown(
-    function: Any, change: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_changes_the_key_makes_it_unknown(function: Any, change: Any) -> None:
     asked = cached(function)
     _, before = known_and_made(asked, 7)
-    with np.printoptions():
-        change(monkeypatch)
+    with np.printoptions(), pytest.MonkeyPatch.context() as patch:
+        change(patch)
         known, after = known_and_made(asked, 7)
         assert (known, after != before) == (None, True)
-        monkeypatch.undo()
     known, again = known_and_made(asked, 7)
     assert again == before
     assert known in (None, before)
@@ -121,6 +122,7 @@ def test_a_closed_over_variable_that_is_bound_anew() -> None:
     assert (known, after != before) == (None, True)
 
 
+@is_remembered
 @pytest.mark.parametrize("function", [reads_a_number, calls_a_helper, reads_a_class, divides, shows])
 def test_a_call_that_was_keyed_is_known(function: Any) -> None:
     asked = cached(function)
@@ -130,6 +132,7 @@ def test_a_call_that_was_keyed_is_known(function: Any) -> None:
         assert known == key
 
 
+@is_remembered
 def test_types_and_bits_of_arguments_are_told_apart() -> None:
     asked = cached(calls_a_helper)
     values = [1, 1.0, True, 0.0, -0.0, "1", b"1", None, float("nan")]
@@ -138,6 +141,7 @@ def test_types_and_bits_of_arguments_are_told_apart() -> None:
     assert [asked.computation.known_key((value,), {}) for value in values] == keys
 
 
+@is_remembered
 def test_each_way_to_pass_an_argument_has_the_one_key() -> None:
     asked = cached(reads_a_number)
     ways: list[tuple[tuple[Any, ...], dict[str, Any]]] = [
@@ -162,15 +166,15 @@ def test_many_calls_are_forgotten_and_keyed_again() -> None:
         assert asked.computation.known_key((number,), {}) in (None, key)
 
 
-def test_a_known_call_hits_and_a_changed_one_runs(runs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_known_call_hits_and_a_changed_one_runs(runs: Any) -> None:
     @hozon.persistent_cache
     def scaled(x: int) -> int:
         runs.add(x)
         return x * RATE
 
     assert [scaled(2), scaled(2), scaled(2)] == [4, 4, 4]
-    monkeypatch.setitem(globals(), "RATE", 5)
-    assert [scaled(2), scaled(2)] == [10, 10]
-    monkeypatch.undo()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(globals(), "RATE", 5)
+        assert [scaled(2), scaled(2)] == [10, 10]
     assert scaled(2) == 4
     assert runs.items == [2, 2]
