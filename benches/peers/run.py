@@ -189,8 +189,9 @@ def main() -> None:
         for row in rows(options, peers, Path(scratch)):
             found.append(row)
             print(reporting.line(row, peers), flush=True)
+            # A run takes most of an hour: what is measured is kept even if the rest never comes.
+            reporting.write(options.out, machine(), found, peers)
     print(reporting.rest(found, peers))
-    reporting.write(options.out, machine(), found, peers)
 
 
 if __name__ == "__main__":

@@ -575,3 +575,21 @@ def test_options_of_libraries_that_the_function_reads_without_naming_them_count(
         assert misses() == [2, 2, 1]
     assert (third(1), shown(array), reads_nothing(1)) == before
     assert misses() == [2, 2, 1]
+
+
+def test_options_count_for_what_came_into_a_container_later() -> None:
+    held: list[Any] = [1]
+
+    @hozon.cache
+    def third() -> str:
+        return str(held[0] / 3)
+
+    with decimal.localcontext():
+        assert third() == str(1 / 3)
+        held[0] = decimal.Decimal(1)
+        assert third() == str(decimal.Decimal(1) / 3)
+        decimal.getcontext().prec = 5
+        assert third() == "0.33333"
+        misses = third.cache_info().misses
+        assert third() == "0.33333"
+        assert third.cache_info().misses == misses

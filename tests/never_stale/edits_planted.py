@@ -36,6 +36,8 @@ RECOMPUTE = [
         "import plants\nreturn x.zz()", EDIT, call=HALF, modules={"plants.py": PLANTED}),
     row("method put on a library's class by setattr", f"import fractions\n{ZZ}setattr(fractions.Fraction, 'zz', zz)",
         "return x.zz()", EDIT, call=HALF),
+    row("method put on a library's class by setattr, written in letters of full width",
+        f"import fractions\n{ZZ}ｓｅｔａｔｔｒ(fractions.Fraction, 'zz', zz)", "return x.zz()", EDIT, call=HALF),
     row("method put on a library's class by a computed name",
         f"import fractions\n{ZZ}for name in ('zz', 'yy'):\n    setattr(fractions.Fraction, name, zz)", "return x.zz()", EDIT, call=HALF),
     row("method put on a library's class in a function",

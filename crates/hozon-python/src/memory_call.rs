@@ -210,6 +210,14 @@ impl State {
     }
 }
 
+/// As [`differing`], for what a function reaches and what the walker has met in the values that it reads: a
+/// list may hold a decimal today that had none when the function was analysed.
+fn differing_for(py: Python<'_>, walker: &Walker<'_>, reached: &Reached) -> PyResult<Vec<Digest>> {
+    let mut aspects = walker.aspects;
+    aspects.add(reached.aspects);
+    differing(py, aspects)
+}
+
 /// The digests of what of the process's state is not how Python starts.
 fn differing(py: Python<'_>, aspects: Aspects) -> PyResult<Vec<Digest>> {
     Ok(process_state::differing(py, aspects)?.iter().map(Differing::node_digest).collect())
@@ -347,21 +355,20 @@ impl Core {
             && Shortcuts::are_taken()
             && kept.reached.guards_hold(self.computation.function().bind(py))?
         {
-            let is_of_process = kept.is_of_process(py)?;
-            if !kept.unsettled && is_of_process {
+            if !kept.unsettled && kept.is_of_process(py)? {
                 return Ok(kept);
             }
             let digests = kept.reached.value_digests(&mut walker).map_err(refused)?;
-            if digests == kept.digests && is_of_process {
+            let differing = differing_for(py, &walker, &kept.reached)?;
+            if digests == kept.digests && differing == kept.differing {
                 return Ok(kept);
             }
             let (reached, code) = (kept.reached.clone(), Some(kept.code.clone()));
-            let differing = differing(py, reached.aspects)?;
             return Ok(self.enter(State::new(py, reached, code, digests, differing)));
         }
         let reached = self.computation.reached(&mut walker).map_err(refused)?;
         let digests = reached.value_digests(&mut walker).map_err(refused)?;
-        let differing = differing(py, reached.aspects)?;
+        let differing = differing_for(py, &walker, &reached)?;
         Ok(self.enter(State::new(py, reached, None, digests, differing)))
     }
 

@@ -8,7 +8,10 @@ use crate::plants::REGISTER;
 
 /// Tells quickly whether a text may put anything anywhere: where not, its tree need not be read for it.
 pub fn may_plant(source: &str) -> bool {
-    Scanner { bytes: source.as_bytes(), index: 0, depth: 0, code: Vec::new(), assigned: None }.finds_any()
+    // Looked for once, and in each statement only if it is somewhere in the text.
+    let words = [REGISTER, "setattr", "delattr"].into_iter().filter(|word| source.contains(word)).collect();
+    let bytes = source.as_bytes();
+    Scanner { bytes, index: 0, depth: 0, code: Vec::new(), assigned: None, has_dot: false, words }.finds_any()
 }
 
 /// Reads a text by its simple statements.
@@ -21,6 +24,10 @@ struct Scanner<'s> {
     code: Vec<u8>,
     /// Where in `code` the last `=` stands that assigns outside brackets.
     assigned: Option<usize>,
+    /// Whether a dot stands in the statement.
+    has_dot: bool,
+    /// The words in the text of which any statement that has one may put something on something.
+    words: Vec<&'static str>,
 }
 
 /// The text is none that can be told apart.
@@ -33,7 +40,7 @@ impl Scanner<'_> {
                 Ok(true) if self.statement_may_plant() => return true,
                 Ok(true) => {
                     self.code.clear();
-                    self.assigned = None;
+                    (self.assigned, self.has_dot) = (None, false);
                 }
                 Ok(false) => {}
                 Err(Unclear) => return true,
@@ -44,6 +51,13 @@ impl Scanner<'_> {
 
     /// Reads on; tells whether a statement has ended.
     fn step(&mut self) -> Result<bool, Unclear> {
+        let rest = &self.bytes[self.index..];
+        let plain = rest.iter().position(|byte| !IS_PLAIN[usize::from(*byte)]).unwrap_or(rest.len());
+        if plain > 0 {
+            self.code.extend_from_slice(&rest[..plain]);
+            self.index += plain;
+            return Ok(false);
+        }
         let byte = self.bytes[self.index];
         self.index += 1;
         match byte {
@@ -52,6 +66,8 @@ impl Scanner<'_> {
                 let rest = &self.bytes[self.index..];
                 self.index += rest.iter().position(|byte| is_end_of_line(*byte)).unwrap_or(rest.len());
             }
+            // A name may be written in other letters, of full width perhaps.
+            _ if !byte.is_ascii() => return Err(Unclear),
             b'\\' => {
                 // The statement goes on in the next line.
                 let end = self.bytes[self.index..].starts_with(b"\r\n");
@@ -85,8 +101,8 @@ impl Scanner<'_> {
     /// Adds a byte of code. No space is left beside a dot.
     fn push(&mut self, byte: u8) {
         if byte == b'.' {
-            let kept = self.code.iter().rposition(|before| *before != b' ').map_or(0, |last| last + 1);
-            self.code.truncate(kept);
+            self.code.truncate(self.code.trim_ascii_end().len());
+            self.has_dot = true;
         }
         let byte = if byte == b'\t' { b' ' } else { byte };
         if byte != b' ' || !matches!(self.code.last(), None | Some(b' ' | b'.')) {
@@ -132,17 +148,32 @@ impl Scanner<'_> {
     }
 
     fn statement_may_plant(&self) -> bool {
-        // What was cut stands between ASCII: the rest is whole.
-        let code = String::from_utf8_lossy(&self.code);
-        let binds =
-            self.assigned.is_some_and(|end| has_path(targets(&String::from_utf8_lossy(&self.code[..end]))));
-        binds
-            || code.contains(REGISTER)
-            || (code.contains('.') && binds_by_words(&code))
-            || code.contains("setattr")
-            || code.contains("delattr")
+        if !self.has_dot && self.words.is_empty() {
+            return false;
+        }
+        let Ok(code) = str::from_utf8(&self.code) else { return true };
+        self.has_dot
+            && (self.assigned.is_some_and(|end| has_path(targets(&code[..end]))) || binds_by_words(code))
+            || self.words.iter().any(|word| code.contains(word))
     }
 }
+
+/// Bytes that are of the code as they stand, whatever stands around them.
+static IS_PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        plain[byte] = (byte as u8).is_ascii_graphic();
+        byte += 1;
+    }
+    let special = br#""'#\()[]{};=."#;
+    let mut index = 0;
+    while index < special.len() {
+        plain[special[index] as usize] = false;
+        index += 1;
+    }
+    plain
+};
 
 fn is_end_of_line(byte: u8) -> bool {
     matches!(byte, b'\n' | b'\r')
@@ -151,30 +182,41 @@ fn is_end_of_line(byte: u8) -> bool {
 /// Tells whether `for`, `as` or `del` may bind an attribute: `for a.b in x`, `with x as a.b`, `del a.b`.
 fn binds_by_words(code: &str) -> bool {
     let of_for = |rest: &str| {
-        let end = words(rest, "in").next().map_or(rest.len(), |(index, _)| index);
+        let begins = |(index, _): &(usize, &str)| {
+            !is_of_name(rest.as_bytes()[index - 1]) && behind(&rest[*index..], "in").is_some()
+        };
+        let end = rest.match_indices("in").find(begins).map_or(rest.len(), |(index, _)| index);
         has_path(&rest[..end])
     };
     let of_as = |rest: &str| has_path(&rest[..rest.find([',', ':', ')']).unwrap_or(rest.len())]);
-    words(code, "for").any(|(_, rest)| of_for(rest))
-        || words(code, "as").any(|(_, rest)| of_as(rest))
-        || words(code, "del").any(|(_, rest)| has_path(rest))
+    let bytes = code.as_bytes();
+    // A digit may stand right before a word: `1for x in y`.
+    let goes_on = |index: usize| {
+        let before = index.checked_sub(1).map(|before| bytes[before]);
+        before.is_some_and(|it| is_of_name(it) && !it.is_ascii_digit())
+    };
+    let mut begun =
+        (0..bytes.len()).filter(|index| matches!(bytes[*index], b'f' | b'a' | b'd') && !goes_on(*index));
+    begun.any(|index| {
+        let rest = &code[index..];
+        match bytes[index] {
+            b'f' => behind(rest, "for").is_some_and(of_for),
+            b'a' => behind(rest, "as").is_some_and(of_as),
+            _ => behind(rest, "del").is_some_and(has_path),
+        }
+    })
 }
 
-/// The places of a word, and what stands behind each.
-fn words<'l>(code: &'l str, word: &'static str) -> impl Iterator<Item = (usize, &'l str)> {
-    code.match_indices(word).filter_map(move |(index, _)| {
-        let (before, rest) = (&code[..index], &code[index + word.len()..]);
-        // A digit may stand right before a word: `1for x in y`.
-        let goes_on = before.ends_with(|it: char| is_of_name(it) && !it.is_ascii_digit());
-        (!goes_on && !rest.starts_with(is_of_name)).then_some((index, rest))
-    })
+/// What stands behind a word that a text begins with.
+fn behind<'l>(text: &'l str, word: &str) -> Option<&'l str> {
+    text.strip_prefix(word).filter(|rest| !rest.bytes().next().is_some_and(is_of_name))
 }
 
 /// What stands before an `=` without an annotation: `x` of `x: np.ndarray`, but all of `if x: a.b`.
 fn targets(before: &str) -> &str {
     let Some((target, _)) = before.split_once(':') else { return before };
     let name = target.trim();
-    let is_annotated = !name.is_empty() && name.chars().all(|it| is_of_name(it) || it == '.');
+    let is_annotated = !name.is_empty() && name.bytes().all(|it| is_of_name(it) || it == b'.');
     if is_annotated && !["else", "try", "finally"].contains(&name) { target } else { before }
 }
 
@@ -185,14 +227,13 @@ fn has_path(targets: &str) -> bool {
     let not_of_targets = |it: char| " )]+-*/%&|^@<>".contains(it);
     targets.split([',', '=']).any(|target| {
         let target = target.trim_end_matches(not_of_targets);
-        let is_of_path = |it: char| is_of_name(it) || it == '.';
-        let path = &target[target.rfind(|it| !is_of_path(it)).map_or(0, |index| index + 1)..];
+        let is_of_path = |it: &u8| is_of_name(*it) || *it == b'.';
+        let path = &target[target.len() - target.bytes().rev().take_while(is_of_path).count()..];
         let root = path.split('.').next().unwrap_or(path);
         path.len() > root.len() && !["", "self", "cls"].contains(&root)
     })
 }
 
-/// Bytes of UTF-8 beyond ASCII may be of a name.
-fn is_of_name(character: char) -> bool {
-    character.is_alphanumeric() || character == '_' || !character.is_ascii()
+fn is_of_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
 }

@@ -186,3 +186,12 @@ fn a_plant_knows_its_statement() {
     let statements: Vec<usize> = source.plants().iter().map(|plant| plant.statement).collect();
     assert_eq!(statements, [2, 3, 3]);
 }
+
+#[test]
+fn letters_that_are_not_ascii_may_spell_any_name() {
+    plants("ｓｅｔａｔｔｒ(A, 'c', 1)", "A.c");
+    plants("a.ｂ = 1", "a.b");
+    assert!(may_plant("ｄｅｌａｔｔｒ(A, 'c')"));
+    assert!(may_plant("größe = 1"), "it is not told what letters it is");
+    assert!(!may_plant("x = 'größe'  # größe"), "texts and comments are none of the code");
+}
