@@ -14,6 +14,7 @@
 # make rules   switches each rule of keys, traces and effects off, and names any that no test guards
 # make bench-watching   what a first run costs beside one without hozon
 # make bench-eviction   a year of use, simulated: what eviction saves beside other policies
+# make bench-sharing    what is new of a value that was edited: whole blobs, pieces, compressed
 # make bench-notebooks  what a notebook takes of which nothing is stale (an optimized build)
 # make bench-scale      stores of up to 100 000 entries, 64 processes at once: SCALE="--entries 1000,1000000 --blobs 100"
 # make bench-micro      instructions of each layer, beside those of the last release (needs valgrind; bench-micro-baseline keeps them)
@@ -46,7 +47,7 @@ endif
 # maturin tells pyo3 about Python by a file; with another one, cargo would build all that stands on pyo3 again.
 AS_BUILT = export PYO3_CONFIG_FILE="$$(ls $(CURDIR)/target/maturin/pyo3-config-*.txt)"
 
-.PHONY: setup demo test test-rust test-python test-page test-lab test-marimo lint bench bench-watching bench-eviction bench-notebooks oracle oracle-notebooks damage rules published \
+.PHONY: setup demo test test-rust test-python test-page test-lab test-marimo lint bench bench-watching bench-eviction bench-sharing bench-notebooks oracle oracle-notebooks damage rules published \
 	test-workers test-shortcuts test-forks browser clean
 .DEFAULT_GOAL := help
 
@@ -133,6 +134,10 @@ bench-watching: $(VENV)/installed
 
 bench-eviction: $(VENV)/installed
 	$(BIN)/python benches/eviction.py
+
+bench-sharing: setup
+	$(PIP) --requirement benches/peers/requirements.txt
+	$(BIN)/python benches/sharing.py
 
 bench-notebooks: $(VENV)/installed
 	$(MATURIN) develop --quiet --locked --release

@@ -129,6 +129,14 @@ def restored(
     return outputs
 
 
+# Bytes.
+_LARGE_PAYLOAD = 1 << 20
+
+
+class NotWorth(NotStored):
+    """The result may be stored, but that would save nothing: nobody has to be warned of it."""
+
+
 class Kept(Record):
     """What was stored of a run."""
 
@@ -156,6 +164,9 @@ def keep(
     error: Exception
     try:
         kept = _stored(store, run, kind, place, namespace, results())
+    except NotWorth as refusal:
+        note_run(store, run.keyed, run.name, run.seconds, str(refusal))
+        return None
     except NotStored as refusal:
         why_not, error = str(refusal), refusal
     except Unsupported as change:
@@ -184,6 +195,8 @@ def _stored(
     trace = run.trace()
     first, *others = results
     outputs = [*run.packed(*first, namespace), *(packed(*other, namespace) for other in others)]
+    if kind in ("function", "block"):
+        _check_worth(outputs, run)
     outputs += run.effects()
     recipe = run.keyed.recipe(run.options.explain_values)
     most = run.options.max_size
@@ -193,6 +206,17 @@ def _stored(
     # By the key of its entry, which is another one where the computation looked at something while it ran.
     store.record_run(key, run.name, run.seconds, "")
     return Kept(key=key, outputs=outputs, trace=trace if len(trace) else None)
+
+
+def _check_worth(outputs: list[Output], run: Run) -> None:
+    """Raises `NotWorth` if reading the result back would take longer than computing it.
+
+    Unpickling takes at least as long as pickling, which has just been timed. Memory out of band is mapped, and
+    costs nothing to read back; a small result is read in some microseconds, or had from memory.
+    """
+    in_band = sum(len(payload) for _, _, payload, _ in outputs)
+    if in_band >= _LARGE_PAYLOAD and run.pickling_seconds > run.seconds:
+        raise NotWorth("reading it back takes longer than computing it")
 
 
 def note_run(store: Store, keyed: Keyed, name: str, seconds: float, unstored: str = "") -> None:

@@ -76,6 +76,8 @@ class Run:
         self.options = options
         self.name = name
         self.seconds = 0.0
+        # Of the result, once it is packed; what lies out of band is none of it.
+        self.pickling_seconds = 0.0
         # What a person should know of the entry: pairs of words.
         self.notes: list[tuple[str, str]] = []
         self._fault: str | None = None
@@ -213,11 +215,14 @@ class Run:
         keyed = self.keyed
         changed_code = [name for name, _ in keyed.changed_code(self._before.root)]
         changes = self._before.changed(keyed.changed_inputs(), changed_code)
+        started = time.perf_counter()
         if changes is None:
-            return [packed(name, codec, value, namespace)]
-        payload, buffers = self._before.dumps(changes, value, namespace=namespace)
-        result = (name, codec, payload, with_access(buffers))
-        return [result, (CHANGES, "effect", b"", [])]
+            outputs = [packed(name, codec, value, namespace)]
+        else:
+            payload, buffers = self._before.dumps(changes, value, namespace=namespace)
+            outputs = [(name, codec, payload, with_access(buffers)), (CHANGES, "effect", b"", [])]
+        self.pickling_seconds = time.perf_counter() - started
+        return outputs
 
     def effects(self) -> list[Output]:
         """What the computation did beside its result, as outputs.

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use hozon_store::size_of_text;
@@ -174,11 +175,14 @@ pub(crate) enum Verb {
     /// Remove entries
     Clear {
         /// Names, or at least 4 hex digits of keys
-        #[arg(value_name = "NAME|KEY", required_unless_present = "all")]
+        #[arg(value_name = "NAME|KEY", required_unless_present_any = ["all", "unused_for"])]
         what: Vec<String>,
         /// Remove every entry
         #[arg(long, conflicts_with = "what")]
         all: bool,
+        /// Remove what was neither stored nor used for so long (`12h`, `30d`, `8w`) and has no name
+        #[arg(long, value_name = "TIME", conflicts_with_all = ["what", "all"], value_parser = time_of_text)]
+        unused_for: Option<Duration>,
         /// Do not ask
         #[arg(long, short)]
         yes: bool,
@@ -234,4 +238,21 @@ pub(crate) enum ReportFormat {
     Text,
     Md,
     Json,
+}
+
+/// Reads a time: a number with s, m, h, d or w, as a `ttl` is written.
+fn time_of_text(text: &str) -> Result<Duration, String> {
+    let wrong = || "it is to be a number with s, m, h, d or w, as in 12h or 30d".to_owned();
+    let (number, unit) =
+        text.trim().split_at_checked(text.trim().len().saturating_sub(1)).ok_or_else(wrong)?;
+    let unit: u32 = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86_400,
+        "w" => 604_800,
+        _ => return Err(wrong()),
+    };
+    let number: f64 = number.parse().map_err(|_| wrong())?;
+    Duration::try_from_secs_f64(number * f64::from(unit)).map_err(|_| wrong())
 }

@@ -14,7 +14,7 @@ use hozon_sys::{Memory, System};
 use crate::arguments::{Arguments, CiStep, Common, Verb};
 use crate::failure::Failure;
 use crate::report::{Report, View};
-use crate::verbs::{self, Asker};
+use crate::verbs::{self, Asker, ToClear};
 use crate::{Context, notebooks, words};
 
 /// Done.
@@ -167,10 +167,15 @@ fn on_store(verb: Verb, common: &Common, context: &mut Context<'_>) -> Result<Re
             Err(Failure::usage("`audit` comes first: hozon audit [OPTIONS] PROGRAM"))
         }
         Verb::Stats => verbs::stats(&store, view),
-        Verb::Clear { what, all, yes } => {
+        Verb::Clear { what, all, unused_for, yes } => {
             let answers = context.answers.as_mut().filter(|_| !yes).map(|answers| &mut **answers as _);
             let asker = Asker::new(answers, context.stderr);
-            verbs::clear(&store, view, if all { None } else { Some(&what) }, asker)
+            let what = match unused_for {
+                Some(time) => ToClear::Unused(time),
+                None if all => ToClear::All,
+                None => ToClear::Named(&what),
+            };
+            verbs::clear(&store, view, what, asker)
         }
         Verb::Gc { dry_run, max_size } => verbs::gc(&store, view, max_size, dry_run),
         Verb::Verify { repair } => verbs::verify(&store, view, repair),

@@ -243,6 +243,23 @@ fn clear_asks_a_person_and_only_a_clear_yes_counts() {
 }
 
 #[test]
+fn clear_removes_what_was_not_used_for_long() {
+    let machine = Machine::with_three_entries();
+    let left = || machine.store().summaries().unwrap().len();
+    assert_eq!(machine.run(&["clear", "--unused-for", "520w", "--yes"]).code, EXIT_DONE);
+    assert_eq!(left(), 3);
+    for wrong in ["30", "d", "-3d", "3y", "", "nand", "9999999999999999999999w"] {
+        assert_eq!(machine.run(&["clear", "--unused-for", wrong]).code, EXIT_USAGE, "{wrong}");
+    }
+    assert_eq!(machine.run(&["clear", "--unused-for", "1d", "features"]).code, EXIT_USAGE);
+    assert_eq!(left(), 3);
+    let ran = machine.run(&["clear", "--unused-for", "0s"]);
+    assert!(ran.out.starts_with("removed 2 entries"), "{}", ran.out);
+    // The model has a name, so it stays.
+    assert_eq!(left(), 1);
+}
+
+#[test]
 fn gc_tells_what_would_go_and_what_it_would_cost_and_removes_only_without_dry_run() {
     let machine = Machine::with_three_entries();
     let would = machine.run(&["gc", "--dry-run", "--max-size", "0"]);

@@ -23,6 +23,8 @@ pub enum Filter {
     KeyPrefix(String),
     /// All but those with these keys. Of traces, the keys are those that look-ups begin with.
     AllBut(HashSet<Key>),
+    /// Those with these keys. Trace sets stay: other entries may be found by them.
+    Only(HashSet<Key>),
 }
 
 /// What a clear has removed.
@@ -123,6 +125,7 @@ impl Filter {
             Self::Name(wanted) => name == wanted,
             Self::KeyPrefix(prefix) => key.to_string().starts_with(prefix),
             Self::AllBut(keys) => !keys.contains(key),
+            Self::Only(keys) => keys.contains(key),
         }
     }
 }

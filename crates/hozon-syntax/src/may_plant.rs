@@ -20,7 +20,7 @@ struct Scanner<'s> {
     index: usize,
     /// How many brackets are open.
     depth: u32,
-    /// The present statement without comments and without what its texts hold, on one line.
+    /// The present statement without comments and without what its texts hold, on one line, in ASCII.
     code: Vec<u8>,
     /// Where in `code` the last `=` stands that assigns outside brackets.
     assigned: Option<usize>,
@@ -54,11 +54,11 @@ impl Scanner<'_> {
         let rest = &self.bytes[self.index..];
         let plain = rest.iter().position(|byte| !IS_PLAIN[usize::from(*byte)]).unwrap_or(rest.len());
         if plain > 0 {
-            self.code.extend_from_slice(&rest[..plain]);
+            self.push(&rest[..plain]);
             self.index += plain;
             return Ok(false);
         }
-        let byte = self.bytes[self.index];
+        let byte = rest[0];
         self.index += 1;
         match byte {
             b'"' | b'\'' => self.skip_text(byte)?,
@@ -72,63 +72,64 @@ impl Scanner<'_> {
                 // The statement goes on in the next line.
                 let end = self.bytes[self.index..].starts_with(b"\r\n");
                 self.index += if end { 2 } else { 1 };
-                self.push(b' ');
+                self.push(b" ");
             }
             b'(' | b'[' | b'{' => {
                 self.depth += 1;
-                self.push(byte);
+                self.push(&[byte]);
             }
             b')' | b']' | b'}' => {
                 self.depth = self.depth.checked_sub(1).ok_or(Unclear)?;
-                self.push(byte);
+                self.push(&[byte]);
             }
             b';' => return Ok(self.depth == 0),
             byte if is_end_of_line(byte) => {
-                self.push(b' ');
+                self.push(b" ");
                 return Ok(self.depth == 0);
             }
             b'=' => {
                 if self.depth == 0 && self.assigns() {
                     self.assigned = Some(self.code.len());
                 }
-                self.push(byte);
+                self.push(b"=");
             }
-            _ => self.push(byte),
+            b'.' => {
+                self.code.truncate(self.code.trim_ascii_end().len());
+                self.code.push(b'.');
+                self.has_dot = true;
+            }
+            _ => self.push(&[byte]),
         }
         Ok(false)
     }
 
-    /// Adds a byte of code. No space is left beside a dot.
-    fn push(&mut self, byte: u8) {
-        if byte == b'.' {
-            self.code.truncate(self.code.trim_ascii_end().len());
-            self.has_dot = true;
-        }
-        let byte = if byte == b'\t' { b' ' } else { byte };
-        if byte != b' ' || !matches!(self.code.last(), None | Some(b' ' | b'.')) {
-            self.code.push(byte);
-        }
+    /// Adds code. No blank is left beside a dot.
+    fn push(&mut self, code: &[u8]) {
+        let code = if self.code.last() == Some(&b'.') { code.trim_ascii_start() } else { code };
+        self.code.extend_from_slice(code);
     }
 
     /// Goes behind the end of a text whose first quote has been read.
     fn skip_text(&mut self, quote: u8) -> Result<(), Unclear> {
-        self.push(b'"');
+        self.push(b"\"");
         let is_triple = self.bytes[self.index..].starts_with(&[quote, quote]);
         self.index += if is_triple { 2 } else { 0 };
-        while let Some(&byte) = self.bytes.get(self.index) {
-            self.index += 1;
-            match byte {
+        let stops = |byte: &u8| *byte == quote || *byte == b'\\' || (!is_triple && is_end_of_line(*byte));
+        loop {
+            let rest = self.bytes.get(self.index..).ok_or(Unclear)?;
+            let stop = rest.iter().position(stops).ok_or(Unclear)?;
+            self.index += stop + 1;
+            match rest[stop] {
                 b'\\' => self.index += 1,
-                b'\n' | b'\r' if !is_triple => return Err(Unclear),
-                _ if byte == quote && !is_triple => return Ok(()),
-                _ if byte == quote && self.bytes[self.index..].starts_with(&[quote, quote]) => {
+                byte if byte != quote => return Err(Unclear),
+                _ if !is_triple => return Ok(()),
+                _ if self.bytes[self.index..].starts_with(&[quote, quote]) => {
                     self.index += 2;
                     return Ok(());
                 }
                 _ => {}
             }
         }
-        Err(Unclear)
     }
 
     /// Tells whether the `=` that has just been read assigns: it does not compare, and binds no plain name
@@ -163,7 +164,7 @@ static IS_PLAIN: [bool; 256] = {
     let mut plain = [false; 256];
     let mut byte = 0;
     while byte < 128 {
-        plain[byte] = (byte as u8).is_ascii_graphic();
+        plain[byte] = (byte as u8).is_ascii_graphic() || matches!(byte as u8, b' ' | b'\t' | 0x0c);
         byte += 1;
     }
     let special = br#""'#\()[]{};=."#;
@@ -224,7 +225,7 @@ fn targets(before: &str) -> &str {
 /// subscript is none, `os.environ["a"]`.
 fn has_path(targets: &str) -> bool {
     // Brackets around targets, and operators: `(a.b) +=`.
-    let not_of_targets = |it: char| " )]+-*/%&|^@<>".contains(it);
+    let not_of_targets = |it: char| " \t\x0c)]+-*/%&|^@<>".contains(it);
     targets.split([',', '=']).any(|target| {
         let target = target.trim_end_matches(not_of_targets);
         let is_of_path = |it: &u8| is_of_name(*it) || *it == b'.';

@@ -47,6 +47,10 @@ fn an_attribute_set_from_outside_is_a_plant() {
     plants("with x as a.b: pass", "a.b");
     plants("del a.b", "a.b");
     plants("a.\\\nb = 1", "a.b");
+    plants("a\t.\t b\t= 1", "a.b");
+    plants("a.b\x0c= 1", "a.b");
+    plants("(a\n  .  # c\n  b) = 1", "a.b");
+    plants("with x  as\ta . b:\n pass", "a.b");
     plants("setattr(A.b, 'c', 1)", "A.b.c");
     plants("setattr(A, name, 1)", "A.?");
     plants("delattr(A, 'c')", "A.c");

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, Write};
+use std::time::Duration;
 
 use hozon_format::Key;
 use hozon_store::{Cleared, Filter, Store, Summary};
@@ -54,17 +55,28 @@ struct Gone {
     name: String,
 }
 
-/// Removes the entries that the words mean, or all; asks first if there is somebody to ask.
+/// What a person wants removed.
+#[derive(Clone, Copy)]
+pub(crate) enum ToClear<'a> {
+    All,
+    /// Names, or beginnings of keys.
+    Named(&'a [String]),
+    /// What was neither stored nor used for so long and has no name.
+    Unused(Duration),
+}
+
+/// Removes the entries that are meant; asks first if there is somebody to ask.
 pub(crate) fn clear(
     store: &Store,
     view: View,
-    what: Option<&[String]>,
+    what: ToClear<'_>,
     asker: Asker<'_>,
 ) -> Result<Report, Failure> {
     let summaries = store.summaries()?;
     let (filters, meant) = match what {
-        None => (vec![Filter::All], summaries.iter().map(|summary| (summary.key, summary)).collect()),
-        Some(what) => meant(store, &summaries, what)?,
+        ToClear::All => (vec![Filter::All], summaries.iter().map(|summary| (summary.key, summary)).collect()),
+        ToClear::Named(what) => meant(store, &summaries, what)?,
+        ToClear::Unused(time) => unused(&summaries, view.now_ms, time),
     };
     if !meant.is_empty() && !asker.agrees(&question(&meant)) {
         return Ok(Report::text("").note("nothing was removed"));
@@ -94,6 +106,15 @@ fn meant<'a>(
         meant.extend(entries.into_iter().map(|summary| (summary.key, summary)));
     }
     Ok((filters, meant))
+}
+
+/// An entry from the future, by a clock that was wrong, stays.
+fn unused(summaries: &[Summary], now_ms: u64, time: Duration) -> (Vec<Filter>, Meant<'_>) {
+    let since_ms = u128::from(now_ms).saturating_sub(time.as_millis());
+    let last_ms = |summary: &Summary| summary.facts.created_ms.max(summary.last_used_ms.unwrap_or(0));
+    let is_unused = |summary: &&Summary| !summary.rooted && u128::from(last_ms(summary)) < since_ms;
+    let meant: Meant<'_> = summaries.iter().filter(is_unused).map(|summary| (summary.key, summary)).collect();
+    (vec![Filter::Only(meant.keys().copied().collect())], meant)
 }
 
 fn add(total: &mut Cleared, one: Cleared) {

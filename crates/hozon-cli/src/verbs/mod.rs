@@ -16,7 +16,7 @@ mod why;
 pub(crate) use accept::{Asked, accept};
 pub(crate) use ci::{SaveAsked, ci_restore, ci_save};
 pub(crate) use ci_report::{ci_check, ci_report};
-pub(crate) use clear::{Asker, clear};
+pub(crate) use clear::{Asker, ToClear, clear};
 pub(crate) use gc::gc;
 pub(crate) use list::list;
 pub(crate) use show::show;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hozon_store::{HitCost, Store, Summary};
+use hozon_store::{HitCost, Run, Store, Summary};
 use serde::Serialize;
 
 use super::{nanoseconds, total_bytes};
@@ -67,10 +67,21 @@ struct Stats {
     store: String,
     #[serde(flatten)]
     sums: Sums,
+    /// How many bytes the store may hold; none: as many as there is room for.
+    bound: Option<u64>,
     roots: usize,
     oldest_ms: Option<u64>,
     newest_ms: Option<u64>,
     names: Vec<Named>,
+    unstored: Vec<Unstored>,
+}
+
+/// Runs whose results were not stored, for one reason.
+#[derive(Serialize, PartialEq, Eq, PartialOrd, Ord)]
+struct Unstored {
+    name: String,
+    why: String,
+    times: u64,
 }
 
 #[derive(Serialize)]
@@ -99,11 +110,11 @@ impl Sums {
 /// Sums up the store and each name in it, those that saved the most time first.
 pub(crate) fn stats(store: &Store, view: View) -> Result<Report, Failure> {
     let summaries = store.summaries()?;
-    let stats = sum_up(store, &summaries, &store.hit_costs()?);
+    let stats = sum_up(store, &summaries, &store.hit_costs()?, &store.runs()?);
     Ok(if view.json { Report::json(&stats) } else { Report::text(text(&stats, view)) })
 }
 
-fn sum_up(store: &Store, summaries: &[Summary], costs: &BTreeMap<String, HitCost>) -> Stats {
+fn sum_up(store: &Store, summaries: &[Summary], costs: &BTreeMap<String, HitCost>, runs: &[Run]) -> Stats {
     let mut sums = Sums::default();
     let mut names: BTreeMap<&str, Sums> = BTreeMap::new();
     for summary in summaries {
@@ -124,11 +135,29 @@ fn sum_up(store: &Store, summaries: &[Summary], costs: &BTreeMap<String, HitCost
     Stats {
         store: store.folder().to_string_lossy().into_owned(),
         sums,
+        bound: store.bound(),
         roots: store.roots().len(),
         oldest_ms: made().min(),
         newest_ms: made().max(),
         names,
+        unstored: unstored(runs),
     }
+}
+
+/// Sums up the runs whose results were not stored.
+fn unstored(runs: &[Run]) -> Vec<Unstored> {
+    let mut times: BTreeMap<(&str, &str), u64> = BTreeMap::new();
+    for run in runs {
+        if let Some(why) = &run.unstored {
+            *times.entry((&run.name, why)).or_default() += 1;
+        }
+    }
+    let told = |((name, why), times): ((&str, &str), u64)| Unstored {
+        name: name.to_owned(),
+        why: why.to_owned(),
+        times,
+    };
+    times.into_iter().map(told).collect()
 }
 
 fn text(stats: &Stats, view: View) -> String {
@@ -138,7 +167,7 @@ fn text(stats: &Stats, view: View) -> String {
         ("store", words::name(&stats.store).into_owned()),
         ("entries", sums.entries.to_string()),
         ("kept by name", stats.roots.to_string()),
-        ("size", words::size(sums.bytes)),
+        ("size", of_bound(sums.bytes, stats.bound)),
         ("oldest", ago(stats.oldest_ms)),
         ("newest", ago(stats.newest_ms)),
         ("computed", words::duration(nanoseconds(sums.ran_seconds))),
@@ -146,12 +175,24 @@ fn text(stats: &Stats, view: View) -> String {
         ("saved", words::duration(nanoseconds(sums.saved_seconds))),
         ("a hit takes", sums.hits.told()),
     ]);
+    let unstored: String = stats.unstored.iter().map(not_stored).collect();
     if stats.names.is_empty() {
-        return text;
+        return text + &unstored;
     }
     let rows = stats.names.iter().map(row).collect();
     let losses: String = stats.names.iter().filter_map(loss).collect();
-    format!("{text}\n{}{losses}", table(HEADER, rows, view.width))
+    format!("{text}\n{}{losses}{unstored}", table(HEADER, rows, view.width))
+}
+
+fn of_bound(bytes: u64, bound: Option<u64>) -> String {
+    let bound = bound.map(|bound| format!(" of at most {}", words::size(bound)));
+    words::size(bytes) + &bound.unwrap_or_default()
+}
+
+/// Says of what results were not stored, and why.
+fn not_stored(unstored: &Unstored) -> String {
+    let (name, times) = (words::name(&unstored.name), words::count_of(unstored.times, "time", "times"));
+    format!("\nthe result of {name} was not stored, {times}: {}\n", words::name(&unstored.why))
 }
 
 /// Says that caching does not pay, where it does not.
