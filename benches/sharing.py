@@ -1,10 +1,10 @@
-"""What whole blobs, content-defined chunks and zstd leave to be stored or sent of a value that was edited.
+"""What whole blobs, content-defined pieces and zstd leave to be stored or sent of a value that was edited.
 
     make bench-sharing            or: python benches/sharing.py
 
-For each edit, both versions are packed as hozon stores them; columns and arrays are blobs of their own. Told is
-how much of the second version is new beside the first: with whole blobs, with chunks of about 64 KiB (FastCDC),
-and what zstd leaves of it. Needs fastcdc and zstandard.
+For each edit, both versions are packed as hozon stores them; columns and arrays are blobs of their own. Told
+is how much of the second version is new beside the first: with whole blobs, with pieces of about 1 MiB
+(FastCDC), and what zstd leaves of it.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ import fastcdc
 import numpy as np
 import pandas as pd
 import zstandard
-from hozon._pickling import dumps
 from sklearn.ensemble import RandomForestRegressor
+
+from hozon._pickling import dumps
 
 ROWS = 1_000_000
 RANDOM = np.random.default_rng(0)
@@ -100,12 +101,12 @@ def blobs(value: Any) -> list[bytes]:
     return [payload, *(bytes(buffer.raw()) for buffer in buffers)]
 
 
-def chunks(blob: bytes) -> Iterator[bytes]:
+def pieces(blob: bytes) -> Iterator[bytes]:
     if len(blob) < 1 << 20:
         yield blob
         return
-    for chunk in fastcdc.fastcdc(blob, 16 << 10, 64 << 10, 256 << 10):
-        yield blob[chunk.offset : chunk.offset + chunk.length]
+    for piece in fastcdc.fastcdc(blob, 256 << 10, 1 << 20, 4 << 20):
+        yield blob[piece.offset : piece.offset + piece.length]
 
 
 def new_parts(before: Iterable[bytes], after: Iterable[bytes]) -> list[bytes]:
@@ -120,21 +121,21 @@ def size(parts: Iterable[bytes]) -> int:
 
 def main() -> None:
     compressor = zstandard.ZstdCompressor(level=1)
-    print("| edit | value | new, whole blobs | new, chunks | whole blobs, zstd -1 | chunking | zstd |")
+    print("| edit | value | new, whole blobs | new, pieces | whole blobs, zstd -1 | cutting | zstd |")
     print("|---|---|---|---|---|---|---|")
     for name, edit in EDITS.items():
         before, after = (blobs(value) for value in edit())
         whole = new_parts(before, after)
-        known = [chunk for blob in before for chunk in chunks(blob)]
+        known = [piece for blob in before for piece in pieces(blob)]
         started = time.perf_counter()
-        now = [chunk for blob in after for chunk in chunks(blob)]
-        chunking = size(after) / (time.perf_counter() - started)
+        now = [piece for blob in after for piece in pieces(blob)]
+        cutting = size(after) / (time.perf_counter() - started)
         started = time.perf_counter()
         compressed = sum(len(compressor.compress(blob)) for blob in whole)
         zstd = size(whole) / (time.perf_counter() - started)
         sizes = (size(after), size(whole), size(new_parts(known, now)), compressed)
         told = " | ".join(f"{each / 1e6:.1f} MB" for each in sizes)
-        print(f"| {name} | {told} | {chunking / 1e9:.2f} GB/s | {zstd / 1e9:.2f} GB/s |", flush=True)
+        print(f"| {name} | {told} | {cutting / 1e9:.2f} GB/s | {zstd / 1e9:.2f} GB/s |", flush=True)
 
 
 if __name__ == "__main__":

@@ -211,8 +211,8 @@ def _stored(
 def _check_worth(outputs: list[Output], run: Run) -> None:
     """Raises `NotWorth` if reading the result back would take longer than computing it.
 
-    Unpickling takes at least as long as pickling, which has just been timed. Memory out of band is mapped, and
-    costs nothing to read back; a small result is read in some microseconds, or had from memory.
+    Unpickling takes at least as long as pickling, which has just been timed. Memory out of band is mapped,
+    and costs nothing to read back; a small result is read in some microseconds, or had from memory.
     """
     in_band = sum(len(payload) for _, _, payload, _ in outputs)
     if in_band >= _LARGE_PAYLOAD and run.pickling_seconds > run.seconds:
