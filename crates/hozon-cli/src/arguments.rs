@@ -1,6 +1,7 @@
 //! The words of the command line.
 
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -90,6 +91,41 @@ pub(crate) struct WatchArguments {
     /// Run cells that do not depend on each other in this many processes at once
     #[arg(short = 'j', long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) jobs: u16,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeArguments {
+    /// Where the results are kept; it is made if it is not there
+    #[arg(value_name = "FOLDER")]
+    pub(crate) folder: PathBuf,
+    /// Where to listen
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8731")]
+    pub(crate) listen: SocketAddr,
+    /// A file with `read TOKEN` or `write TOKEN` on each line. Without it: `tokens` in the folder, which is made
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// A name, with its port, by which clients ask for this server; several may be given
+    #[arg(long = "host", value_name = "NAME:PORT")]
+    pub(crate) hosts: Vec<String>,
+    /// Keep no more than this (`500MiB`, `200GB`)
+    #[arg(long, value_name = "SIZE", value_parser = size_of_text)]
+    pub(crate) quota: Option<u64>,
+    /// At the quota: remove what was used longest ago, or refuse what comes
+    #[arg(long, value_enum, default_value_t = Full::Remove, requires = "quota")]
+    pub(crate) when_full: Full,
+    /// Speak TLS, with this certificate (PEM, with its chain)
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The certificate's private key (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
+}
+
+/// What `hozon serve` does at its quota.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Full {
+    Remove,
+    Refuse,
 }
 
 /// Reads `NAME=VALUE`; what the value means, the host says.
@@ -183,6 +219,8 @@ pub(crate) enum Verb {
         #[arg(long, short)]
         yes: bool,
     },
+    /// Serve a folder of results to others, over HTTP: a tier, until it is asked to end
+    Serve(ServeArguments),
     /// Take results along from one run of a CI to the next
     Ci {
         #[command(subcommand)]

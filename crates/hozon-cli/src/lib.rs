@@ -13,6 +13,7 @@ mod reaching;
 mod report;
 mod run;
 mod select;
+mod serving;
 mod sources;
 mod table;
 mod verbs;

@@ -15,7 +15,7 @@ use crate::arguments::{Arguments, CiStep, Common, Verb};
 use crate::failure::Failure;
 use crate::report::{Report, View};
 use crate::verbs::{self, Asker};
-use crate::{Context, notebooks, words};
+use crate::{Context, notebooks, serving, words};
 
 /// Done.
 pub const EXIT_DONE: u8 = 0;
@@ -84,6 +84,7 @@ fn dispatch(arguments: Arguments, context: &mut Context<'_>) -> Result<Report, F
         Verb::Ci { step: CiStep::Save { folder, touched_only, max_size } } => {
             save(&folder, &verbs::SaveAsked { touched_only, max_size }, &common, context)
         }
+        Verb::Serve(of) => serving::serve(&of, context),
         verb => on_store(verb, &common, context),
     }
 }
@@ -163,6 +164,7 @@ fn on_store(verb: Verb, common: &Common, context: &mut Context<'_>) -> Result<Re
         | Verb::Run(_)
         | Verb::Watch(_)
         | Verb::Audit { .. }
+        | Verb::Serve(_)
         | Verb::Ci { step: CiStep::Restore { .. } | CiStep::Save { .. } } => {
             Err(Failure::usage("`audit` comes first: hozon audit [OPTIONS] PROGRAM"))
         }

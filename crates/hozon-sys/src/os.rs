@@ -37,6 +37,10 @@ impl System for Os {
         Ok((Mapping::mapped(mapped), stat))
     }
 
+    fn open(&self, path: &Path) -> io::Result<(Box<dyn Read + Send>, Stat)> {
+        open_regular(path).map(|(file, stat)| (Box::new(file) as Box<dyn Read + Send>, stat))
+    }
+
     fn stat(&self, path: &Path) -> io::Result<Stat> {
         fs::symlink_metadata(path).map(|metadata| stat_of(&metadata))
     }
@@ -61,6 +65,10 @@ impl System for Os {
         builder.create(folder)
     }
 
+    fn create_shared_folder(&self, folder: &Path) -> io::Result<()> {
+        fs::create_dir_all(folder)
+    }
+
     fn create_file(&self, path: &Path, mode: u32) -> io::Result<Box<dyn NewFile>> {
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
@@ -73,6 +81,10 @@ impl System for Os {
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         fs::rename(from, to)
+    }
+
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::hard_link(from, to)
     }
 
     fn remove_file(&self, path: &Path) -> io::Result<()> {

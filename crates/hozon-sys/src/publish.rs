@@ -39,6 +39,19 @@ pub struct TemporaryName {
     pub random: u64,
 }
 
+impl TemporaryName {
+    /// A name that is new, for a file of this process.
+    ///
+    /// # Errors
+    /// Where there is no randomness.
+    pub fn new(system: &dyn System) -> io::Result<Self> {
+        let mut random = [0; 8];
+        system.fill_random(&mut random)?;
+        let (realm, process) = (system.process_realm(), system.process_id());
+        Ok(Self { realm, process, random: u64::from_le_bytes(random) })
+    }
+}
+
 impl std::fmt::Display for TemporaryName {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{:016x}-{}-{:016x}.tmp", self.realm, self.process, self.random)
@@ -71,7 +84,7 @@ pub fn publish(
     publication: &Publication<'_>,
     pieces: &[&[u8]],
 ) -> io::Result<Option<Stat>> {
-    let temporary = publication.temporary_folder.join(temporary_name(system)?.to_string());
+    let temporary = publication.temporary_folder.join(TemporaryName::new(system)?.to_string());
     let published = write_temporary(system, &temporary, publication, pieces)
         .and_then(|inode| rename_into_place(system, &temporary, publication).map(|()| inode));
     let inode = published.inspect_err(|_| {
@@ -80,13 +93,6 @@ pub fn publish(
     })?;
     // The file is there: what cannot be seen now is treated as replaced.
     Ok(system.stat(publication.path).ok().filter(|stat| stat.inode == inode))
-}
-
-fn temporary_name(system: &dyn System) -> io::Result<TemporaryName> {
-    let mut random = [0; 8];
-    system.fill_random(&mut random)?;
-    let (realm, process) = (system.process_realm(), system.process_id());
-    Ok(TemporaryName { realm, process, random: u64::from_le_bytes(random) })
 }
 
 fn write_temporary(
