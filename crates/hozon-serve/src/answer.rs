@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hozon_format::{Digest, Hasher};
 use hozon_tier::{Kind, ObjectName, OpenBlob, Put, Tier, TierError, Version};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::header::{
     ALLOW, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_MATCH, IF_NONE_MATCH,
 };
@@ -44,7 +44,15 @@ impl Answers {
     }
 
     /// Answers a request that was let in.
-    pub(crate) async fn answer(&self, _: Admitted, head: &Parts, body: Incoming) -> Answer {
+    pub(crate) async fn answer(&self, admitted: Admitted, head: &Parts, mut body: Incoming) -> Answer {
+        let answer = self.routed(admitted, head, &mut body).await;
+        if !body.is_end_stream() {
+            body::drain(body, &self.metrics).await;
+        }
+        answer
+    }
+
+    async fn routed(&self, _: Admitted, head: &Parts, body: &mut Incoming) -> Answer {
         let route = Route::of(head.uri.path(), head.uri.query()).ok_or(StatusCode::NOT_FOUND)?;
         match (&head.method, route) {
             (&Method::GET, Route::Metrics) => Ok(self.metrics()),
@@ -109,16 +117,16 @@ impl Answers {
         Ok(response)
     }
 
-    async fn put(&self, name: ObjectName, headers: &HeaderMap, mut body: Incoming) -> Answer {
+    async fn put(&self, name: ObjectName, headers: &HeaderMap, body: &mut Incoming) -> Answer {
         let condition = condition(headers)?;
-        let length = body::length(&body)?;
+        let length = body::length(body)?;
         if length > SMALL_BYTES {
             return Err(StatusCode::PAYLOAD_TOO_LARGE);
         }
         let _memory = self.memory_for(length).await?;
         let room = self.shelf.room(length).map_err(|error| status(&error))?;
         let mut bytes = Vec::new();
-        while let Some(piece) = body::next(&mut body, &self.metrics).await? {
+        while let Some(piece) = body::next(body, &self.metrics).await? {
             bytes.extend_from_slice(&piece);
         }
         let shelf = self.shelf.clone();
@@ -139,8 +147,8 @@ impl Answers {
         }
     }
 
-    async fn put_blob(&self, name: ObjectName, mut body: Incoming) -> Answer {
-        let length = body::length(&body)?;
+    async fn put_blob(&self, name: ObjectName, body: &mut Incoming) -> Answer {
+        let length = body::length(body)?;
         if length > BLOB_BYTES {
             return Err(StatusCode::PAYLOAD_TOO_LARGE);
         }
@@ -153,7 +161,7 @@ impl Answers {
         let shelf = self.shelf.clone();
         let mut blob = blocking(move || shelf.tier.start_blob(length)).await?;
         let mut hasher = Hasher::plain();
-        while let Some(piece) = body::next(&mut body, &self.metrics).await? {
+        while let Some(piece) = body::next(body, &self.metrics).await? {
             let written = blocking(move || {
                 hasher.update(&piece);
                 blob.write(&piece).map(|()| (blob, hasher))

@@ -68,3 +68,20 @@ pub(crate) async fn next(body: &mut Incoming, metrics: &Metrics) -> Result<Optio
 pub(crate) fn length(body: &Incoming) -> Result<u64, StatusCode> {
     body.size_hint().exact().ok_or(StatusCode::LENGTH_REQUIRED)
 }
+
+/// Takes what is left of a body that has been answered already, within limits: a client that is still
+/// sending would else lose the answer.
+pub(crate) async fn drain(mut body: Incoming, metrics: &Metrics) {
+    const MOST_BYTES: usize = 64 << 20;
+    let draining = async {
+        let mut drained = 0;
+        while let Ok(Some(piece)) = next(&mut body, metrics).await {
+            drained += piece.len();
+            if drained > MOST_BYTES {
+                break;
+            }
+        }
+    };
+    // In time or not: the answer goes out now.
+    let _ = timeout(Duration::from_secs(5), draining).await;
+}

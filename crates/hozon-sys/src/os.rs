@@ -22,7 +22,7 @@ impl System for Os {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
         let mut bytes = Vec::with_capacity(usize::try_from(stat.size).unwrap_or(0) + 1);
-        file.take(most_bytes + 1).read_to_end(&mut bytes)?;
+        file.take(most_bytes.saturating_add(1)).read_to_end(&mut bytes)?;
         if bytes.len() as u64 > most_bytes { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(bytes) }
     }
 

@@ -130,6 +130,9 @@ impl Tier for BucketTier {
     }
 
     fn put_blob(&self, digest: &Digest, length: u64, reader: &mut dyn Read) -> Result<(), TierError> {
+        if self.has_blob(digest, length)? {
+            return Ok(());
+        }
         let (store, path) = (self.store()?, self.path(&ObjectName::blob(digest))?);
         send(length, reader, self.deadlines(), move |pieces, moved| async move {
             if length <= PART_BYTES {

@@ -149,6 +149,9 @@ impl Tier for HttpTier {
     }
 
     fn put_blob(&self, digest: &Digest, length: u64, reader: &mut dyn Read) -> Result<(), TierError> {
+        if self.has_blob(digest, length)? {
+            return Ok(());
+        }
         let mut asking = self.asking(Method::PUT, &ObjectName::blob(digest).to_string())?;
         asking.request.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
         send(length, reader, asking.deadlines, move |pieces, moved| async move {

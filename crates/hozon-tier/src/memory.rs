@@ -67,6 +67,9 @@ impl Tier for MemoryTier {
     fn put_blob(&self, digest: &Digest, length: u64, reader: &mut dyn Read) -> Result<(), TierError> {
         let mut bytes = Vec::new();
         reader.take(length).read_to_end(&mut bytes).map_err(TierError::Local)?;
+        if (bytes.len() as u64) < length {
+            return Err(TierError::Local(std::io::ErrorKind::UnexpectedEof.into()));
+        }
         let mut nowhere = std::io::sink();
         let mut checked = Checked::new(&mut nowhere, length);
         checked.take(&bytes)?;
