@@ -49,13 +49,13 @@ def numbered(keyed: Keyed, root: Any = None, **named: Any) -> Before:
     return Before.of(keyed, root, **named)
 
 
-def begin(store: Store, keyed: Keyed, options: Options) -> Hit | Turn:
+def begin(store: Store, keyed: Keyed, options: Options, name: str) -> Hit | Turn:
     """Looks a key up, or waits for the turn to compute it. What is older than its ttl is a miss."""
-    begun = store.begin(keyed.key, WAIT_SECONDS, options.project)
+    begun = store.begin(keyed.key, name, WAIT_SECONDS, options.project)
     if not isinstance(begun, Hit) or not is_too_old(begun, options.ttl):
         return begun
     forget(store, keyed.key, "expired")
-    return store.begin(keyed.key, WAIT_SECONDS, options.project)
+    return store.begin(keyed.key, name, WAIT_SECONDS, options.project)
 
 
 def is_too_old(hit: Hit, ttl: float | None) -> bool:
@@ -92,7 +92,7 @@ def accepted(store: Store, keyed: Keyed, options: Options, name: str) -> Hit | N
         return None
     try:
         bound = store.accepted_entry(keyed.recipe(options.explain_values), name)
-        return None if bound is None else store.get(keyed.key, options.project)
+        return None if bound is None else store.get(keyed.key, name, options.project)
     except StoreError as error:
         warn_once("accept", name, f"what was accepted for {name} cannot be used: {error}")
         return None
@@ -212,7 +212,7 @@ def is_worth(when: Any, result: Any, seconds: float, name: str) -> bool:
         return False
 
 
-async def begin_in_task(store: Store, keyed: Keyed, options: Options) -> Hit | Turn:
+async def begin_in_task(store: Store, keyed: Keyed, options: Options, name: str) -> Hit | Turn:
     """As `begin`, for a task of an event loop: it pauses instead of blocking the loop."""
     import asyncio
 
@@ -221,7 +221,7 @@ async def begin_in_task(store: Store, keyed: Keyed, options: Options) -> Hit | T
     pause = 0.001
     try:
         while True:
-            begun = store.poll(keyed.key, task, options.project)
+            begun = store.poll(keyed.key, name, task, options.project)
             if begun is not None and isinstance(begun, Hit) and is_too_old(begun, options.ttl):
                 forget(store, keyed.key, "expired")
                 continue

@@ -221,6 +221,41 @@ pub(crate) enum Verb {
     },
     /// Serve a folder of results to others, over HTTP: a tier, until it is asked to end
     Serve(ServeArguments),
+    /// Show the key that others know you by; it is made at the first use
+    Keys {
+        /// Print the line for others, and nothing else
+        #[arg(long)]
+        public: bool,
+        /// Sign with this SSH key from now on (Ed25519, without a passphrase)
+        #[arg(long, value_name = "FILE", conflicts_with = "own")]
+        ssh: Option<PathBuf>,
+        /// Sign with hozon's own key again
+        #[arg(long)]
+        own: bool,
+    },
+    /// Say whose results are used
+    Trust {
+        #[command(subcommand)]
+        step: TrustStep,
+    },
+    /// Write results to one file, signed, for others or another machine
+    Export {
+        /// Names, or at least 4 hex digits of keys
+        #[arg(value_name = "NAME|KEY", required = true)]
+        what: Vec<String>,
+        /// The file to write
+        #[arg(short, long, value_name = "FILE")]
+        output: PathBuf,
+    },
+    /// Take the results of a file that `hozon export` wrote, if their signers are trusted
+    Import {
+        /// The file
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Only tell what would be taken
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Take results along from one run of a CI to the next
     Ci {
         #[command(subcommand)]
@@ -232,6 +267,35 @@ pub(crate) enum Verb {
         #[arg(long)]
         repair: bool,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TrustStep {
+    /// Use what the owner of a key has signed
+    Add {
+        /// The line that `hozon keys --public` prints, an `ssh-ed25519` line, or a file that holds one
+        #[arg(value_name = "KEY|FILE", required = true)]
+        key: Vec<String>,
+        /// What to call the key; else the first word of its comment
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
+        /// Only for computations whose names are like this (`*`, `?`); may be given several times
+        #[arg(long = "scope", value_name = "PATTERN")]
+        scopes: Vec<String>,
+    },
+    /// Stop using what a key has signed
+    Remove {
+        /// What the key is called
+        name: String,
+    },
+    /// Never use what a key has signed again, and remove what is stored of it
+    Revoke {
+        /// What the key is called, or its line
+        #[arg(value_name = "NAME|KEY", required = true)]
+        name: Vec<String>,
+    },
+    /// List the keys
+    List,
 }
 
 /// Where `hozon ci` keeps results between runs, if nothing else is said.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use hozon_engine::{Executor, NotebookSettings};
 use hozon_format::{Digest, SealKey};
 use hozon_key::Subject;
-use hozon_store::Bound;
+use hozon_store::{Bound, Keyring};
 use hozon_sys::{System, UserFiles};
 
 /// Tells how large the store in a folder may get, or in a sentence why that cannot be told.
@@ -26,6 +26,8 @@ pub struct Context<'a> {
     /// Gives the user's seal key, or says in a sentence why there is none. Called once, if a store is
     /// opened.
     pub load_seal_key: Box<dyn FnOnce() -> Result<SealKey, String> + 'a>,
+    /// The user's other keys: what the user signs with, and whom the user trusts.
+    pub keyring: Keyring,
     /// Tells how large the store in a folder may get, or says in a sentence what is wrong with the
     /// configuration.
     pub bound_of: BoundOf<'a>,

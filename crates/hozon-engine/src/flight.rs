@@ -75,7 +75,7 @@ impl Flights {
         &self.store
     }
 
-    /// Looks `key` up and, if it is missing, waits for the turn to compute it or for its result.
+    /// Looks `key` up for a computation that is called `name` and, if it is missing, waits for the turn to compute it or for its result.
     ///
     /// `between` is called before each pause; breaking out of it ends the wait. After `budget` the
     /// caller computes, whoever else does. A caller who finds that a blob of the hit is bad forgets
@@ -83,6 +83,7 @@ impl Flights {
     pub fn begin(
         &self,
         key: &Key,
+        name: &str,
         caller: Caller,
         budget: Duration,
         observer: &mut dyn Observer,
@@ -92,7 +93,7 @@ impl Flights {
         let started = system.monotonic();
         let mut pause = FIRST_PAUSE;
         loop {
-            match self.poll(key, caller, observer) {
+            match self.poll(key, name, caller, observer) {
                 Poll::Hit(entry, seen) => return Begin::Hit(entry, seen),
                 Poll::Compute(turn) => return Begin::Compute(turn),
                 Poll::Wait => {}
@@ -114,8 +115,8 @@ impl Flights {
     /// The same without waiting: for event loops, which pause in their own way.
     ///
     /// A caller that gives up before it has a hit or a turn calls [`Flights::stop_waiting`].
-    pub fn poll(&self, key: &Key, caller: Caller, observer: &mut dyn Observer) -> Poll {
-        let why = match look_up(&self.store, key, observer) {
+    pub fn poll(&self, key: &Key, name: &str, caller: Caller, observer: &mut dyn Observer) -> Poll {
+        let why = match look_up(&self.store, key, name, observer) {
             TracedLookup::Hit(entry, seen) => {
                 self.stop_waiting(caller);
                 return Poll::Hit(entry, seen);
@@ -125,7 +126,7 @@ impl Flights {
         match self.with_table(|table| table.claim(key, caller)) {
             Claim::Granted(number) => {
                 let claim = HeldClaim { flights: self.clone(), key: *key, number };
-                self.poll_lease(key, why, claim, observer)
+                self.poll_lease(name, why, claim, observer)
             }
             Claim::Held => Poll::Wait,
             Claim::WouldDeadlock => Poll::Compute(Turn::alone(key, why)),
@@ -144,21 +145,20 @@ impl Flights {
     }
 
     /// Asks the other processes, for a caller who has the claim in this one.
-    fn poll_lease(&self, key: &Key, why: TracedMiss, claim: HeldClaim, observer: &mut dyn Observer) -> Poll {
-        match self.store.try_lease(key) {
-            LeaseAttempt::Won(lease) => match look_up(&self.store, key, observer) {
+    fn poll_lease(&self, name: &str, why: TracedMiss, claim: HeldClaim, observer: &mut dyn Observer) -> Poll {
+        let key = claim.key;
+        match self.store.try_lease(&key) {
+            LeaseAttempt::Won(lease) => match look_up(&self.store, &key, name, observer) {
                 // Its holder stored it between our look and our lease.
                 TracedLookup::Hit(entry, seen) => Poll::Hit(entry, seen),
                 TracedLookup::Miss(later) => {
                     // A bad file is gone at the second look: the first knows more.
                     let why = if matches!(later.why, Miss::Absent) { why } else { later };
-                    Poll::Compute(Turn { key: *key, why, lease: Some(lease), claim: Some(claim) })
+                    Poll::Compute(Turn { key, why, lease: Some(lease), claim: Some(claim) })
                 }
             },
             LeaseAttempt::Held => Poll::Wait,
-            LeaseAttempt::Unsupported => {
-                Poll::Compute(Turn { key: *key, why, lease: None, claim: Some(claim) })
-            }
+            LeaseAttempt::Unsupported => Poll::Compute(Turn { key, why, lease: None, claim: Some(claim) }),
         }
     }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hozon_cli::{CalledRun, Context, call_notebook};
-use hozon_store::{Bound, load_or_create_seal_key};
+use hozon_store::{Bound, Keyring, load_or_create_seal_key};
 use hozon_sys::Os;
 use pyo3::prelude::*;
 
@@ -35,6 +35,7 @@ pub(crate) fn run_command(
         let system = Arc::new(Os);
         let key_system = system.clone();
         let mut stdin = io::stdin().lock();
+        let keyring = Keyring::beside(system.clone(), &seal_key);
         let context = Context {
             system,
             files: Arc::new(Os),
@@ -44,6 +45,7 @@ pub(crate) fn run_command(
                 load_or_create_seal_key(&*key_system, &seal_key)
                     .map_err(|error| format!("{}: {error}", seal_key.display()))
             }),
+            keyring,
             bound_of: Box::new(move |folder| bound_by(&bound, folder)),
             user,
             answers: interactive.then_some(&mut stdin as &mut dyn BufRead),
@@ -84,6 +86,7 @@ pub(crate) fn run_notebook(
     let mut receiver = PyReceiver(receiver);
     let called = py.detach(|| {
         let system = Arc::new(Os);
+        let keyring = Keyring::beside(system.clone(), &seal_key);
         let mut context = Context {
             system: system.clone(),
             files: Arc::new(Os),
@@ -93,6 +96,7 @@ pub(crate) fn run_notebook(
                 load_or_create_seal_key(&*system, &seal_key)
                     .map_err(|error| format!("{}: {error}", seal_key.display()))
             }),
+            keyring,
             bound_of: Box::new(move |folder| bound_by(&bound, folder)),
             user: String::new(),
             answers: None,

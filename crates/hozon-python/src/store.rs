@@ -9,11 +9,10 @@ use hozon_engine::{
     Begin, Caller, Event, EventKind, EventLog, Flights, Poll, TracedLookup, Turn, accepted_entry,
     explain_call, forget_traced, look_up, put_traced, recipe_now,
 };
-use hozon_format::{Codec, ComputationKind, Digest, Entry, Facts, Key, Output, Part, SealKey};
+use hozon_format::{Codec, ComputationKind, Digest, Entry, Facts, Key, Origin, Output, Part, SealKey};
 use hozon_key::{Node, Seen, Subject, decode};
 use hozon_store::{
-    Filter, HitCost, Limits, Miss, MostOfName, NewBuffer, NewEntry, NewOutput, Notice, Run,
-    load_or_create_seal_key,
+    Filter, HitCost, Keys, Limits, Miss, MostOfName, NewBuffer, NewEntry, NewOutput, Notice, Run,
 };
 use hozon_sys::{Os, System};
 use pyo3::buffer::PyUntypedBuffer;
@@ -50,14 +49,14 @@ impl Store {
         grace: Option<f64>,
     ) -> PyResult<Self> {
         let system = Arc::new(Os);
-        let key = seal_key_of(&system, seal_key)?;
+        let keys = keys_of(&system, seal_key)?;
         let mut limits = Limits { bound: bound_of_text(bound)?, ..Limits::default() };
         if let Some(grace) = grace {
             limits.grace = Duration::try_from_secs_f64(grace)
                 .map_err(|error| PyValueError::new_err(error.to_string()))?;
         }
         let store = py
-            .detach(|| hozon_store::Store::open_with(system.clone(), &folder, key, limits))
+            .detach(|| hozon_store::Store::open_with(system.clone(), &folder, keys, limits))
             .map_err(|error| errors::raise(py, "StoreError", (error.to_string(),)))?;
         Ok(Self { flights: Flights::new(store), log: EventLog::new(), system })
     }
@@ -72,12 +71,14 @@ impl Store {
         self.store().notices().iter().map(ToString::to_string).collect()
     }
 
-    /// Looks a key up and waits for its turn or its result: a `Hit` or a `Turn`. Traces are looked at as
+    /// Looks a key up, for a computation that is called `name`, and waits for its turn or its result: a `Hit` or
+    /// a `Turn`. Traces are looked at as
     /// for a computation of `project`.
     fn begin<'py>(
         &self,
         py: Python<'py>,
         key: &[u8],
+        name: &str,
         wait_seconds: f64,
         project: PathBuf,
     ) -> PyResult<Bound<'py, PyAny>> {
@@ -93,7 +94,7 @@ impl Store {
         };
         let begun = py.detach(|| {
             observing(&project, |observer| {
-                self.flights.begin(&key, Caller::this_thread(), budget, observer, &mut between)
+                self.flights.begin(&key, name, Caller::this_thread(), budget, observer, &mut between)
             })
         });
         match begun {
@@ -108,12 +109,14 @@ impl Store {
         &self,
         py: Python<'py>,
         key: &[u8],
+        name: &str,
         task: u64,
         project: PathBuf,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let key = key_of(key)?;
-        let polled = py
-            .detach(|| observing(&project, |observer| self.flights.poll(&key, Caller::task(task), observer)));
+        let polled = py.detach(|| {
+            observing(&project, |observer| self.flights.poll(&key, name, Caller::task(task), observer))
+        });
         match polled {
             Poll::Hit(entry, seen) => self.hit(py, entry, seen, project).map(Some),
             Poll::Compute(turn) => turn_object(py, turn).map(Some),
@@ -132,9 +135,15 @@ impl Store {
     }
 
     /// The entry of a key whose trace holds, if there is one.
-    fn get<'py>(&self, py: Python<'py>, key: &[u8], project: PathBuf) -> PyResult<Option<Bound<'py, PyAny>>> {
+    fn get<'py>(
+        &self,
+        py: Python<'py>,
+        key: &[u8],
+        name: &str,
+        project: PathBuf,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let key = key_of(key)?;
-        match py.detach(|| observing(&project, |observer| look_up(self.store(), &key, observer))) {
+        match py.detach(|| observing(&project, |observer| look_up(self.store(), &key, name, observer))) {
             TracedLookup::Hit(entry, seen) => self.hit(py, entry, seen, project).map(Some),
             TracedLookup::Miss(_) => Ok(None),
         }
@@ -378,15 +387,15 @@ fn store_error(py: Python<'_>, error: &hozon_store::StoreError) -> PyErr {
     errors::raise(py, "StoreError", (error.to_string(),))
 }
 
-fn seal_key_of(system: &Os, file: Option<PathBuf>) -> PyResult<SealKey> {
+fn keys_of(system: &Arc<Os>, file: Option<PathBuf>) -> PyResult<Keys> {
     match file {
-        Some(file) => load_or_create_seal_key(system, &file).map_err(|error| {
+        Some(file) => Keys::load_or_create(system.clone(), &file).map_err(|error| {
             PyOSError::new_err(format!("the seal key {} cannot be had: {error}", file.display()))
         }),
         None => {
             let mut bytes = [0; 32];
             system.fill_random(&mut bytes)?;
-            Ok(SealKey::from_bytes(bytes))
+            Ok(SealKey::from_bytes(bytes).into())
         }
     }
 }
@@ -506,8 +515,12 @@ impl Hit {
         &self.entry.facts.name
     }
 
-    /// The payload of the only output, if it stands in the entry, has no buffers and is small.
+    /// The payload of the only output, if it stands in the entry, has no buffers and is small. What others
+    /// signed is looked up each time, since they may not be trusted any more.
     fn small_payload<'py>(&self, py: Python<'py>, most_bytes: usize) -> Option<Bound<'py, PyBytes>> {
+        if self.entry.facts.origin() != Origin::Own {
+            return None;
+        }
         match &self.entry.outputs[..] {
             [Output { payload: Part::Inline(bytes), buffers, .. }]
                 if buffers.is_empty() && bytes.len() <= most_bytes =>
@@ -587,6 +600,7 @@ fn describe_miss(miss: &Miss) -> (String, bool) {
             (format!("the stored result was damaged ({why}); it has been moved to {}", path.display()), true)
         }
         Miss::Unreadable { path, error } => (format!("{} cannot be read: {error}", path.display()), true),
+        Miss::NoLongerTrusted { .. } => (format!("the stored result is not used: {miss}"), false),
         Miss::Expired { .. } => ("the stored result is too old".to_owned(), false),
         _ => ("there is no usable result".to_owned(), false),
     }

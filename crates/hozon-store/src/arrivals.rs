@@ -159,7 +159,7 @@ impl Inner {
             found.opaque |= self.system.stat(&file.path).is_ok();
             return;
         };
-        match open(&bytes, &file.key, &self.seal) {
+        match open(&bytes, &file.key, &self.keys.seal) {
             Ok(entry) => found.rows.push(new_row(&entry, &file.stat, known)),
             Err(EnvelopeError::Foreign) => {
                 found.strangers.push((file.key, unverified_blobs(&bytes).unwrap_or_default()));

@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 use std::str::FromStr;
 
-use crate::{Stat, System};
+use crate::{NewFile, Stat, System};
 
 /// What a publication waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,8 +84,18 @@ pub fn publish(
     publication: &Publication<'_>,
     pieces: &[&[u8]],
 ) -> io::Result<Option<Stat>> {
+    publish_with(system, publication, &mut |file| pieces.iter().try_for_each(|piece| file.write_all(piece)))
+}
+
+/// As [`publish`], of what `write` puts into the file: for more than is to be held in memory. Where `write`
+/// fails, nothing is published.
+pub fn publish_with(
+    system: &dyn System,
+    publication: &Publication<'_>,
+    write: &mut dyn FnMut(&mut dyn NewFile) -> io::Result<()>,
+) -> io::Result<Option<Stat>> {
     let temporary = publication.temporary_folder.join(TemporaryName::new(system)?.to_string());
-    let published = write_temporary(system, &temporary, publication, pieces)
+    let published = write_temporary(system, &temporary, publication, write)
         .and_then(|inode| rename_into_place(system, &temporary, publication).map(|()| inode));
     let inode = published.inspect_err(|_| {
         // The sweep finds what cannot be removed now.
@@ -99,12 +109,10 @@ fn write_temporary(
     system: &dyn System,
     temporary: &Path,
     publication: &Publication<'_>,
-    pieces: &[&[u8]],
+    write: &mut dyn FnMut(&mut dyn NewFile) -> io::Result<()>,
 ) -> io::Result<u64> {
     let mut file = system.create_file(temporary, publication.mode)?;
-    for piece in pieces {
-        file.write_all(piece)?;
-    }
+    write(&mut *file)?;
     let inode = file.age_stamp()?;
     if publication.durability == Durability::Synced {
         file.sync()?;

@@ -6,10 +6,13 @@ mod cascade;
 mod ci;
 mod ci_report;
 mod clear;
+mod export;
 mod gc;
+mod keys;
 mod list;
 mod show;
 mod stats;
+mod trust;
 mod verify;
 mod why;
 
@@ -17,10 +20,13 @@ pub(crate) use accept::{Asked, accept};
 pub(crate) use ci::{SaveAsked, ci_restore, ci_save};
 pub(crate) use ci_report::{ci_check, ci_report};
 pub(crate) use clear::{Asker, clear};
+pub(crate) use export::{export, import};
 pub(crate) use gc::gc;
+pub(crate) use keys::{KeysAsked, keys};
 pub(crate) use list::list;
 pub(crate) use show::show;
 pub(crate) use stats::stats;
+pub(crate) use trust::{trust_add, trust_list, trust_remove, trust_revoke};
 pub(crate) use verify::verify;
 pub(crate) use why::why;
 
