@@ -91,7 +91,9 @@ fn dispatch(arguments: Arguments, context: &mut Context<'_>) -> Result<Report, F
             verbs::trust_add(context, &key, name.as_deref(), scopes)
         }
         Verb::Trust { step: TrustStep::Remove { name } } => verbs::trust_remove(&context.keyring, &name),
-        Verb::Trust { step: TrustStep::List } => verbs::trust_list(&context.keyring, common.json, context.width),
+        Verb::Trust { step: TrustStep::List } => {
+            verbs::trust_list(&context.keyring, common.json, context.width)
+        }
         Verb::Import { file, dry_run } => import(&file, dry_run, &common, context),
         verb => on_store(verb, &common, context),
     }

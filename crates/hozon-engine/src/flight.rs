@@ -145,13 +145,7 @@ impl Flights {
     }
 
     /// Asks the other processes, for a caller who has the claim in this one.
-    fn poll_lease(
-        &self,
-        name: &str,
-        why: TracedMiss,
-        claim: HeldClaim,
-        observer: &mut dyn Observer,
-    ) -> Poll {
+    fn poll_lease(&self, name: &str, why: TracedMiss, claim: HeldClaim, observer: &mut dyn Observer) -> Poll {
         let key = claim.key;
         match self.store.try_lease(&key) {
             LeaseAttempt::Won(lease) => match look_up(&self.store, &key, name, observer) {
@@ -164,9 +158,7 @@ impl Flights {
                 }
             },
             LeaseAttempt::Held => Poll::Wait,
-            LeaseAttempt::Unsupported => {
-                Poll::Compute(Turn { key, why, lease: None, claim: Some(claim) })
-            }
+            LeaseAttempt::Unsupported => Poll::Compute(Turn { key, why, lease: None, claim: Some(claim) }),
         }
     }
 

@@ -4,7 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::io::{self, Read};
 
 use hozon_format::{
-    ComputationKind, Digest, EXPORT_HEADING, Entry, FRAME_BYTES, Frame, Hasher, Key, PublicKey, WireError, limits,
+    ComputationKind, Digest, EXPORT_HEADING, Entry, FRAME_BYTES, Frame, Hasher, Key, PublicKey, WireError,
+    limits,
 };
 use hozon_store::{BlobFault, Store, StoreError};
 

@@ -4,8 +4,8 @@
 mod accepting;
 mod code_files;
 mod events;
-mod exporting;
 mod explaining;
+mod exporting;
 mod flight;
 mod importing;
 mod notebook;
@@ -17,8 +17,8 @@ mod transfer;
 pub use accepting::{Acceptable, acceptable, accepted_entry, revoke};
 pub use code_files::CodeFiles;
 pub use events::{Event, EventKind, EventLog, Totals};
-pub use exporting::{Exported, export};
 pub use explaining::{Cause, Memory, Told, explain_among, explain_call, explain_entry, removal_words};
+pub use exporting::{Exported, export};
 pub use flight::{Begin, Flights, Poll, Turn};
 pub use importing::{Examined, ImportError, Imported, OfFile, examine, import};
 pub use notebook::{

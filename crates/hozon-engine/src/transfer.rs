@@ -97,7 +97,8 @@ pub fn check_signed(store: &Store, bytes: &[u8], asked: Option<&Key>) -> Result<
         return Err(Refusal::OtherKey);
     }
     let trust = store.keyring().map(|ring| ring.trust());
-    let verdict = trust.map_or(Verdict::Unknown, |trust| trust.verdict(&claim.signer(), &[claim.namespace()]));
+    let verdict =
+        trust.map_or(Verdict::Unknown, |trust| trust.verdict(&claim.signer(), &[claim.namespace()]));
     if verdict != Verdict::Trusted {
         return Err(Refusal::Untrusted(verdict));
     }

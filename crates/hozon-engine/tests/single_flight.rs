@@ -76,8 +76,14 @@ fn eight_threads_over_two_tables_compute_once() {
                 let (flights, computed, start) = (&tables[number % 2], &computed, &start);
                 scope.spawn(move || {
                     start.wait();
-                    let begun =
-                        flights.begin(&key(round), "f", Caller::this_thread(), LONG, &mut Nothing, &mut patient);
+                    let begun = flights.begin(
+                        &key(round),
+                        "f",
+                        Caller::this_thread(),
+                        LONG,
+                        &mut Nothing,
+                        &mut patient,
+                    );
                     if let Begin::Compute(turn) = begun {
                         computed.fetch_add(1, Ordering::SeqCst);
                         put(flights, *turn.key());
@@ -174,10 +180,10 @@ fn threads_in_a_circle_all_end() {
             });
         }
     });
-    assert!(
-        (0..3)
-            .all(|number| matches!(flights.poll(&key(number), "f", Caller::task(0), &mut Nothing), Poll::Hit(..)))
-    );
+    assert!((0..3).all(|number| matches!(
+        flights.poll(&key(number), "f", Caller::task(0), &mut Nothing),
+        Poll::Hit(..)
+    )));
 }
 
 #[test]
@@ -230,8 +236,14 @@ fn child_with_four_threads() {
             let (flights, folder) = (&flights, &folder);
             scope.spawn(move || {
                 for number in (0..KEYS).map(|number| (number + thread) % KEYS) {
-                    let begun =
-                        flights.begin(&key(number), "f", Caller::this_thread(), LONG, &mut Nothing, &mut patient);
+                    let begun = flights.begin(
+                        &key(number),
+                        "f",
+                        Caller::this_thread(),
+                        LONG,
+                        &mut Nothing,
+                        &mut patient,
+                    );
                     let Begin::Compute(turn) = begun else { continue };
                     assert!(turn.has_lease());
                     let name = format!("computed-{number}-{}-{thread}", std::process::id());

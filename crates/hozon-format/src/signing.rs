@@ -21,7 +21,9 @@ pub struct PublicKey([u8; 32]);
 #[non_exhaustive]
 pub enum PublicKeyError {
     /// It does not begin with the name of a kind of key that hozon knows.
-    #[error("it does not begin with `hozon-ed25519` or `ssh-ed25519`, the kinds of keys that can sign results")]
+    #[error(
+        "it does not begin with `hozon-ed25519` or `ssh-ed25519`, the kinds of keys that can sign results"
+    )]
     UnknownKind,
     /// What follows is not the text form of such a key.
     #[error("the key is cut off or mistyped")]

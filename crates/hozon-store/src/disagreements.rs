@@ -23,7 +23,8 @@ pub struct Disagreement {
 }
 
 /// Beside the tables of the index; made where it is not there, whatever its version.
-pub(crate) const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS disagreements (key BLOB NOT NULL, name TEXT NOT NULL,
+pub(crate) const SCHEMA: &str =
+    "CREATE TABLE IF NOT EXISTS disagreements (key BLOB NOT NULL, name TEXT NOT NULL,
     when_ms INTEGER NOT NULL, first TEXT NOT NULL, second TEXT NOT NULL, PRIMARY KEY (key, first, second))
     WITHOUT ROWID;";
 /// What is found out again when it happens again need not be kept for ever.

@@ -230,7 +230,8 @@ impl Keyring {
 
     /// What changes when any of the files does.
     fn stamps(&self) -> Stamps {
-        let mut files = vec![self.trust_file(), self.0.folder.join(SIGNING_KEY), self.0.folder.join(SSH_CHOICE)];
+        let mut files =
+            vec![self.trust_file(), self.0.folder.join(SIGNING_KEY), self.0.folder.join(SSH_CHOICE)];
         let stamp = |path: &PathBuf| self.0.system.stat(path).ok().map(|stat| stamp_of(&stat));
         if stamp(&files[2]).is_some() {
             files.extend(self.ssh_choice().ok().flatten());

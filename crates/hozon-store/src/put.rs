@@ -5,10 +5,10 @@ use std::borrow::Cow;
 use hozon_format::{Buffer, Codec, Digest, Entry, Facts, Key, Output, Part, limits, seal};
 use hozon_sys::{Durability, Stat};
 
-use crate::blobs::{Written, fits_inline};
-use crate::store::at;
 #[cfg(doc)]
 use crate::Disagreement;
+use crate::blobs::{Written, fits_inline};
+use crate::store::at;
 use crate::{MostOfName, Store, StoreError};
 
 /// An entry to be stored.

@@ -66,7 +66,9 @@ impl Inner {
             let path = self.layout.roots.join(&file_name);
             match self.system.read(&path, ROOT_BYTES) {
                 // What is refused names nothing of this user's.
-                Ok(bytes) => keys.extend(Root::open(&bytes, &file_name, &self.keys.seal).map(|root| root.key)),
+                Ok(bytes) => {
+                    keys.extend(Root::open(&bytes, &file_name, &self.keys.seal).map(|root| root.key))
+                }
                 Err(error) if is_no_root(&error) => {}
                 Err(error) => return Err(at(&path)(error)),
             }

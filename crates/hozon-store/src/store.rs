@@ -58,11 +58,7 @@ impl Store {
     ///
     /// `NotAFolder` if something else has that path, `CannotCreate` if there is no store and none can
     /// be made.
-    pub fn open(
-        system: Arc<dyn System>,
-        folder: &Path,
-        keys: impl Into<Keys>,
-    ) -> Result<Self, StoreError> {
+    pub fn open(system: Arc<dyn System>, folder: &Path, keys: impl Into<Keys>) -> Result<Self, StoreError> {
         Self::open_with(system, folder, keys, Limits::none())
     }
 

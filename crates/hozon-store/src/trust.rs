@@ -252,7 +252,8 @@ impl Signer {
 }
 
 fn is_name(name: &str) -> bool {
-    let is_of_names = |letter: char| !letter.is_whitespace() && !letter.is_control() && !"#=".contains(letter);
+    let is_of_names =
+        |letter: char| !letter.is_whitespace() && !letter.is_control() && !"#=".contains(letter);
     !name.is_empty() && name.chars().all(is_of_names)
 }
 

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use hozon_format::{Digest, EnvelopeError, Key, Root, TraceRecord, limits, open};
 use hozon_sys::FileKind;
 
+use crate::get::untrusted_words;
 use crate::layout::{digest_of_check, digest_of_names};
 use crate::store::{Inner, stamp_of};
-use crate::get::untrusted_words;
 use crate::{Store, StoreError, Verdict};
 
 /// What a check of a whole store found.
@@ -177,11 +177,13 @@ impl Check<'_> {
                 continue;
             };
             match self.store.system.read(&path, limits::ENVELOPE_BYTES) {
-                Ok(bytes) => match TraceRecord::open(&bytes, &Key::from_digest(digest), &self.store.keys.seal) {
-                    Ok(_) => self.found.bytes += bytes.len() as u64,
-                    Err(why) if why.is_of_others() => self.found.foreign += 1,
-                    Err(why) => self.problem(&path, ProblemKind::TraceSets(why)),
-                },
+                Ok(bytes) => {
+                    match TraceRecord::open(&bytes, &Key::from_digest(digest), &self.store.keys.seal) {
+                        Ok(_) => self.found.bytes += bytes.len() as u64,
+                        Err(why) if why.is_of_others() => self.found.foreign += 1,
+                        Err(why) => self.problem(&path, ProblemKind::TraceSets(why)),
+                    }
+                }
                 Err(error) => self.problem(&path, ProblemKind::Unreadable(error.to_string())),
             }
         }

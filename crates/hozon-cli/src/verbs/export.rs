@@ -132,9 +132,10 @@ pub(crate) fn import(
         true => Report::json(&fields),
         false => Report::text(if dry_run { would_be_taken(&examined) } else { imported_text(&fields) }),
     };
-    let report = imported.names.iter().fold(report, |report, name| {
-        report.note(format!("note: hozon.load({:?}) gives it", visible(name)))
-    });
+    let report = imported
+        .names
+        .iter()
+        .fold(report, |report, name| report.note(format!("note: hozon.load({:?}) gives it", visible(name))));
     let report = with_reasons(report, &fields.refused, "not taken");
     Ok(if fields.refused.is_empty() { report } else { report.code(EXIT_MISSING) })
 }

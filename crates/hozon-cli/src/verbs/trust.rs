@@ -64,7 +64,8 @@ fn line_of(files: &dyn UserFiles, given: &[String]) -> Result<String, Failure> {
     let mut text = String::new();
     let read = files.open(Path::new(&line)).and_then(|file| file.take(MOST_BYTES).read_to_string(&mut text));
     read.map_err(|error| {
-        not_a_key("it is neither the line of a key nor a file that can be read").hint(format!("{shown}: {error}"))
+        not_a_key("it is neither the line of a key nor a file that can be read")
+            .hint(format!("{shown}: {error}"))
     })?;
     let mut keys = text.lines().filter(|line| PublicKey::parse(line).is_ok());
     match (keys.next(), keys.next()) {
@@ -87,7 +88,11 @@ pub(crate) fn trust_remove(ring: &Keyring, name: &str) -> Result<Report, Failure
 }
 
 /// Revokes a key, and removes what the store has of it.
-pub(crate) fn trust_revoke(store: &Store, context: &Context<'_>, given: &[String]) -> Result<Report, Failure> {
+pub(crate) fn trust_revoke(
+    store: &Store,
+    context: &Context<'_>,
+    given: &[String],
+) -> Result<Report, Failure> {
     let day = words::day(context.system.now_ms());
     let name = given.join(" ");
     let key = context.keyring.change_trust(|trust| trust.revoke(&name, &day))?;
@@ -107,7 +112,12 @@ pub(crate) fn trust_list(ring: &Keyring, json: bool, width: Option<usize>) -> Re
     }
     let own = trust.own.map(|key| {
         let is_revoked = revoked_on(&trust, &key).is_some();
-        ["(you)".to_owned(), key.to_string(), "*".to_owned(), if is_revoked { "revoked" } else { "" }.to_owned()]
+        [
+            "(you)".to_owned(),
+            key.to_string(),
+            "*".to_owned(),
+            if is_revoked { "revoked" } else { "" }.to_owned(),
+        ]
     });
     let rows: Vec<[String; 4]> = own.into_iter().chain(trust.signers.iter().map(row)).collect();
     if rows.is_empty() {

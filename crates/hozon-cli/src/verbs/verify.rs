@@ -85,7 +85,11 @@ fn disagreement_fields(of: &Disagreement) -> DisagreementFields {
 fn differing_text(differing: &[Disagreement]) -> String {
     let line = |of: &Disagreement| {
         let (key, name) = (of.key.short(), words::name(&of.name));
-        format!("{key}  {name}: the result of {} differs from that of {}\n", whose(&of.second), whose(&of.first))
+        format!(
+            "{key}  {name}: the result of {} differs from that of {}\n",
+            whose(&of.second),
+            whose(&of.first)
+        )
     };
     differing.iter().map(line).collect()
 }
