@@ -172,7 +172,7 @@ impl<'a> Claim<'a> {
         if entry.key != self.key || entry.facts.name != self.namespace {
             return Err(SignedError::OtherEntry);
         }
-        if entry.facts.more.iter().any(|(label, _)| is_of_signature(label)) {
+        if entry.facts.more.iter().any(|(label, _)| Facts::is_of_signature(label)) {
             return Err(SignedError::SaysItself);
         }
         let signature: String = self.signature.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -214,6 +214,11 @@ impl Facts {
         }
     }
 
+    /// Tells whether a further fact says who signed the entry.
+    pub fn is_of_signature(label: &str) -> bool {
+        label == SIGNED_BY || label == SIGNATURE
+    }
+
     /// The facts as their signer had them, with signer and signature if there are any.
     fn without_signature(&self) -> (Self, Option<(PublicKey, [u8; SIGNATURE_BYTES])>) {
         let signature = self.more.iter().find(|(label, _)| label == SIGNATURE);
@@ -225,13 +230,9 @@ impl Facts {
             Origin::Unreadable => Some((PublicKey::from_bytes([0; 32]), signature)),
         };
         let mut facts = self.clone();
-        facts.more.retain(|(label, _)| !is_of_signature(label));
+        facts.more.retain(|(label, _)| !Self::is_of_signature(label));
         (facts, signed_by)
     }
-}
-
-fn is_of_signature(label: &str) -> bool {
-    label == SIGNED_BY || label == SIGNATURE
 }
 
 fn signature_of_hex(hex: &str) -> Option<[u8; SIGNATURE_BYTES]> {
