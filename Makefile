@@ -182,6 +182,13 @@ test-tiers: setup
 	@$(AS_BUILT); .tiers/bin/python tests/tiers/run.py \
 		cargo test --locked --profile $(PROFILE) --package hozon-tier --test bucket -- --include-ignored
 
+CLIENTS := 64
+SECONDS := 10
+bench-serve: $(VENV)/installed
+	$(PIP) blake3
+	$(MATURIN) develop --quiet --locked --release
+	$(BIN)/python benches/serve/run.py --clients $(CLIENTS) --seconds $(SECONDS)
+
 test-forks: setup
 	cd "$$(mktemp -d)" && touch pyproject.toml && \
 		$(CURDIR)/$(BIN)/python -W ignore::DeprecationWarning $(CURDIR)/tests/hosts/forks.py $(FORKS)

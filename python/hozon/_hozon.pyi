@@ -202,6 +202,8 @@ class Turn:
     def fault(self) -> bool: ...
     def close(self) -> None: ...
 
+def tier_warnings() -> list[str]: ...
+
 @final
 class Store:
     """One store, opened."""
@@ -212,7 +214,11 @@ class Store:
         seal_key: str | None,
         bound: str | None = None,
         grace: float | None = None,
+        tiers: dict[str, Any] | None = None,
     ) -> Store: ...
+    @property
+    def has_tiers(self) -> bool: ...
+    def finish_sending(self, most_seconds: float) -> None: ...
     @property
     def bound(self) -> int | None: ...
     def is_read_only(self) -> bool: ...
@@ -266,6 +272,7 @@ def run_command(
     default_store: str,
     seal_key: str,
     bound: Callable[[str], str | None],
+    tiers: Callable[[str], dict[str, Any] | None],
     width: int | None,
     stderr_width: int | None,
     interactive: bool,

@@ -9,7 +9,7 @@ from hozon._hozon import Hit
 from hozon._pickling import loads, packed
 from hozon._records import Record
 from hozon._running import CHANGES, NotStored, apply, set_process_alike
-from hozon._runtime import WAIT_SECONDS, warn_once
+from hozon._runtime import WAIT_SECONDS, tell_of_tiers, warn_once
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,6 +73,7 @@ def forget(store: Store, key: bytes, why: str) -> None:
 def note_miss(store: Store, keyed: Keyed, turn: Turn, name: str) -> None:
     """Counts a miss, and warns of what a person should know: damage, and code that cannot be followed."""
     store.record_miss(keyed.key, name, turn.why)
+    tell_of_tiers(store)
     if turn.fault:
         warn_once("damage", name, f"{name} is computed anew: {turn.why}")
     unseen = keyed.unseen()

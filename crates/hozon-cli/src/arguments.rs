@@ -219,6 +219,21 @@ pub(crate) enum Verb {
         #[arg(long, short)]
         yes: bool,
     },
+    /// Send results to the tiers, signed. Without a name: what is noted to be sent
+    Push {
+        /// Names, or at least 4 hex digits of keys
+        #[arg(value_name = "NAME|KEY")]
+        what: Vec<String>,
+    },
+    /// Fetch the results of these names from the tiers, if their signers are trusted
+    Pull {
+        /// Names of computations
+        #[arg(value_name = "NAME", required_unless_present = "all")]
+        names: Vec<String>,
+        /// Fetch everything
+        #[arg(long, conflicts_with = "names")]
+        all: bool,
+    },
     /// Serve a folder of results to others, over HTTP: a tier, until it is asked to end
     Serve(ServeArguments),
     /// Show the key that others know you by; it is made at the first use
@@ -293,6 +308,18 @@ pub(crate) enum TrustStep {
         /// What the key is called, or its line
         #[arg(value_name = "NAME|KEY", required = true)]
         name: Vec<String>,
+    },
+    /// Allow a tier that a project names, or use one everywhere; without an address: list them
+    Tier {
+        /// Its address
+        #[arg(value_name = "ADDRESS")]
+        address: Option<String>,
+        /// Use it for every project
+        #[arg(long)]
+        everywhere: bool,
+        /// Allow it no longer
+        #[arg(long, conflicts_with = "everywhere")]
+        remove: bool,
     },
     /// List the keys
     List,

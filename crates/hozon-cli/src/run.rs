@@ -95,6 +95,11 @@ fn dispatch(arguments: Arguments, context: &mut Context<'_>) -> Result<Report, F
         Verb::Trust { step: TrustStep::List } => {
             verbs::trust_list(&context.keyring, common.json, context.width)
         }
+        Verb::Trust { step: TrustStep::Tier { .. } } => {
+            // The Python front takes it before it comes here.
+            Err(Failure::usage("`trust tier` comes first: hozon trust tier [ADDRESS]"))
+        }
+        Verb::Pull { names, all } => pull(&names, all, &common, context),
         Verb::Import { file, dry_run } => import(&file, dry_run, &common, context),
         verb => on_store(verb, &common, context),
     }
@@ -150,6 +155,15 @@ fn save(
     verbs::ci_save(&store, &to, common.json, asked)
 }
 
+/// `hozon pull`, which makes the store where there is none.
+fn pull(names: &[String], all: bool, common: &Common, context: &mut Context<'_>) -> Result<Report, Failure> {
+    let folder = common.store.clone().unwrap_or_else(|| context.default_store.clone());
+    let remote = (context.tiers_of)(&folder);
+    let store = make_store(&folder, context)?;
+    let view = View { json: common.json, now_ms: context.system.now_ms(), width: None };
+    verbs::pull(&store, &remote, view, names, all)
+}
+
 /// Opens the store in a folder, or makes one there if the folder holds nothing else.
 fn open_or_make(folder: &Path, keys: &Keys, context: &Context<'_>) -> Result<Store, Failure> {
     match what_is_at(&*context.system, folder) {
@@ -193,6 +207,7 @@ fn on_store(verb: Verb, common: &Common, context: &mut Context<'_>) -> Result<Re
         | Verb::Keys { .. }
         | Verb::Trust { .. }
         | Verb::Import { .. }
+        | Verb::Pull { .. }
         | Verb::Ci { step: CiStep::Restore { .. } | CiStep::Save { .. } } => {
             Err(Failure::usage("`audit` comes first: hozon audit [OPTIONS] PROGRAM"))
         }
@@ -202,6 +217,7 @@ fn on_store(verb: Verb, common: &Common, context: &mut Context<'_>) -> Result<Re
             let asker = Asker::new(answers, context.stderr);
             verbs::clear(&store, view, if all { None } else { Some(&what) }, asker)
         }
+        Verb::Push { what } => verbs::push(&store, (context.tiers_of)(&folder), view, &what),
         Verb::Gc { dry_run, max_size } => verbs::gc(&store, view, max_size, dry_run),
         Verb::Verify { repair } => verbs::verify(&store, view, repair),
         Verb::Ci { step: CiStep::Report { format } } => verbs::ci_report(&store, view, format),

@@ -10,6 +10,8 @@ mod flight;
 mod importing;
 mod notebook;
 mod observe;
+mod outgoing;
+mod remote;
 mod table;
 mod traced;
 mod transfer;
@@ -29,6 +31,8 @@ pub use notebook::{
 pub use observe::{
     FileObserver, KnownFiles, Looked, Observer, of_absence, of_content, of_random_state, path_of,
 };
+pub use outgoing::Outgoing;
+pub use remote::{NamedTier, Pulled, PushError, Remote};
 pub use table::{Caller, Claim, Table};
 pub use traced::{TracedLookup, TracedMiss, forget_traced, look_up, put_traced, recipe_now};
 pub use transfer::{NoBlobs, Refusal, Transfer, check_signed, known_key, sign_entry, take_signed, transfer};

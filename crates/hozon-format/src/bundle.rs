@@ -59,6 +59,11 @@ impl Bundle {
         self.0.iter().map(Vec::as_slice)
     }
 
+    /// Removes the entries for which `stays` says no.
+    pub fn retain(&mut self, stays: impl Fn(&[u8]) -> bool) {
+        self.0.retain(|entry| stays(entry));
+    }
+
     /// Adds an entry, and tells whether it was new. Where there are too many, those that are not `kept` go
     /// first, then the oldest; so do all but it where together they would be too long.
     pub fn add(&mut self, entry: Vec<u8>, kept: impl Fn(&[u8]) -> bool) -> bool {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hozon_engine::{
-    Begin, Caller, Event, EventKind, EventLog, Flights, Poll, TracedLookup, Turn, accepted_entry,
+    Begin, Caller, Event, EventKind, EventLog, Flights, Outgoing, Poll, TracedLookup, Turn, accepted_entry,
     explain_call, forget_traced, look_up, put_traced, recipe_now,
 };
 use hozon_format::{Codec, ComputationKind, Digest, Entry, Facts, Key, Origin, Output, Part, SealKey};
@@ -24,15 +24,21 @@ use crate::buffers;
 use crate::computation::HOZON_VERSION;
 use crate::errors;
 use crate::mapped::RestoredBuffer;
+use crate::tiers::TierConfig;
 use crate::traces::{Trace, observing};
 
 /// One store, opened.
 #[pyclass(frozen, module = "hozon._hozon")]
 pub(crate) struct Store {
     flights: Flights,
+    /// What goes to other machines, if anything does.
+    outgoing: Option<Outgoing>,
     log: EventLog,
     system: Arc<Os>,
 }
+
+/// What took less to compute is not sent to other machines: they compute it as fast as they fetch it.
+const WORTH_SENDING_SECONDS: f64 = 0.1;
 
 #[pymethods]
 impl Store {
@@ -40,13 +46,15 @@ impl Store {
     /// process alone, whose entries no other process reads. `bound` says how large it may get: a size, a part
     /// of the disk, "none"; None: the default. What was stored less than `grace` seconds ago is not evicted.
     #[new]
-    #[pyo3(signature = (folder, seal_key, bound=None, grace=None))]
+    /// `tiers` are what stands behind it.
+    #[pyo3(signature = (folder, seal_key, bound=None, grace=None, tiers=None))]
     fn new(
         py: Python<'_>,
         folder: PathBuf,
         seal_key: Option<PathBuf>,
         bound: Option<&str>,
         grace: Option<f64>,
+        tiers: Option<TierConfig>,
     ) -> PyResult<Self> {
         let system = Arc::new(Os);
         let keys = keys_of(&system, seal_key)?;
@@ -58,7 +66,24 @@ impl Store {
         let store = py
             .detach(|| hozon_store::Store::open_with(system.clone(), &folder, keys, limits))
             .map_err(|error| errors::raise(py, "StoreError", (error.to_string(),)))?;
-        Ok(Self { flights: Flights::new(store), log: EventLog::new(), system })
+        let remote = tiers.as_ref().map(|tiers| tiers.open(&(system.clone() as Arc<dyn System>)));
+        let sends = tiers.is_some_and(|tiers| !tiers.read_only);
+        let remote = remote.filter(|remote| !remote.tiers().is_empty()).unwrap_or_default();
+        let outgoing = sends.then(|| Outgoing::new(store.clone(), remote.clone()));
+        let flights = Flights::with_remote(store, remote);
+        Ok(Self { flights, outgoing, log: EventLog::new(), system })
+    }
+
+    /// Whether tiers stand behind it.
+    #[getter]
+    fn has_tiers(&self) -> bool {
+        self.flights.has_tiers()
+    }
+
+    /// Waits until what this process sends to other machines is sent, or the time is over.
+    fn finish_sending(&self, py: Python<'_>, most_seconds: f64) {
+        let most = Duration::try_from_secs_f64(most_seconds).unwrap_or_default();
+        py.detach(|| self.outgoing.iter().for_each(|outgoing| outgoing.finish(most)));
     }
 
     /// Whether the folder can only be read: nothing new is kept.
@@ -207,6 +232,10 @@ impl Store {
         match stored {
             Ok((key, stored)) => {
                 let bytes = stored.entry_bytes + stored.new_blob_bytes;
+                if let Some(outgoing) = self.outgoing.as_ref().filter(|_| seconds >= WORTH_SENDING_SECONDS) {
+                    // What cannot be noted is not sent; here it is stored all the same.
+                    let _ = py.detach(|| outgoing.send(&key));
+                }
                 self.log(name, Some(key), EventKind::Stored { bytes });
                 Ok(PyBytes::new(py, key.as_bytes()))
             }
@@ -258,6 +287,7 @@ impl Store {
     #[pyo3(signature = (key, why="forgotten"))]
     fn forget(&self, py: Python<'_>, key: &[u8], why: &str) -> PyResult<bool> {
         let key = key_of(key)?;
+        self.flights.keep_from_tiers(&key);
         py.detach(|| forget_traced(self.store(), &key, why)).map_err(|error| store_error(py, &error))
     }
 

@@ -19,6 +19,7 @@ mod keyring;
 mod layout;
 mod lease;
 mod marks;
+mod outgoing;
 mod put;
 mod roots;
 mod runs;

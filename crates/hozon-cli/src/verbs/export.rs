@@ -78,7 +78,7 @@ pub(crate) fn export(store: &Store, view: View, what: &[String], to: &Path) -> R
 }
 
 /// All entries of a name, or the one of a key or of a kept name; each once.
-fn wanted(store: &Store, what: &[String]) -> Result<Vec<Key>, Failure> {
+pub(super) fn wanted(store: &Store, what: &[String]) -> Result<Vec<Key>, Failure> {
     let summaries = store.summaries()?;
     let mut keys = Vec::new();
     for word in what {
@@ -172,13 +172,13 @@ fn imported_text(fields: &ImportedFields) -> String {
     text
 }
 
-fn counted(reasons: impl Iterator<Item = String>) -> BTreeMap<String, u64> {
+pub(super) fn counted(reasons: impl Iterator<Item = String>) -> BTreeMap<String, u64> {
     let mut counted = BTreeMap::new();
     reasons.for_each(|why| *counted.entry(why).or_default() += 1);
     counted
 }
 
-fn with_reasons(report: Report, reasons: &BTreeMap<String, u64>, what: &str) -> Report {
+pub(super) fn with_reasons(report: Report, reasons: &BTreeMap<String, u64>, what: &str) -> Report {
     reasons.iter().fold(report, |report, (why, count)| {
         let results = words::count_of(*count, "result was", "results were");
         report.note(format!("note: {results} {what}: {}", visible(why)))
