@@ -25,7 +25,7 @@ def main() -> int:
 
         return tier(sys.argv[3:])
     from hozon._config import resolve, store_bound
-    from hozon._hozon import run_command
+    from hozon._hozon import run_command, tier_warnings
     from hozon._runtime import seal_key_file
 
     try:
@@ -33,7 +33,7 @@ def main() -> int:
     except (TypeError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    return run_command(
+    code = run_command(
         sys.argv,
         folder,
         seal_key_file(),
@@ -45,6 +45,9 @@ def main() -> int:
         _user(),
         _LazyHost(),
     )
+    for said in tier_warnings():
+        print(f"note: {said}", file=sys.stderr)
+    return code
 
 
 def _tiers_of(folder: str) -> dict[str, Any] | None:

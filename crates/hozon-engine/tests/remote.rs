@@ -6,7 +6,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hozon_engine::{Begin, Caller, Flights, NamedTier, Observer, Outgoing, PushError, Remote, known_key, put_traced};
+use hozon_engine::{
+    Begin, Caller, Flights, NamedTier, Observer, Outgoing, PushError, Remote, known_key, put_traced,
+};
 use hozon_format::{Bundle, Codec, ComputationKind, Digest, Facts, FoundKeys, Key, SealKey};
 use hozon_key::{Node, NodeKind, Seen, Subject};
 use hozon_store::{Keyring, Keys, NewBuffer, NewEntry, NewOutput, Store};
@@ -49,8 +51,7 @@ impl Machine {
         let large = vec![value[0]; 100_000];
         let buffer = NewBuffer { bytes: &large, read_only: true };
         let payload = Cow::Borrowed(value);
-        let output =
-            NewOutput { name: String::new(), codec: Codec::Pickle5, payload, buffers: vec![buffer] };
+        let output = NewOutput { name: String::new(), codec: Codec::Pickle5, payload, buffers: vec![buffer] };
         let facts = Facts { name: "f".to_owned(), kind: ComputationKind::Function, ..Facts::default() };
         let entry = NewEntry {
             key: hozon_key::key(recipe),
@@ -182,7 +183,9 @@ fn a_blob_that_is_missing_or_wrong_makes_a_miss() {
     let recipe = recipe("f");
     let key = ada.put(&recipe, b"value", Vec::new());
     let blob = Digest::of(&vec![b'v'; 100_000]);
-    for wrong in [None, Some(vec![b'w'; 100_000]), Some(vec![b'v'; 99_999]), Some(vec![b'v'; 100_001]), Some(vec![])] {
+    for wrong in
+        [None, Some(vec![b'w'; 100_000]), Some(vec![b'v'; 99_999]), Some(vec![b'v'; 100_001]), Some(vec![])]
+    {
         let inner = MemoryTier::new();
         let tier: Arc<dyn Tier> = Arc::new(inner.clone());
         ada.pushes(&tier, &key).unwrap();
@@ -198,7 +201,9 @@ fn a_blob_that_is_missing_or_wrong_makes_a_miss() {
 fn a_tier_that_fails_at_any_call_costs_a_result_or_nothing() {
     let (ada, recipe) = (Machine::new(1), recipe("f"));
     let key = ada.put(&recipe, b"value", seen(b"one"));
-    for failure in [Failure::Unreachable, Failure::LostAnswer, Failure::Wrong, Failure::Refused, Failure::Full] {
+    for failure in
+        [Failure::Unreachable, Failure::LostAnswer, Failure::Wrong, Failure::Refused, Failure::Full]
+    {
         for call in 0.. {
             let faulty = Arc::new(Faulty::new(MemoryTier::new()));
             let tier: Arc<dyn Tier> = faulty.clone();

@@ -50,7 +50,7 @@ impl Bundle {
     pub fn encode(&self) -> Vec<u8> {
         let mut writer = heading(BUNDLE);
         writer.u64(self.0.len() as u64);
-        self.0.iter().for_each(|entry| drop(writer.bytes(entry)));
+        self.0.iter().for_each(|entry| _ = writer.bytes(entry));
         writer.finish()
     }
 
@@ -104,7 +104,7 @@ impl FoundKeys {
     pub fn encode(&self) -> Vec<u8> {
         let mut writer = heading(FOUND);
         writer.u64(self.0.len() as u64);
-        self.0.iter().for_each(|key| drop(writer.raw(key.as_bytes())));
+        self.0.iter().for_each(|key| _ = writer.raw(key.as_bytes()));
         writer.finish()
     }
 
