@@ -1,6 +1,5 @@
-//! What stands on a tier beside blobs: signed entries of one key in a bundle, the keys that were found from
-//! one known before a run, and leases. None of it is believed: entries are verified one by one, and the
-//! rest only saves work.
+//! What stands on a tier beside blobs: signed entries of one key in a bundle, and the keys that were found
+//! from one known before a run. Neither is believed: entries are verified one by one.
 
 use crate::limits::ENVELOPE_BYTES;
 use crate::{Digest, Key, Reader, WireError, Writer};
@@ -9,13 +8,12 @@ use crate::{Digest, Key, Reader, WireError, Writer};
 pub const BUNDLE_ENTRIES: usize = 8;
 /// The most keys that are found from one.
 pub const FOUND_KEYS: usize = 64;
-/// The most bytes of a list of found keys, and of a lease.
+/// The most bytes of a list of found keys.
 pub const NOTE_BYTES: u64 = 4096;
 
 const VERSION: u16 = 1;
 const BUNDLE: [u8; 8] = *b"hozonBDL";
 const FOUND: [u8; 8] = *b"hozonFND";
-const LEASE: [u8; 8] = *b"hozonLSE";
 
 /// Signed entries of one key, oldest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -24,15 +22,6 @@ pub struct Bundle(Vec<Vec<u8>>);
 /// The keys of entries with traces that were found from a key known before a run, oldest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FoundKeys(Vec<Key>);
-
-/// Who computes a key just now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LeaseNote {
-    /// What tells its holder from others.
-    pub holder: [u8; 16],
-    /// When it is over, by its holder's clock, in Unix milliseconds.
-    pub expires_ms: u64,
-}
 
 impl Bundle {
     /// Reads a bundle.
@@ -125,23 +114,6 @@ impl FoundKeys {
     }
 }
 
-impl LeaseNote {
-    /// Reads a lease.
-    ///
-    /// # Errors
-    /// If the bytes are no lease of this version.
-    pub fn decode(bytes: &[u8]) -> Result<Self, WireError> {
-        let mut reader = headed(bytes, LEASE)?;
-        let note = Self { holder: reader.array()?, expires_ms: reader.u64()? };
-        reader.end().map(|()| note)
-    }
-
-    /// The bytes of it.
-    pub fn encode(&self) -> Vec<u8> {
-        heading(LEASE).raw(&self.holder).u64(self.expires_ms).finish()
-    }
-}
-
 fn heading(magic: [u8; 8]) -> Writer {
     let mut writer = Writer::new();
     writer.raw(&magic).u16(VERSION);
@@ -171,25 +143,17 @@ mod tests {
         assert!(!bundle.add(b"one".to_vec(), |_| true));
         let mut found = FoundKeys::default();
         assert!(found.add(key(1)) && found.add(key(2)) && !found.add(key(1)));
-        let lease = LeaseNote { holder: [7; 16], expires_ms: 5 };
         assert_eq!(Bundle::decode(&bundle.encode()).unwrap(), bundle);
         assert_eq!(FoundKeys::decode(&found.encode()).unwrap(), found);
-        assert_eq!(LeaseNote::decode(&lease.encode()).unwrap(), lease);
-        for bytes in [bundle.encode(), found.encode(), lease.encode()] {
-            let read = |bytes: &[u8]| {
-                [
-                    Bundle::decode(bytes).is_ok(),
-                    FoundKeys::decode(bytes).is_ok(),
-                    LeaseNote::decode(bytes).is_ok(),
-                ]
-            };
+        for bytes in [bundle.encode(), found.encode()] {
+            let read = |bytes: &[u8]| [Bundle::decode(bytes).is_ok(), FoundKeys::decode(bytes).is_ok()];
             assert_eq!(read(&bytes).iter().filter(|read| **read).count(), 1, "kinds are apart");
-            assert_eq!(read(&[&bytes[..], b"x"].concat()), [false; 3]);
+            assert_eq!(read(&[&bytes[..], b"x"].concat()), [false; 2]);
             for length in 0..bytes.len() {
-                assert_eq!(read(&bytes[..length]), [false; 3], "{length}");
+                assert_eq!(read(&bytes[..length]), [false; 2], "{length}");
             }
             let other_version = [&bytes[..8], &[9, 0], &bytes[10..]].concat();
-            assert_eq!(read(&other_version), [false; 3]);
+            assert_eq!(read(&other_version), [false; 2]);
         }
     }
 
@@ -217,7 +181,7 @@ mod tests {
         let none = heading(FOUND).u64(u64::MAX).finish();
         assert_eq!(FoundKeys::decode(&none), Err(WireError::Truncated));
         let mut found = FoundKeys::default();
-        (0..=u8::MAX).for_each(|number| drop(found.add(key(number))));
+        (0..=u8::MAX).for_each(|number| _ = found.add(key(number)));
         assert_eq!((found.keys().len(), found.keys()[0]), (FOUND_KEYS, key(192)));
         assert!((found.encode().len() as u64) < NOTE_BYTES);
     }

@@ -18,7 +18,7 @@ mod value;
 mod wire;
 
 pub use acceptance::{Acceptance, AcceptedDefinition};
-pub use bundle::{BUNDLE_ENTRIES, Bundle, FOUND_KEYS, FoundKeys, LeaseNote, NOTE_BYTES};
+pub use bundle::{BUNDLE_ENTRIES, Bundle, FOUND_KEYS, FoundKeys, NOTE_BYTES};
 pub use cell::{CellRecord, GroupRecord, NameKind, NameRecord, SET_BY_RUNNING};
 pub use digest::{Digest, DigestParseError, Hasher, Key};
 pub use entry::{Buffer, Codec, ComputationKind, Entry, Facts, Output, Part, open, seal, unverified_blobs};
