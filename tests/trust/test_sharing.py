@@ -78,7 +78,7 @@ def test_what_ana_computed_bob_need_not_until_he_revokes_her_key(people: tuple[P
     bob.project.write("main.py", CODE)
     assert bob.computes() == ALL[1:]
     assert ana.key() in bob.hozon("show", "team.slow").stdout
-    bob.hozon("trust", "revoke", "ana")
+    assert "removed here: 2 results" in bob.hozon("trust", "revoke", "ana").stdout
     listed = json.loads(bob.hozon("trust", "list", "--json").stdout)
     assert [(key["name"], bool(key["revoked"])) for key in listed["keys"]] == [("ana", True)]
     assert bob.computes() == ALL[:1]
@@ -175,6 +175,17 @@ def test_what_is_no_key_is_refused_with_what_to_do(people: tuple[Person, Person]
     assert "line 1" in ana.hozon("trust", "list", code=3).stderr
     assert "mend or remove" in ana.hozon("trust", "add", *_stranger().split(), "--name", "eve", code=3).stderr
     assert trust.read_text() == "what is this\n"
+
+
+def test_a_key_is_revoked_whatever_the_store_is_like(people: tuple[Person, Person]) -> None:
+    ana, _bob = people
+    ana.hozon("trust", "add", *_stranger().split(), "--name", "eve")
+    ana.project.store.write_text("no store")
+    told = ana.hozon("trust", "revoke", *_stranger().split())
+    assert "is revoked" in told.stdout
+    assert "nothing is removed here" in told.stderr
+    [key] = json.loads(ana.hozon("trust", "list", "--json").stdout)["keys"]
+    assert (key["name"], bool(key["revoked"])) == ("eve", True)
 
 
 def test_a_file_that_is_no_export_or_damaged_changes_nothing(people: tuple[Person, Person]) -> None:

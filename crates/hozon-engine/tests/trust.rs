@@ -250,6 +250,16 @@ fn a_name_does_not_let_a_signer_into_other_computations() {
     let asked = |name: &str| matches!(user.store.get_for(&payroll.key, name), Lookup::Hit(_));
     assert!(asked("team.f"));
     assert!(!asked("payroll"));
+    // Nor does it keep out what the right signer brings.
+    let ci = User::new(3);
+    user.trusts("ci", signer(3).public(), &["payroll"]);
+    let right = sign_entry(&made(&ci, "payroll", "payroll", b"right"), &signer(3)).unwrap();
+    assert!(matches!(user.take(&right, &mut NoBlobs), Transfer::Copied(_)));
+    assert!(asked("payroll") && user.payload(&payroll.key).as_deref() == Some(&b"right"[..]));
+    assert!(matches!(
+        user.take(&sign_entry(&payroll, &signer(1)).unwrap(), &mut NoBlobs),
+        Transfer::Refused(_)
+    ));
 }
 
 /// The recipe, which explanations show, is that of the key; and so are the traces.
