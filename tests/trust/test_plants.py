@@ -16,7 +16,7 @@ import pytest
 import hozon
 from hozon import _runtime
 from hozon._hozon import Store, run_command
-from trust.blake3 import blake3
+from trust.digests import blake3
 
 MARKER = ""
 
