@@ -63,13 +63,14 @@ def test_what_ana_computed_bob_need_not_until_he_revokes_her_key(people: tuple[P
     assert ana.hozon("export", "team.slow", "private.slow", "team.table", "-o", file).stdout.startswith(
         "wrote 3 results"
     )
+    assert "would take 0 results" in bob.hozon("import", file, "--dry-run", code=1).stdout
+    assert not bob.project.store.exists()
     refused = bob.hozon("import", file, code=1)
     assert refused.stdout.startswith("took 0 results")
     assert "not trusted" in refused.stderr
     assert bob.hozon("trust", "list").stderr.startswith("nobody is trusted")
     bob.hozon("trust", "add", ana.key(), "--name", "ana", "--scope", "team.*")
     assert "would take 2 results" in bob.hozon("import", file, "--dry-run", code=1).stdout
-    assert not bob.project.store.exists()
     taken = bob.hozon("import", file, code=1)
     assert taken.stdout.startswith("took 2 results")
     assert "other computations only" in taken.stderr
