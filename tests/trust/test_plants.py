@@ -16,7 +16,7 @@ import pytest
 import hozon
 from hozon import _runtime
 from hozon._hozon import Store, run_command
-from trust.blake3 import blake3
+from trust.digests import blake3
 
 MARKER = ""
 
@@ -106,9 +106,7 @@ class User:
     def command(self, store: Path, *words: str) -> int:
         arguments = ["hozon", *words, "--store", str(store)]
         unbounded: Any = lambda folder: None  # noqa: E731
-        return run_command(
-            arguments, str(store), self.seal_key, unbounded, None, None, False, "user", None
-        )
+        return run_command(arguments, str(store), self.seal_key, unbounded, None, None, False, "user", None)
 
     def key(self, store: Path, capfd: pytest.CaptureFixture[str]) -> str:
         capfd.readouterr()
@@ -182,7 +180,10 @@ class Course:
 
 @pytest.fixture(params=list(WAYS))
 def course(
-    request: pytest.FixtureRequest, fresh: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest,
+    fresh: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Course:
     monkeypatch.setitem(globals(), "MARKER", str(fresh / "marker"))
     return Course(fresh, request.param, capfd)

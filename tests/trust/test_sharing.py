@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from conftest import Project
 
 CODE = """
@@ -59,23 +60,26 @@ def test_what_ana_computed_bob_need_not_until_he_revokes_her_key(people: tuple[P
     ana, bob = people
     assert ana.computes() == ALL
     file = str(bob.project.folder / "ana.hozon")
-    assert ana.hozon("export", "team.slow", "private.slow", "team.table", "-o", file).stdout.startswith("wrote 3 results")
+    assert ana.hozon("export", "team.slow", "private.slow", "team.table", "-o", file).stdout.startswith(
+        "wrote 3 results"
+    )
+    assert "would take 0 results" in bob.hozon("import", file, "--dry-run", code=1).stdout
+    assert not bob.project.store.exists()
     refused = bob.hozon("import", file, code=1)
     assert refused.stdout.startswith("took 0 results")
     assert "not trusted" in refused.stderr
     assert bob.hozon("trust", "list").stderr.startswith("nobody is trusted")
     bob.hozon("trust", "add", ana.key(), "--name", "ana", "--scope", "team.*")
     assert "would take 2 results" in bob.hozon("import", file, "--dry-run", code=1).stdout
-    assert not bob.project.store.exists()
     taken = bob.hozon("import", file, code=1)
     assert taken.stdout.startswith("took 2 results")
     assert "other computations only" in taken.stderr
-    assert "hozon.load(\"team.table\")" in taken.stderr
+    assert 'hozon.load("team.table")' in taken.stderr
     assert bob.project.main("import hozon\nprint(hozon.load('team.table'))") == ["{'a': 1}"]
     bob.project.write("main.py", CODE)
     assert bob.computes() == ALL[1:]
     assert ana.key() in bob.hozon("show", "team.slow").stdout
-    bob.hozon("trust", "revoke", "ana")
+    assert "removed here: 2 results" in bob.hozon("trust", "revoke", "ana").stdout
     listed = json.loads(bob.hozon("trust", "list", "--json").stdout)
     assert [(key["name"], bool(key["revoked"])) for key in listed["keys"]] == [("ana", True)]
     assert bob.computes() == ALL[:1]
@@ -84,21 +88,26 @@ def test_what_ana_computed_bob_need_not_until_he_revokes_her_key(people: tuple[P
     assert "stays so" in bob.hozon("trust", "remove", "ana", code=1).stderr
 
 
-def test_a_running_process_uses_nothing_of_a_key_that_is_revoked_meanwhile(people: tuple[Person, Person]) -> None:
+def test_a_running_process_uses_nothing_of_a_key_that_is_revoked_meanwhile(
+    people: tuple[Person, Person],
+) -> None:
     ana, bob = people
     ana.computes()
     file = str(bob.project.folder / "ana.hozon")
     ana.hozon("export", "team.slow", "-o", file)
     bob.hozon("trust", "add", ana.key(), "--name", "ana")
     bob.hozon("import", file)
-    text = CODE.replace("print(slow", """
+    text = CODE.replace(
+        "print(slow",
+        """
     import subprocess, sys
     slow(3)
     slow(3)
     trust = [sys.executable, "-m", "hozon", "trust"]
     print(subprocess.run([*trust, "remove", "ana"], stdout=subprocess.PIPE, stderr=subprocess.PIPE).returncode)
     slow(3)
-    print(slow""")
+    print(slow""",
+    )
     assert bob.project.main(text)[:2] == ["0", "computing 3"]
 
 
@@ -135,7 +144,9 @@ def test_keys_of_ssh_sign_and_are_trusted(people: tuple[Person, Person]) -> None
     ana, bob = people
     ana.computes()
     path = ana.project.folder.parent / "id_ed25519"
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "ana@laptop", "-f", path], check=True)
+    subprocess.run(
+        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "ana@laptop", "-f", path], check=True
+    )
     ana.hozon("keys", "--ssh", str(path))
     file = str(bob.project.folder / "ana.hozon")
     ana.hozon("export", "team.slow", "-o", file)
@@ -143,7 +154,10 @@ def test_keys_of_ssh_sign_and_are_trusted(people: tuple[Person, Person]) -> None
     assert bob.hozon("trust", "add", f"{path}.pub").stdout.startswith("ana@laptop is trusted")
     bob.hozon("import", file)
     assert bob.computes() == ALL[1:]
-    assert ana.hozon("keys", "--own", "--public").stdout != ana.hozon("keys", "--ssh", str(path), "--public").stdout
+    assert (
+        ana.hozon("keys", "--own", "--public").stdout
+        != ana.hozon("keys", "--ssh", str(path), "--public").stdout
+    )
     locked = ana.project.folder.parent / "locked"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "secret", "-f", locked], check=True)
     assert "passphrase" in ana.hozon("keys", "--ssh", str(locked), code=3).stderr
@@ -162,6 +176,17 @@ def test_what_is_no_key_is_refused_with_what_to_do(people: tuple[Person, Person]
     assert "line 1" in ana.hozon("trust", "list", code=3).stderr
     assert "mend or remove" in ana.hozon("trust", "add", *_stranger().split(), "--name", "eve", code=3).stderr
     assert trust.read_text() == "what is this\n"
+
+
+def test_a_key_is_revoked_whatever_the_store_is_like(people: tuple[Person, Person]) -> None:
+    ana, _bob = people
+    ana.hozon("trust", "add", *_stranger().split(), "--name", "eve")
+    ana.project.store.write_text("no store")
+    told = ana.hozon("trust", "revoke", *_stranger().split())
+    assert "is revoked" in told.stdout
+    assert "nothing is removed here" in told.stderr
+    [key] = json.loads(ana.hozon("trust", "list", "--json").stdout)["keys"]
+    assert (key["name"], bool(key["revoked"])) == ("eve", True)
 
 
 def test_a_file_that_is_no_export_or_damaged_changes_nothing(people: tuple[Person, Person]) -> None:
@@ -186,5 +211,3 @@ def _stranger() -> str:
 
     key = bytes.fromhex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a")
     return f"hozon-ed25519 {base64.b64encode(key).decode()}"
-
-

@@ -100,6 +100,7 @@ fn dispatch(arguments: Arguments, context: &mut Context<'_>) -> Result<Report, F
             Err(Failure::usage("`trust tier` comes first: hozon trust tier [ADDRESS]"))
         }
         Verb::Pull { names, all } => pull(&names, all, &common, context),
+        Verb::Trust { step: TrustStep::Revoke { name } } => revoke(&name.join(" "), &common, context),
         Verb::Import { file, dry_run } => import(&file, dry_run, &common, context),
         verb => on_store(verb, &common, context),
     }
@@ -125,12 +126,21 @@ fn restore(from: &Path, common: &Common, context: &mut Context<'_>) -> Result<Re
 fn import(file: &Path, dry_run: bool, common: &Common, context: &mut Context<'_>) -> Result<Report, Failure> {
     let folder = common.store.clone().unwrap_or_else(|| context.default_store.clone());
     if dry_run {
-        let keys = take_keys(context)?;
+        let keys = Keys::with_ring(SealKey::from_bytes([0; 32]), context.keyring.clone());
         let nowhere = Store::open(Arc::new(Memory::new()), &folder, keys)?;
         return verbs::import(&nowhere, &*context.files, file, true, common.json);
     }
     let store = make_store(&folder, context)?;
     verbs::import(&store, &*context.files, file, false, common.json)
+}
+
+/// `hozon trust revoke`: the key first, whatever the store is like.
+fn revoke(name: &str, common: &Common, context: &mut Context<'_>) -> Result<Report, Failure> {
+    let key = verbs::trust_revoke(context, name)?;
+    let folder = common.store.clone().unwrap_or_else(|| context.default_store.clone());
+    let cleared = look_at_store(&folder, common.store.is_some(), context)
+        .and_then(|(store, _)| verbs::clear_signer(&store, key));
+    Ok(verbs::revoked(name, cleared))
 }
 
 /// `hozon ci save`, which makes the folder where there is none.
@@ -198,7 +208,6 @@ fn on_store(verb: Verb, common: &Common, context: &mut Context<'_>) -> Result<Re
             Err(Failure::usage("`ipython` comes first: hozon ipython enable | disable | status"))
         }
         Verb::Export { what, output } => verbs::export(&store, view, &what, &output),
-        Verb::Trust { step: TrustStep::Revoke { name } } => verbs::trust_revoke(&store, context, &name),
         Verb::Plan(_)
         | Verb::Run(_)
         | Verb::Watch(_)

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hozon_engine::{
     ImportError, Imported, NoBlobs, Refusal, Transfer, examine, export, import, sign_entry, take_signed,
@@ -15,7 +16,9 @@ use hozon_key::{
     Base, Node, NodeKind, Place, Seen, Subject, TraceSet, decode_trace_sets, encode, encode_trace_sets, key,
     traced_recipe,
 };
-use hozon_store::{BlobSource, Keyring, Keys, Lookup, Miss, NewBuffer, NewEntry, NewOutput, Store, Verdict};
+use hozon_store::{
+    BlobSource, Bound, Keyring, Keys, Limits, Lookup, Miss, NewBuffer, NewEntry, NewOutput, Store, Verdict,
+};
 use hozon_sys::{Memory, Os, System};
 
 /// One user on a machine of their own.
@@ -250,6 +253,16 @@ fn a_name_does_not_let_a_signer_into_other_computations() {
     let asked = |name: &str| matches!(user.store.get_for(&payroll.key, name), Lookup::Hit(_));
     assert!(asked("team.f"));
     assert!(!asked("payroll"));
+    // Nor does it keep out what the right signer brings.
+    let ci = User::new(3);
+    user.trusts("ci", signer(3).public(), &["payroll"]);
+    let right = sign_entry(&made(&ci, "payroll", "payroll", b"right"), &signer(3)).unwrap();
+    assert!(matches!(user.take(&right, &mut NoBlobs), Transfer::Copied(_)));
+    assert!(asked("payroll") && user.payload(&payroll.key).as_deref() == Some(&b"right"[..]));
+    assert!(matches!(
+        user.take(&sign_entry(&payroll, &signer(1)).unwrap(), &mut NoBlobs),
+        Transfer::Refused(_)
+    ));
 }
 
 /// The recipe, which explanations show, is that of the key; and so are the traces.
@@ -479,6 +492,27 @@ fn a_file_brings_what_its_signer_is_trusted_with_and_nothing_else() {
     let third = User::new(3);
     third.trusts("ana", signer(1).public(), &[]);
     assert_eq!(imported(&third, &exported(&user, &[entries[0].key], 2)).unwrap().copied, 1);
+}
+
+/// A store with a bound keeps to it while a file is taken.
+#[test]
+fn an_import_keeps_to_the_bound_of_the_store() {
+    let ana = User::new(1);
+    let keys: Vec<Key> =
+        (0..60).map(|number| made(&ana, &format!("f{number}"), "f", &large(number)).key).collect();
+    let file = exported(&ana, &keys, 1);
+    let folder = tempfile::tempdir().unwrap();
+    let user = User::of(Arc::new(Os), folder.path(), 2);
+    user.trusts("ana", signer(1).public(), &[]);
+    let limits = Limits { bound: Bound::Bytes(400_000), grace: Duration::ZERO };
+    let keys = Keys::with_ring(SealKey::from_bytes([2; 32]), user.ring.clone());
+    let store = Store::open_with(Arc::new(Os), &folder.path().join("store"), keys, limits).unwrap();
+    let user = User { store, ..user };
+    assert_eq!(imported(&user, &file).unwrap().copied, 60);
+    user.store.flush_uses().unwrap();
+    let left: u64 =
+        user.store.summaries().unwrap().iter().map(|entry| entry.size_bytes + entry.blob_bytes).sum();
+    assert!(left <= 400_000 && left > 100_000, "{left}");
 }
 
 /// A name that the user has given stays with what it names.

@@ -145,6 +145,7 @@ impl Inner {
             (Err(error), None) => Err(at(&path)(error)),
             (Ok(stat), None) => {
                 stat.iter().for_each(|stat| self.note_check(digest, stamp_of(stat)));
+                self.note_arrived_bytes(length);
                 Ok(Ok(()))
             }
         }

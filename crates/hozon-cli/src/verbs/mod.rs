@@ -28,7 +28,7 @@ pub(crate) use list::list;
 pub(crate) use show::show;
 pub(crate) use stats::stats;
 pub(crate) use tiers::{pull, push};
-pub(crate) use trust::{trust_add, trust_list, trust_remove, trust_revoke};
+pub(crate) use trust::{clear_signer, revoked, trust_add, trust_list, trust_remove, trust_revoke};
 pub(crate) use verify::verify;
 pub(crate) use why::why;
 

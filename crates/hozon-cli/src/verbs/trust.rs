@@ -87,21 +87,29 @@ pub(crate) fn trust_remove(ring: &Keyring, name: &str) -> Result<Report, Failure
         .note("note: `hozon verify --repair` moves what is stored of it aside"))
 }
 
-/// Revokes a key, and removes what the store has of it.
-pub(crate) fn trust_revoke(
-    store: &Store,
-    context: &Context<'_>,
-    given: &[String],
-) -> Result<Report, Failure> {
+/// Revokes a key for good.
+pub(crate) fn trust_revoke(context: &Context<'_>, name: &str) -> Result<PublicKey, Failure> {
     let day = words::day(context.system.now_ms());
-    let name = given.join(" ");
-    let key = context.keyring.change_trust(|trust| trust.revoke(&name, &day))?;
-    let cleared = store.clear_because(&Filter::SignedBy(key), "revoked")?;
-    Ok(Report::text(format!(
-        "{} is revoked: nothing that it signed is used from now on\nremoved here: {}\n",
-        visible(&name),
-        words::count_of(cleared.entries, "result of it", "results of it"),
-    )))
+    Ok(context.keyring.change_trust(|trust| trust.revoke(name, &day))?)
+}
+
+/// Removes what a store has of a key. Returns how many entries.
+pub(crate) fn clear_signer(store: &Store, key: PublicKey) -> Result<u64, Failure> {
+    Ok(store.clear_because(&Filter::SignedBy(key), "revoked")?.entries)
+}
+
+/// What came of a revocation. That a store cannot be cleared is no failure: nothing of the key is used anyway.
+pub(crate) fn revoked(name: &str, cleared: Result<u64, Failure>) -> Report {
+    let mut text = format!("{} is revoked: nothing that it signed is used from now on\n", visible(name));
+    match cleared {
+        Ok(entries) => {
+            text += &format!("removed here: {}\n", words::count_of(entries, "result of it", "results of it"));
+            Report::text(text)
+        }
+        Err(failure) => {
+            Report::text(text).note(format!("note: nothing is removed here: {}", failure.message))
+        }
+    }
 }
 
 /// Lists the keys.

@@ -176,9 +176,10 @@ impl<'a> Walk<'a> {
 
     fn find(&mut self, index: usize, key: CellKey, loaded: Option<Asker<'_>>) -> Found {
         let (store, cell, name) = (self.store, self.cell(index), self.name(index));
+        let fetch = self.surroundings.fetch;
         let mut observer = self.observer(key.sharing.digest, loaded);
         let mut found = look_up(store, &key.key, &name, &mut observer);
-        if matches!(found, TracedLookup::Miss(_)) && (self.surroundings.fetch)(&key.key) {
+        if matches!(found, TracedLookup::Miss(_)) && fetch(&key.key) {
             found = look_up(store, &key.key, &name, &mut observer);
         }
         let changed = matches!(&found, TracedLookup::Miss(miss) if !miss.changed.is_empty());

@@ -10,7 +10,7 @@ use hozon_store::{
 use hozon_sys::{Memory, Os, System};
 use proptest::prelude::*;
 
-use crate::common::{SEAL, entry, key};
+use crate::common::{SEAL, entry, key, open};
 
 const HOME: &str = "/home/ana/hozon";
 
@@ -229,6 +229,33 @@ proptest! {
         trust.add("bob", public(2), vec![]).unwrap();
         trust.revoke("bob", "2026-11-28").unwrap();
         prop_assert_eq!(Trust::parse(&trust.text()).unwrap(), trust);
+    }
+}
+
+/// Row T3: two processes store other results under one key. Both orders are noted, for whoever asks.
+#[test]
+fn two_results_of_one_key_are_noted() {
+    for first in [0, 1] {
+        let folder = tempfile::tempdir().unwrap();
+        let stores = [open(folder.path()), open(folder.path())];
+        let (one, other) = (&stores[first], &stores[1 - first]);
+        one.put(entry(1, None)).unwrap();
+        other.put(entry(1, None)).unwrap();
+        assert_eq!(other.disagreements().unwrap(), []);
+        let mut differing = entry(1, None);
+        differing.outputs[0].payload = std::borrow::Cow::Borrowed(b"other");
+        other.put(differing).unwrap();
+        for store in &stores {
+            let noted = store.disagreements().unwrap();
+            assert_eq!((noted.len(), noted[0].key, noted[0].second.as_str()), (1, key(1), "own"));
+        }
+        // What has expired may well be other now.
+        let mut expired = entry(2, None);
+        expired.facts.expires_ms = Some(1);
+        one.put(expired.clone()).unwrap();
+        expired.outputs[0].payload = std::borrow::Cow::Borrowed(b"later");
+        one.put(expired).unwrap();
+        assert_eq!(one.disagreements().unwrap().len(), 1);
     }
 }
 
