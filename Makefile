@@ -179,6 +179,21 @@ test-shortcuts: setup
 			tests/never_stale tests/functions tests/blocks tests/never_lost tests/faithful || exit 1; \
 	done
 
+# An environment of its own: boto3 and what it brings are much.
+.PHONY: test-tiers bench-serve
+test-tiers: setup
+	$(PYTHON) -m venv .tiers && .tiers/bin/python -m pip install --quiet --disable-pip-version-check \
+		--requirement tests/tiers/requirements.txt
+	@$(AS_BUILT); .tiers/bin/python tests/tiers/run.py \
+		cargo test --locked --profile $(PROFILE) --package hozon-tier --test bucket -- --include-ignored
+
+CLIENTS := 64
+SECONDS := 10
+bench-serve: $(VENV)/installed
+	$(PIP) blake3
+	$(MATURIN) develop --quiet --locked --release
+	$(BIN)/python benches/serve/run.py --clients $(CLIENTS) --seconds $(SECONDS)
+
 test-forks: setup
 	cd "$$(mktemp -d)" && touch pyproject.toml && \
 		$(CURDIR)/$(BIN)/python -W ignore::DeprecationWarning $(CURDIR)/tests/hosts/forks.py $(FORKS)
@@ -193,4 +208,4 @@ published: setup
 	$(BIN)/python tests/published/run.py --only "$(ONLY)"
 
 clean:
-	rm -rf $(VENV) target .published web/node_modules web/results .hozon .pytest_cache .ruff_cache .mypy_cache
+	rm -rf $(VENV) .tiers target .published web/node_modules web/results .hozon .pytest_cache .ruff_cache .mypy_cache

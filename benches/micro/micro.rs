@@ -227,7 +227,7 @@ fn engine<W: Write>(bench: &mut Bench<W>) -> io::Result<()> {
     let mut observer = FileObserver { files: &known, project, working_directory: None, other: &mut other };
     let missing = numbered_key(9);
     bench.measure_often(TIMES, "engine", "look-up that misses", || {
-        matches!(look_up(&store, &missing, &mut observer), TracedLookup::Miss(_))
+        matches!(look_up(&store, &missing, "work", &mut observer), TracedLookup::Miss(_))
     })?;
     for (parts, seen) in [(20, &[][..]), (21, &subjects)] {
         let recipe = recipe(parts);
@@ -237,7 +237,7 @@ fn engine<W: Write>(bench: &mut Bench<W>) -> io::Result<()> {
         put_traced(&store, new_entry(known, vec![], vec![]), recipe, seen, |_| {})
             .map_err(io::Error::other)?;
         bench.measure_often(TIMES, "engine", &name, || {
-            matches!(look_up(&store, &known, &mut observer), TracedLookup::Hit(..))
+            matches!(look_up(&store, &known, "work", &mut observer), TracedLookup::Hit(..))
         })?;
     }
     Ok(())

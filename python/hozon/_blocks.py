@@ -116,13 +116,13 @@ class CachedBlock:
             self._look_up(self._store, frame)
 
     def _look_up(self, store: Store, frame: FrameType) -> None:
-        begun = _results.begin(store, self._keyed, self._options)
+        begun = _results.begin(store, self._keyed, self._options, self.name)
         if isinstance(begun, Hit):
             outputs = self._restored(store, frame, begun)
             if outputs is not None:
                 self._plan_skip(store, frame, begun, outputs)
                 return
-            begun = store.begin(self._keyed.key, WAIT_SECONDS, self._options.project)
+            begun = store.begin(self._keyed.key, self.name, WAIT_SECONDS, self._options.project)
             if isinstance(begun, Hit):
                 return
         self._turn = begun

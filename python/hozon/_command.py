@@ -20,8 +20,12 @@ def main() -> int:
         from hozon.hosts._autoloading import main as ipython
 
         return ipython(sys.argv[2:])
+    if sys.argv[1:3] == ["trust", "tier"] and not {"-h", "--help"} & set(sys.argv):
+        from hozon._tiers import main as tier
+
+        return tier(sys.argv[3:])
     from hozon._config import resolve, store_bound
-    from hozon._hozon import run_command
+    from hozon._hozon import run_command, tier_warnings
     from hozon._runtime import seal_key_file
 
     try:
@@ -29,17 +33,31 @@ def main() -> int:
     except (TypeError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    return run_command(
+    code = run_command(
         sys.argv,
         folder,
         seal_key_file(),
         store_bound,
+        _tiers_of,
         _width(1),
         _width(2),
         os.isatty(0),
         _user(),
         _LazyHost(),
     )
+    for said in tier_warnings():
+        print(f"note: {said}", file=sys.stderr)
+    return code
+
+
+def _tiers_of(folder: str) -> dict[str, Any] | None:
+    """What stands behind a store; what the user should know of that is told."""
+    from hozon._tiers import configured
+
+    tiers, notes = configured(folder)
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
+    return tiers
 
 
 def _width(descriptor: int) -> int | None:

@@ -90,6 +90,7 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "max_size": str,
     "max_store_size": str,
     "cells": lambda text: _truth("HOZON_CELLS", text),
+    "tiers": _list,
 }
 
 _DEFAULTS: dict[str, Any] = {
@@ -108,6 +109,7 @@ _DEFAULTS: dict[str, Any] = {
     "max_size": None,
     "max_store_size": None,
     "cells": False,
+    "tiers": (),
 }
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
@@ -184,6 +186,27 @@ def store_bound(folder: str | os.PathLike[str]) -> str | None:
         return _bound(_first("max_store_size", layers))
     finally:
         resume_watching()
+
+
+def may_have_tiers(folder: str) -> bool:
+    """Whether anything says that tiers stand behind the store in a folder. Loads nothing."""
+    if "HOZON_TIERS" in os.environ:
+        return bool(os.environ["HOZON_TIERS"].strip())
+    if os.path.exists(os.path.join(data_folder(), "tiers")):
+        return True
+    try:
+        return bool(project_tiers(folder))
+    except (TypeError, ValueError):
+        return False
+
+
+def project_tiers(folder: str) -> list[str]:
+    """The tiers that the project names in whose folder a store lies. They need the user's consent.
+
+    Raises `TypeError` for what is no list of addresses.
+    """
+    table = _from_project(project_folder(os.path.join(folder, "store")))
+    return list(_names("tiers", table.get("tiers", ()), "addresses"))
 
 
 def cells_are_kept(file: str) -> bool:

@@ -115,7 +115,7 @@ class CachedFunction:
         store = self.store()
         if store is None:
             return self.function(*args, **kwargs)
-        begun = _results.begin(store, keyed, self.options)
+        begun = _results.begin(store, keyed, self.options, self.name)
         if isinstance(begun, Hit):
             found_at = time.perf_counter()
             outputs = self.restore(store, keyed, begun)
@@ -123,7 +123,7 @@ class CachedFunction:
                 ended = time.perf_counter()
                 store.record_hit_cost(self.name, keyed_at - began, found_at - keyed_at, ended - found_at)
                 return self.audited(keyed, self.answer(outputs), args, kwargs)
-            begun = store.begin(keyed.key, WAIT_SECONDS, self.options.project)
+            begun = store.begin(keyed.key, self.name, WAIT_SECONDS, self.options.project)
             if isinstance(begun, Hit):
                 return self.function(*args, **kwargs)
         try:
@@ -155,12 +155,12 @@ class CachedFunction:
         store = self.store()
         if store is None:
             return await self.function(*args, **kwargs)
-        begun = await _results.begin_in_task(store, keyed, self.options)
+        begun = await _results.begin_in_task(store, keyed, self.options, self.name)
         if isinstance(begun, Hit):
             outputs = self.restore(store, keyed, begun)
             if outputs is not None:
                 return self.answer(outputs)
-            begun = await _results.begin_in_task(store, keyed, self.options)
+            begun = await _results.begin_in_task(store, keyed, self.options, self.name)
             if isinstance(begun, Hit):
                 return await self.function(*args, **kwargs)
         try:
@@ -187,7 +187,7 @@ class CachedFunction:
         store = None if keyed is None else self.store()
         if keyed is None or store is None:
             return (yield from self.function(*args, **kwargs))
-        begun = _results.begin(store, keyed, self.options)
+        begun = _results.begin(store, keyed, self.options, self.name)
         if isinstance(begun, Hit):
             outputs = self.restore(store, keyed, begun)
             if outputs is None:
@@ -211,7 +211,7 @@ class CachedFunction:
         store = self.store() if keyed is not None else None
         if keyed is None or store is None:
             return plain(*args, **kwargs)
-        begun = await _results.begin_in_task(store, keyed, self.options)
+        begun = await _results.begin_in_task(store, keyed, self.options, self.name)
         if isinstance(begun, Hit):
             outputs = self.restore(store, keyed, begun)
             if outputs is None:
@@ -331,7 +331,7 @@ class CachedFunction:
         store = self.store()
         if store is None:
             return f"the store {self.options.folder} cannot be used"
-        hit = store.get(keyed.key, self.options.project)
+        hit = store.get(keyed.key, self.name, self.options.project)
         if hit is not None:
             too_old = _results.is_too_old(hit, self.options.ttl)
             return f"older than its ttl of {self.options.ttl:g} seconds" if too_old else "hit"

@@ -9,7 +9,7 @@ from hozon._hozon import Hit
 from hozon._pickling import loads, packed
 from hozon._records import Record
 from hozon._running import CHANGES, NotStored, apply, set_process_alike
-from hozon._runtime import WAIT_SECONDS, warn_once
+from hozon._runtime import WAIT_SECONDS, tell_of_tiers, warn_once
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,13 +49,13 @@ def numbered(keyed: Keyed, root: Any = None, **named: Any) -> Before:
     return Before.of(keyed, root, **named)
 
 
-def begin(store: Store, keyed: Keyed, options: Options) -> Hit | Turn:
+def begin(store: Store, keyed: Keyed, options: Options, name: str) -> Hit | Turn:
     """Looks a key up, or waits for the turn to compute it. What is older than its ttl is a miss."""
-    begun = store.begin(keyed.key, WAIT_SECONDS, options.project)
+    begun = store.begin(keyed.key, name, WAIT_SECONDS, options.project)
     if not isinstance(begun, Hit) or not is_too_old(begun, options.ttl):
         return begun
     forget(store, keyed.key, "expired")
-    return store.begin(keyed.key, WAIT_SECONDS, options.project)
+    return store.begin(keyed.key, name, WAIT_SECONDS, options.project)
 
 
 def is_too_old(hit: Hit, ttl: float | None) -> bool:
@@ -73,6 +73,7 @@ def forget(store: Store, key: bytes, why: str) -> None:
 def note_miss(store: Store, keyed: Keyed, turn: Turn, name: str) -> None:
     """Counts a miss, and warns of what a person should know: damage, and code that cannot be followed."""
     store.record_miss(keyed.key, name, turn.why)
+    tell_of_tiers(store)
     if turn.fault:
         warn_once("damage", name, f"{name} is computed anew: {turn.why}")
     unseen = keyed.unseen()
@@ -92,7 +93,7 @@ def accepted(store: Store, keyed: Keyed, options: Options, name: str) -> Hit | N
         return None
     try:
         bound = store.accepted_entry(keyed.recipe(options.explain_values), name)
-        return None if bound is None else store.get(keyed.key, options.project)
+        return None if bound is None else store.get(keyed.key, name, options.project)
     except StoreError as error:
         warn_once("accept", name, f"what was accepted for {name} cannot be used: {error}")
         return None
@@ -236,7 +237,7 @@ def is_worth(when: Any, result: Any, seconds: float, name: str) -> bool:
         return False
 
 
-async def begin_in_task(store: Store, keyed: Keyed, options: Options) -> Hit | Turn:
+async def begin_in_task(store: Store, keyed: Keyed, options: Options, name: str) -> Hit | Turn:
     """As `begin`, for a task of an event loop: it pauses instead of blocking the loop."""
     import asyncio
 
@@ -245,7 +246,7 @@ async def begin_in_task(store: Store, keyed: Keyed, options: Options) -> Hit | T
     pause = 0.001
     try:
         while True:
-            begun = store.poll(keyed.key, task, options.project)
+            begun = store.poll(keyed.key, name, task, options.project)
             if begun is not None and isinstance(begun, Hit) and is_too_old(begun, options.ttl):
                 forget(store, keyed.key, "expired")
                 continue

@@ -8,9 +8,9 @@ import os
 import sys
 from importlib import import_module
 
-from hozon._config import data_folder, store_bound
+from hozon._config import data_folder, may_have_tiers, store_bound
 from hozon._errors import HozonWarning, StoreError
-from hozon._hozon import Store
+from hozon._hozon import Store, resume_watching, suspend_watching, tier_warnings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def _open(folder: str) -> Store | None:
     try:
         bound = _bound_of(folder)
         try:
-            store = Store(folder, seal_key_file(), bound)
+            store = Store(folder, seal_key_file(), bound, tiers=_tiers_of(folder))
         except OSError as error:
             warn_once("seal key", folder, f"{error}; results are kept for this process only")
             store = Store(folder, None, bound)
@@ -52,6 +52,7 @@ def _open(folder: str) -> Store | None:
         return None
     for notice in store.notices():
         warn_once("notice", folder, notice)
+    tell_of_tiers(store)
     process = sys.modules.get("multiprocessing.process")
     if process is not None and process.parent_process() is not None:
         _flush_at_end_of_worker()
@@ -64,6 +65,29 @@ def _bound_of(folder: str) -> str | None:
     except (TypeError, ValueError) as error:
         warn_once("bound", folder, f"the store keeps to its usual bound: {error}")
         return None
+
+
+def _tiers_of(folder: str) -> dict[str, Any] | None:
+    """What stands behind the store in a folder; what is wrong with that is warned of."""
+    suspend_watching()
+    try:
+        if not may_have_tiers(folder):
+            return None
+        from hozon._tiers import configured
+
+        tiers, notes = configured(folder)
+    finally:
+        resume_watching()
+    for note in notes:
+        warn_once("tier", note, note)
+    return tiers
+
+
+def tell_of_tiers(store: Store) -> None:
+    """Warns of what has gone wrong with the tiers of a store."""
+    if store.has_tiers:
+        for said in tier_warnings():
+            warn_once("tier", said, said)
 
 
 def open_store(folder: str) -> Store:
@@ -151,10 +175,16 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_before_fork, after_in_child=_after_fork_in_child)
 
 
+# How long the end of a process waits for what is on its way to other machines: the next one sends the rest.
+SENDING_SECONDS = 5.0
+
+
 def _flush() -> None:
     for store in _stores.values():
         if store is not None:
             store.flush()
+            if store.has_tiers:
+                store.finish_sending(SENDING_SECONDS)
 
 
 atexit.register(_flush)

@@ -48,7 +48,7 @@ def save(function: Callable[[], T], name: str, *, save_path: Any = UNSET, ttl: A
         return function()
     namespace = getattr(function, "__globals__", {})
     objects = functools.partial(_results.numbered, keyed, function)
-    begun = _results.begin(store, keyed, options)
+    begun = _results.begin(store, keyed, options, name)
     if isinstance(begun, Hit):
         outputs = _results.restored(store, keyed, begun, options, name, namespace, objects)
         if outputs is None:

@@ -1,6 +1,7 @@
 //! The words of the command line.
 
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -91,6 +92,41 @@ pub(crate) struct WatchArguments {
     /// Run cells that do not depend on each other in this many processes at once
     #[arg(short = 'j', long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) jobs: u16,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeArguments {
+    /// Where the results are kept; it is made if it is not there
+    #[arg(value_name = "FOLDER")]
+    pub(crate) folder: PathBuf,
+    /// Where to listen
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8731")]
+    pub(crate) listen: SocketAddr,
+    /// A file with `read TOKEN` or `write TOKEN` on each line. Without it: `tokens` in the folder, which is made
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// A name, with its port, by which clients ask for this server; several may be given
+    #[arg(long = "host", value_name = "NAME:PORT")]
+    pub(crate) hosts: Vec<String>,
+    /// Keep no more than this (`500MiB`, `200GB`)
+    #[arg(long, value_name = "SIZE", value_parser = size_of_text)]
+    pub(crate) quota: Option<u64>,
+    /// At the quota: remove what was used longest ago, or refuse what comes
+    #[arg(long, value_enum, default_value_t = Full::Remove, requires = "quota")]
+    pub(crate) when_full: Full,
+    /// Speak TLS, with this certificate (PEM, with its chain)
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The certificate's private key (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
+}
+
+/// What `hozon serve` does at its quota.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Full {
+    Remove,
+    Refuse,
 }
 
 /// Reads `NAME=VALUE`; what the value means, the host says.
@@ -187,6 +223,58 @@ pub(crate) enum Verb {
         #[arg(long, short)]
         yes: bool,
     },
+    /// Send results to the tiers, signed. Without a name: what is noted to be sent
+    Push {
+        /// Names, or at least 4 hex digits of keys
+        #[arg(value_name = "NAME|KEY")]
+        what: Vec<String>,
+    },
+    /// Fetch the results of these names from the tiers, if their signers are trusted
+    Pull {
+        /// Names of computations
+        #[arg(value_name = "NAME", required_unless_present = "all")]
+        names: Vec<String>,
+        /// Fetch everything
+        #[arg(long, conflicts_with = "names")]
+        all: bool,
+    },
+    /// Serve a folder of results to others, over HTTP: a tier, until it is asked to end
+    Serve(ServeArguments),
+    /// Show the key that others know you by; it is made at the first use
+    Keys {
+        /// Print the line for others, and nothing else
+        #[arg(long)]
+        public: bool,
+        /// Sign with this SSH key from now on (Ed25519, without a passphrase)
+        #[arg(long, value_name = "FILE", conflicts_with = "own")]
+        ssh: Option<PathBuf>,
+        /// Sign with hozon's own key again
+        #[arg(long)]
+        own: bool,
+    },
+    /// Say whose results are used
+    Trust {
+        #[command(subcommand)]
+        step: TrustStep,
+    },
+    /// Write results to one file, signed, for others or another machine
+    Export {
+        /// Names, or at least 4 hex digits of keys
+        #[arg(value_name = "NAME|KEY", required = true)]
+        what: Vec<String>,
+        /// The file to write
+        #[arg(short, long, value_name = "FILE")]
+        output: PathBuf,
+    },
+    /// Take the results of a file that `hozon export` wrote, if their signers are trusted
+    Import {
+        /// The file
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Only tell what would be taken
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Take results along from one run of a CI to the next
     Ci {
         #[command(subcommand)]
@@ -198,6 +286,47 @@ pub(crate) enum Verb {
         #[arg(long)]
         repair: bool,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TrustStep {
+    /// Use what the owner of a key has signed
+    Add {
+        /// The line that `hozon keys --public` prints, an `ssh-ed25519` line, or a file that holds one
+        #[arg(value_name = "KEY|FILE", required = true)]
+        key: Vec<String>,
+        /// What to call the key; else the first word of its comment
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
+        /// Only for computations whose names are like this (`*`, `?`); may be given several times
+        #[arg(long = "scope", value_name = "PATTERN")]
+        scopes: Vec<String>,
+    },
+    /// Stop using what a key has signed
+    Remove {
+        /// What the key is called
+        name: String,
+    },
+    /// Never use what a key has signed again, and remove what is stored of it
+    Revoke {
+        /// What the key is called, or its line
+        #[arg(value_name = "NAME|KEY", required = true)]
+        name: Vec<String>,
+    },
+    /// Allow a tier that a project names, or use one everywhere; without an address: list them
+    Tier {
+        /// Its address
+        #[arg(value_name = "ADDRESS")]
+        address: Option<String>,
+        /// Use it for every project
+        #[arg(long)]
+        everywhere: bool,
+        /// Allow it no longer
+        #[arg(long, conflicts_with = "everywhere")]
+        remove: bool,
+    },
+    /// List the keys
+    List,
 }
 
 /// Where `hozon ci` keeps results between runs, if nothing else is said.

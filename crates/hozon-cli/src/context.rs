@@ -4,14 +4,17 @@ use std::io::{BufRead, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use hozon_engine::{Executor, NotebookSettings};
+use hozon_engine::{Executor, NotebookSettings, Remote};
 use hozon_format::{Digest, SealKey};
 use hozon_key::Subject;
-use hozon_store::Bound;
+use hozon_store::{Bound, Keyring};
 use hozon_sys::{System, UserFiles};
 
 /// Tells how large the store in a folder may get, or in a sentence why that cannot be told.
 pub type BoundOf<'a> = Box<dyn Fn(&Path) -> Result<Bound, String> + 'a>;
+
+/// Opens the tiers that stand behind the store in a folder.
+pub type TiersOf<'a> = Box<dyn Fn(&Path) -> Remote + 'a>;
 
 /// Everything that the command would otherwise take from its surroundings.
 pub struct Context<'a> {
@@ -26,9 +29,13 @@ pub struct Context<'a> {
     /// Gives the user's seal key, or says in a sentence why there is none. Called once, if a store is
     /// opened.
     pub load_seal_key: Box<dyn FnOnce() -> Result<SealKey, String> + 'a>,
+    /// The user's other keys: what the user signs with, and whom the user trusts.
+    pub keyring: Keyring,
     /// Tells how large the store in a folder may get, or says in a sentence what is wrong with the
     /// configuration.
     pub bound_of: BoundOf<'a>,
+    /// Opens the tiers that stand behind the store in a folder, by the user's configuration.
+    pub tiers_of: TiersOf<'a>,
     /// Who uses the command, for the records of what a person accepts.
     pub user: String,
     /// Where answers to questions come from: standard input if it is a terminal, else nothing.

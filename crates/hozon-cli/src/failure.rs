@@ -1,7 +1,7 @@
 //! What the command says when it cannot do what was asked.
 
 use hozon_key::visible;
-use hozon_store::StoreError;
+use hozon_store::{KeyringError, StoreError};
 
 use crate::{EXIT_MISSING, EXIT_UNUSABLE, EXIT_USAGE};
 
@@ -43,6 +43,18 @@ impl Failure {
     pub(crate) fn text(&self) -> String {
         let hints: String = self.hints.iter().map(|hint| format!("hint: {hint}\n")).collect();
         format!("error: {}\n{hints}", self.message)
+    }
+}
+
+impl From<KeyringError> for Failure {
+    fn from(error: KeyringError) -> Self {
+        let message = visible(&error.to_string()).into_owned();
+        match error {
+            KeyringError::Refused(_) => Self::missing(message),
+            KeyringError::Damaged { .. } => Self::unusable(message)
+                .hint("mend or remove the line: until then nothing that others signed is used"),
+            _ => Self::unusable(message),
+        }
     }
 }
 

@@ -13,12 +13,13 @@ mod reaching;
 mod report;
 mod run;
 mod select;
+mod serving;
 mod sources;
 mod table;
 mod verbs;
 mod words;
 
-pub use context::{BoundOf, Context, HostSettings, NotebookHost};
+pub use context::{BoundOf, Context, HostSettings, NotebookHost, TiersOf};
 pub use notebooks::{CalledRun, FailedCell, call_notebook};
 pub use page::{Report, ReportCell, ReportKind, Status, html, ipynb};
 pub use run::{EXIT_DONE, EXIT_INTERRUPTED, EXIT_MISSING, EXIT_STALE, EXIT_UNUSABLE, EXIT_USAGE, run};

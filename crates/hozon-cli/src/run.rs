@@ -8,14 +8,14 @@ use std::sync::Arc;
 use clap::Parser;
 use hozon_format::SealKey;
 use hozon_key::visible;
-use hozon_store::{Limits, Store};
+use hozon_store::{Keys, Limits, Store};
 use hozon_sys::{Memory, System};
 
-use crate::arguments::{Arguments, CiStep, Common, Verb};
+use crate::arguments::{Arguments, CiStep, Common, TrustStep, Verb};
 use crate::failure::Failure;
 use crate::report::{Report, View};
 use crate::verbs::{self, Asker, ToClear};
-use crate::{Context, notebooks, words};
+use crate::{Context, notebooks, serving, words};
 
 /// Done.
 pub const EXIT_DONE: u8 = 0;
@@ -84,6 +84,24 @@ fn dispatch(arguments: Arguments, context: &mut Context<'_>) -> Result<Report, F
         Verb::Ci { step: CiStep::Save { folder, touched_only, max_size } } => {
             save(&folder, &verbs::SaveAsked { touched_only, max_size }, &common, context)
         }
+        Verb::Serve(of) => serving::serve(&of, context),
+        Verb::Keys { public, ssh, own } => {
+            verbs::keys(&context.keyring, &verbs::KeysAsked { public, ssh, own }, common.json)
+        }
+        Verb::Trust { step: TrustStep::Add { key, name, scopes } } => {
+            verbs::trust_add(context, &key, name.as_deref(), scopes)
+        }
+        Verb::Trust { step: TrustStep::Remove { name } } => verbs::trust_remove(&context.keyring, &name),
+        Verb::Trust { step: TrustStep::List } => {
+            verbs::trust_list(&context.keyring, common.json, context.width)
+        }
+        Verb::Trust { step: TrustStep::Tier { .. } } => {
+            // The Python front takes it before it comes here.
+            Err(Failure::usage("`trust tier` comes first: hozon trust tier [ADDRESS]"))
+        }
+        Verb::Pull { names, all } => pull(&names, all, &common, context),
+        Verb::Trust { step: TrustStep::Revoke { name } } => revoke(&name.join(" "), &common, context),
+        Verb::Import { file, dry_run } => import(&file, dry_run, &common, context),
         verb => on_store(verb, &common, context),
     }
 }
@@ -91,17 +109,38 @@ fn dispatch(arguments: Arguments, context: &mut Context<'_>) -> Result<Report, F
 /// `hozon ci restore`, which makes the store where there is none.
 fn restore(from: &Path, common: &Common, context: &mut Context<'_>) -> Result<Report, Failure> {
     let folder = common.store.clone().unwrap_or_else(|| context.default_store.clone());
-    let seal = take_seal_key(context)?;
-    let store = open_or_make(&folder, &seal, context)?;
+    let keys = take_keys(context)?;
+    let store = open_or_make(&folder, &keys, context)?;
     match what_is_at(&*context.system, from) {
         Place::Store => {
-            let from = Store::open(context.system.clone(), from, seal)?;
+            let from = Store::open(context.system.clone(), from, keys)?;
             verbs::ci_restore(&store, Some(&from), common.json)
         }
         Place::Nothing => verbs::ci_restore(&store, None, common.json),
         Place::Other => Err(no_store(&visible(&from.to_string_lossy()))),
         Place::Unreadable(error) => Err(unreadable_store(&visible(&from.to_string_lossy()), &error)),
     }
+}
+
+/// `hozon import`, which makes the store where there is none, unless it is only asked.
+fn import(file: &Path, dry_run: bool, common: &Common, context: &mut Context<'_>) -> Result<Report, Failure> {
+    let folder = common.store.clone().unwrap_or_else(|| context.default_store.clone());
+    if dry_run {
+        let keys = Keys::with_ring(SealKey::from_bytes([0; 32]), context.keyring.clone());
+        let nowhere = Store::open(Arc::new(Memory::new()), &folder, keys)?;
+        return verbs::import(&nowhere, &*context.files, file, true, common.json);
+    }
+    let store = make_store(&folder, context)?;
+    verbs::import(&store, &*context.files, file, false, common.json)
+}
+
+/// `hozon trust revoke`: the key first, whatever the store is like.
+fn revoke(name: &str, common: &Common, context: &mut Context<'_>) -> Result<Report, Failure> {
+    let key = verbs::trust_revoke(context, name)?;
+    let folder = common.store.clone().unwrap_or_else(|| context.default_store.clone());
+    let cleared = look_at_store(&folder, common.store.is_some(), context)
+        .and_then(|(store, _)| verbs::clear_signer(&store, key));
+    Ok(verbs::revoked(name, cleared))
 }
 
 /// `hozon ci save`, which makes the folder where there is none.
@@ -116,29 +155,38 @@ fn save(
         let shown = visible(&folder.to_string_lossy()).into_owned();
         return Ok(Report::text(format!("nothing to save: there is no store at {shown} yet\n")));
     }
-    let seal = take_seal_key(context)?;
-    let store = open_or_make(&folder, &seal, context)?;
+    let keys = take_keys(context)?;
+    let store = open_or_make(&folder, &keys, context)?;
     // What the CI keeps has a bound of its own: `--max-size`.
     let to = match what_is_at(&*context.system, to) {
         Place::Other => return Err(no_store(&visible(&to.to_string_lossy()))),
-        _ => Store::open(context.system.clone(), to, seal)?,
+        _ => Store::open(context.system.clone(), to, keys)?,
     };
     verbs::ci_save(&store, &to, common.json, asked)
 }
 
+/// `hozon pull`, which makes the store where there is none.
+fn pull(names: &[String], all: bool, common: &Common, context: &mut Context<'_>) -> Result<Report, Failure> {
+    let folder = common.store.clone().unwrap_or_else(|| context.default_store.clone());
+    let remote = (context.tiers_of)(&folder);
+    let store = make_store(&folder, context)?;
+    let view = View { json: common.json, now_ms: context.system.now_ms(), width: None };
+    verbs::pull(&store, &remote, view, names, all)
+}
+
 /// Opens the store in a folder, or makes one there if the folder holds nothing else.
-fn open_or_make(folder: &Path, seal: &SealKey, context: &Context<'_>) -> Result<Store, Failure> {
+fn open_or_make(folder: &Path, keys: &Keys, context: &Context<'_>) -> Result<Store, Failure> {
     match what_is_at(&*context.system, folder) {
         Place::Other => Err(no_store(&visible(&folder.to_string_lossy()))),
-        _ => open(folder, seal.clone(), context),
+        _ => open(folder, keys.clone(), context),
     }
 }
 
 /// Opens a store with its bound.
-fn open(folder: &Path, seal: SealKey, context: &Context<'_>) -> Result<Store, Failure> {
+fn open(folder: &Path, keys: Keys, context: &Context<'_>) -> Result<Store, Failure> {
     let bound = (context.bound_of)(folder).map_err(|why| Failure::usage(words::name(&why).into_owned()))?;
     let limits = Limits { bound, ..Limits::default() };
-    Ok(Store::open_with(context.system.clone(), folder, seal, limits)?)
+    Ok(Store::open_with(context.system.clone(), folder, keys, limits)?)
 }
 
 /// The verbs that work on a store and nothing else.
@@ -159,10 +207,16 @@ fn on_store(verb: Verb, common: &Common, context: &mut Context<'_>) -> Result<Re
         Verb::Ipython { .. } => {
             Err(Failure::usage("`ipython` comes first: hozon ipython enable | disable | status"))
         }
+        Verb::Export { what, output } => verbs::export(&store, view, &what, &output),
         Verb::Plan(_)
         | Verb::Run(_)
         | Verb::Watch(_)
         | Verb::Audit { .. }
+        | Verb::Serve(_)
+        | Verb::Keys { .. }
+        | Verb::Trust { .. }
+        | Verb::Import { .. }
+        | Verb::Pull { .. }
         | Verb::Ci { step: CiStep::Restore { .. } | CiStep::Save { .. } } => {
             Err(Failure::usage("`audit` comes first: hozon audit [OPTIONS] PROGRAM"))
         }
@@ -177,6 +231,7 @@ fn on_store(verb: Verb, common: &Common, context: &mut Context<'_>) -> Result<Re
             };
             verbs::clear(&store, view, what, asker)
         }
+        Verb::Push { what } => verbs::push(&store, (context.tiers_of)(&folder), view, &what),
         Verb::Gc { dry_run, max_size } => verbs::gc(&store, view, max_size, dry_run),
         Verb::Verify { repair } => verbs::verify(&store, view, repair),
         Verb::Ci { step: CiStep::Report { format } } => verbs::ci_report(&store, view, format),
@@ -202,8 +257,8 @@ pub(crate) fn look_at_store(
     let shown = visible(&folder.to_string_lossy()).into_owned();
     match what_is_at(&*context.system, folder) {
         Place::Store => {
-            let seal = take_seal_key(context)?;
-            Ok((open(folder, seal, context)?, None))
+            let keys = take_keys(context)?;
+            Ok((open(folder, keys, context)?, None))
         }
         Place::Nothing if must_exist => {
             Err(Failure::unusable(format!("there is no store at {shown}"))
@@ -223,8 +278,8 @@ pub(crate) fn make_store(folder: &Path, context: &mut Context<'_>) -> Result<Sto
     let shown = visible(&folder.to_string_lossy()).into_owned();
     match what_is_at(&*context.system, folder) {
         Place::Store | Place::Nothing => {
-            let seal = take_seal_key(context)?;
-            open(folder, seal, context)
+            let keys = take_keys(context)?;
+            open(folder, keys, context)
         }
         Place::Other => Err(no_store(&shown)),
         Place::Unreadable(error) => Err(unreadable_store(&shown, &error)),
@@ -265,11 +320,12 @@ fn what_is_at(system: &dyn System, folder: &Path) -> Place {
     }
 }
 
-fn take_seal_key(context: &mut Context<'_>) -> Result<SealKey, Failure> {
+fn take_keys(context: &mut Context<'_>) -> Result<Keys, Failure> {
     let load =
         std::mem::replace(&mut context.load_seal_key, Box::new(|| Err("it was asked for twice".into())));
-    load().map_err(|why| {
+    let seal = load().map_err(|why| {
         Failure::unusable(format!("the key that seals results cannot be had: {}", words::name(&why)))
             .hint("without it no stored result can be told from a forged one")
-    })
+    })?;
+    Ok(Keys::with_ring(seal, context.keyring.clone()))
 }

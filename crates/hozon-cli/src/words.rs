@@ -59,6 +59,12 @@ pub(crate) fn moment(unix_ms: u64) -> String {
     format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
 }
 
+/// `2026-11-22`, in UTC.
+pub(crate) fn day(unix_ms: u64) -> String {
+    let (year, month, day) = civil_date(unix_ms / 1000 / 86_400);
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
 /// The Gregorian date of a number of days since 1970, by eras of 400 years that begin in March.
 fn civil_date(days: u64) -> (u64, u64, u64) {
     const DAYS_FROM_YEAR_0: u64 = 719_468;

@@ -1,5 +1,6 @@
 //! Single flight: of many callers of one missing key, one computes and the others wait.
 
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use hozon_store::{Lease, LeaseAttempt, Miss, Store};
 use hozon_sys::Brief;
 
 use crate::observe::Observer;
+use crate::remote::Remote;
 use crate::table::{Caller, Claim, Table};
 use crate::traced::{TracedLookup, TracedMiss, look_up};
 
@@ -19,6 +21,9 @@ use crate::traced::{TracedLookup, TracedMiss, look_up};
 #[derive(Debug, Clone)]
 pub struct Flights {
     store: Store,
+    remote: Remote,
+    /// Keys whose results were found to be of no use here: what tiers have of them is not fetched again.
+    unwanted: Arc<Brief<HashSet<Key>>>,
     table: Arc<Brief<Table<Key>>>,
 }
 
@@ -67,7 +72,32 @@ pub(crate) const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 impl Flights {
     /// Starts with no computation under way.
     pub fn new(store: Store) -> Self {
-        Self { store, table: Arc::default() }
+        Self::with_remote(store, Remote::default())
+    }
+
+    /// The same, with tiers that are asked before anything is computed.
+    pub fn with_remote(store: Store, remote: Remote) -> Self {
+        Self { store, remote, unwanted: Arc::default(), table: Arc::default() }
+    }
+
+    /// Tells whether tiers are asked before anything is computed.
+    pub fn has_tiers(&self) -> bool {
+        !self.remote.tiers().is_empty()
+    }
+
+    /// Has a key computed here in this process, whatever tiers have of it: it was forgotten, or is too old.
+    pub fn keep_from_tiers(&self, key: &Key) {
+        if self.has_tiers() {
+            self.unwanted.with(self.store.system().process_id(), |unwanted| unwanted.insert(*key));
+        }
+    }
+
+    /// Fetches what tiers have of a key, if it is wanted. Tells whether anything came.
+    fn fetch(&self, key: &Key) -> bool {
+        let process = self.store.system().process_id();
+        self.has_tiers()
+            && !self.unwanted.with(process, |unwanted| unwanted.contains(key))
+            && self.remote.fetch(&self.store, key)
     }
 
     /// Returns the store.
@@ -75,7 +105,7 @@ impl Flights {
         &self.store
     }
 
-    /// Looks `key` up and, if it is missing, waits for the turn to compute it or for its result.
+    /// Looks `key` up for a computation that is called `name` and, if it is missing, waits for the turn to compute it or for its result.
     ///
     /// `between` is called before each pause; breaking out of it ends the wait. After `budget` the
     /// caller computes, whoever else does. A caller who finds that a blob of the hit is bad forgets
@@ -83,6 +113,7 @@ impl Flights {
     pub fn begin(
         &self,
         key: &Key,
+        name: &str,
         caller: Caller,
         budget: Duration,
         observer: &mut dyn Observer,
@@ -92,7 +123,7 @@ impl Flights {
         let started = system.monotonic();
         let mut pause = FIRST_PAUSE;
         loop {
-            match self.poll(key, caller, observer) {
+            match self.poll(key, name, caller, observer) {
                 Poll::Hit(entry, seen) => return Begin::Hit(entry, seen),
                 Poll::Compute(turn) => return Begin::Compute(turn),
                 Poll::Wait => {}
@@ -114,8 +145,8 @@ impl Flights {
     /// The same without waiting: for event loops, which pause in their own way.
     ///
     /// A caller that gives up before it has a hit or a turn calls [`Flights::stop_waiting`].
-    pub fn poll(&self, key: &Key, caller: Caller, observer: &mut dyn Observer) -> Poll {
-        let why = match look_up(&self.store, key, observer) {
+    pub fn poll(&self, key: &Key, name: &str, caller: Caller, observer: &mut dyn Observer) -> Poll {
+        let why = match look_up(&self.store, key, name, observer) {
             TracedLookup::Hit(entry, seen) => {
                 self.stop_waiting(caller);
                 return Poll::Hit(entry, seen);
@@ -125,7 +156,7 @@ impl Flights {
         match self.with_table(|table| table.claim(key, caller)) {
             Claim::Granted(number) => {
                 let claim = HeldClaim { flights: self.clone(), key: *key, number };
-                self.poll_lease(key, why, claim, observer)
+                self.poll_lease(name, why, claim, observer)
             }
             Claim::Held => Poll::Wait,
             Claim::WouldDeadlock => Poll::Compute(Turn::alone(key, why)),
@@ -143,23 +174,27 @@ impl Flights {
         Turn::alone(key, TracedMiss { why: Miss::Absent, changed: Vec::new() })
     }
 
-    /// Asks the other processes, for a caller who has the claim in this one.
-    fn poll_lease(&self, key: &Key, why: TracedMiss, claim: HeldClaim, observer: &mut dyn Observer) -> Poll {
-        match self.store.try_lease(key) {
-            LeaseAttempt::Won(lease) => match look_up(&self.store, key, observer) {
-                // Its holder stored it between our look and our lease.
-                TracedLookup::Hit(entry, seen) => Poll::Hit(entry, seen),
-                TracedLookup::Miss(later) => {
-                    // A bad file is gone at the second look: the first knows more.
-                    let why = if matches!(later.why, Miss::Absent) { why } else { later };
-                    Poll::Compute(Turn { key: *key, why, lease: Some(lease), claim: Some(claim) })
-                }
-            },
-            LeaseAttempt::Held => Poll::Wait,
-            LeaseAttempt::Unsupported => {
-                Poll::Compute(Turn { key: *key, why, lease: None, claim: Some(claim) })
-            }
+    /// Asks the other processes, then the tiers, for a caller who has the claim in this one.
+    fn poll_lease(&self, name: &str, why: TracedMiss, claim: HeldClaim, observer: &mut dyn Observer) -> Poll {
+        let key = claim.key;
+        let lease = match self.store.try_lease(&key) {
+            LeaseAttempt::Won(lease) => Some(lease),
+            LeaseAttempt::Held => return Poll::Wait,
+            LeaseAttempt::Unsupported => None,
+        };
+        // Its holder stored it between our look and our lease.
+        let later = match look_up(&self.store, &key, name, observer) {
+            TracedLookup::Hit(entry, seen) => return Poll::Hit(entry, seen),
+            TracedLookup::Miss(later) => later,
+        };
+        if self.fetch(&key)
+            && let TracedLookup::Hit(entry, seen) = look_up(&self.store, &key, name, observer)
+        {
+            return Poll::Hit(entry, seen);
         }
+        // A bad file is gone at the second look: the first knows more.
+        let why = if matches!(later.why, Miss::Absent) { why } else { later };
+        Poll::Compute(Turn { key, why, lease, claim: Some(claim) })
     }
 
     fn with_table<T>(&self, with: impl FnOnce(&mut Table<Key>) -> T) -> T {

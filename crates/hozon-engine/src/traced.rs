@@ -36,9 +36,9 @@ pub struct TracedMiss {
 /// How many different sets of subjects are kept of one computation; the one used last comes first.
 const MOST_SETS: usize = 16;
 
-/// Looks up the entry of a key whose trace holds.
-pub fn look_up(store: &Store, key: &Key, observer: &mut dyn Observer) -> TracedLookup {
-    let why = match store.get(key) {
+/// Looks up the entry of a key whose trace holds, for a computation that is called `name`.
+pub fn look_up(store: &Store, key: &Key, name: &str, observer: &mut dyn Observer) -> TracedLookup {
+    let why = match store.get_for(key, name) {
         Lookup::Hit(entry) => return TracedLookup::Hit(entry, Vec::new()),
         Lookup::Miss(why) => why,
     };
@@ -47,7 +47,7 @@ pub fn look_up(store: &Store, key: &Key, observer: &mut dyn Observer) -> TracedL
     let mut miss = TracedMiss { why, changed: Vec::new() };
     for index in 0..sets.len() {
         let now = seen_now(&sets[index], observer, &mut looked);
-        match store.get(&traced_key(key, &now)) {
+        match store.get_for(&traced_key(key, &now), name) {
             Lookup::Hit(entry) => {
                 remember_stamps(store, key, &entry.facts.name, &mut sets, index, &now);
                 return TracedLookup::Hit(entry, now);

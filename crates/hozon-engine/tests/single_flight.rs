@@ -76,8 +76,14 @@ fn eight_threads_over_two_tables_compute_once() {
                 let (flights, computed, start) = (&tables[number % 2], &computed, &start);
                 scope.spawn(move || {
                     start.wait();
-                    let begun =
-                        flights.begin(&key(round), Caller::this_thread(), LONG, &mut Nothing, &mut patient);
+                    let begun = flights.begin(
+                        &key(round),
+                        "f",
+                        Caller::this_thread(),
+                        LONG,
+                        &mut Nothing,
+                        &mut patient,
+                    );
                     if let Begin::Compute(turn) = begun {
                         computed.fetch_add(1, Ordering::SeqCst);
                         put(flights, *turn.key());
@@ -92,20 +98,20 @@ fn eight_threads_over_two_tables_compute_once() {
 #[test]
 fn a_turn_that_ends_without_a_result_goes_to_the_next() {
     let (_, flights) = in_memory();
-    let turn = turn_of(flights.poll(&key(1), Caller::task(1), &mut Nothing));
+    let turn = turn_of(flights.poll(&key(1), "f", Caller::task(1), &mut Nothing));
     assert!(turn.has_lease() && turn.has_claim() && matches!(turn.why(), Miss::Absent));
-    assert!(matches!(flights.poll(&key(1), Caller::task(2), &mut Nothing), Poll::Wait));
+    assert!(matches!(flights.poll(&key(1), "f", Caller::task(2), &mut Nothing), Poll::Wait));
     drop(turn);
-    turn_of(flights.poll(&key(1), Caller::task(2), &mut Nothing));
+    turn_of(flights.poll(&key(1), "f", Caller::task(2), &mut Nothing));
 }
 
 #[test]
 fn a_waiter_computes_when_its_budget_is_spent() {
     let (memory, flights) = in_memory();
-    let turn = turn_of(flights.poll(&key(1), Caller::task(1), &mut Nothing));
+    let turn = turn_of(flights.poll(&key(1), "f", Caller::task(1), &mut Nothing));
     let mut pauses = 0;
     let budget = Duration::from_secs(2);
-    let begun = flights.begin(&key(1), Caller::task(2), budget, &mut Nothing, &mut || {
+    let begun = flights.begin(&key(1), "f", Caller::task(2), budget, &mut Nothing, &mut || {
         pauses += 1;
         ControlFlow::Continue(())
     });
@@ -119,9 +125,9 @@ fn a_waiter_computes_when_its_budget_is_spent() {
 #[test]
 fn a_waiter_stops_when_it_is_told_to() {
     let (_, flights) = in_memory();
-    let _turn = turn_of(flights.poll(&key(1), Caller::task(1), &mut Nothing));
+    let _turn = turn_of(flights.poll(&key(1), "f", Caller::task(1), &mut Nothing));
     let mut left = 3;
-    let begun = flights.begin(&key(1), Caller::task(2), LONG, &mut Nothing, &mut || {
+    let begun = flights.begin(&key(1), "f", Caller::task(2), LONG, &mut Nothing, &mut || {
         left -= 1;
         if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
@@ -131,24 +137,24 @@ fn a_waiter_stops_when_it_is_told_to() {
 #[test]
 fn a_caller_never_waits_for_itself() {
     let (_, flights) = in_memory();
-    let _outer = turn_of(flights.poll(&key(1), Caller::task(1), &mut Nothing));
-    let inner = turn_of(flights.poll(&key(1), Caller::task(1), &mut Nothing));
+    let _outer = turn_of(flights.poll(&key(1), "f", Caller::task(1), &mut Nothing));
+    let inner = turn_of(flights.poll(&key(1), "f", Caller::task(1), &mut Nothing));
     assert!(!inner.has_lease() && !inner.has_claim());
     drop(inner);
-    assert!(matches!(flights.poll(&key(1), Caller::task(2), &mut Nothing), Poll::Wait));
+    assert!(matches!(flights.poll(&key(1), "f", Caller::task(2), &mut Nothing), Poll::Wait));
 }
 
 #[test]
 fn a_circle_of_waiters_is_broken_by_who_would_close_it() {
     let (_, flights) = in_memory();
-    let _one = turn_of(flights.poll(&key(1), Caller::task(1), &mut Nothing));
-    let _two = turn_of(flights.poll(&key(2), Caller::task(2), &mut Nothing));
-    assert!(matches!(flights.poll(&key(2), Caller::task(1), &mut Nothing), Poll::Wait));
-    let broken = turn_of(flights.poll(&key(1), Caller::task(2), &mut Nothing));
+    let _one = turn_of(flights.poll(&key(1), "f", Caller::task(1), &mut Nothing));
+    let _two = turn_of(flights.poll(&key(2), "f", Caller::task(2), &mut Nothing));
+    assert!(matches!(flights.poll(&key(2), "f", Caller::task(1), &mut Nothing), Poll::Wait));
+    let broken = turn_of(flights.poll(&key(1), "f", Caller::task(2), &mut Nothing));
     assert!(!broken.has_lease());
     drop(broken);
     flights.stop_waiting(Caller::task(1));
-    assert!(matches!(flights.poll(&key(1), Caller::task(2), &mut Nothing), Poll::Wait));
+    assert!(matches!(flights.poll(&key(1), "f", Caller::task(2), &mut Nothing), Poll::Wait));
 }
 
 #[test]
@@ -161,11 +167,11 @@ fn threads_in_a_circle_all_end() {
             let (flights, start) = (&flights, &start);
             scope.spawn(move || {
                 let own =
-                    flights.begin(&key(number), Caller::this_thread(), LONG, &mut Nothing, &mut patient);
+                    flights.begin(&key(number), "f", Caller::this_thread(), LONG, &mut Nothing, &mut patient);
                 start.wait();
                 let next = key((number + 1) % 3);
                 if let Begin::Compute(turn) =
-                    flights.begin(&next, Caller::this_thread(), LONG, &mut Nothing, &mut patient)
+                    flights.begin(&next, "f", Caller::this_thread(), LONG, &mut Nothing, &mut patient)
                 {
                     put(flights, *turn.key());
                 }
@@ -174,10 +180,10 @@ fn threads_in_a_circle_all_end() {
             });
         }
     });
-    assert!(
-        (0..3)
-            .all(|number| matches!(flights.poll(&key(number), Caller::task(0), &mut Nothing), Poll::Hit(..)))
-    );
+    assert!((0..3).all(|number| matches!(
+        flights.poll(&key(number), "f", Caller::task(0), &mut Nothing),
+        Poll::Hit(..)
+    )));
 }
 
 #[test]
@@ -187,7 +193,7 @@ fn the_winner_of_a_lease_looks_again() {
     put(&flights, key(1));
     // The first look fails, as if the holder had stored the result just after it.
     fault.fail_reads(0..1, std::io::ErrorKind::NotFound);
-    assert!(matches!(flights.poll(&key(1), Caller::task(1), &mut Nothing), Poll::Hit(..)));
+    assert!(matches!(flights.poll(&key(1), "f", Caller::task(1), &mut Nothing), Poll::Hit(..)));
     // The entry, the list of traces, the entry again.
     assert_eq!(fault.read_calls(), 3);
     let LeaseAttempt::Won(_lease) = flights.store().try_lease(&key(1)) else {
@@ -200,9 +206,9 @@ fn without_locks_threads_of_one_process_still_wait_for_each_other() {
     let fault = Fault::new(Memory::new());
     let flights = flights(fault.clone(), Path::new("/store"));
     fault.fail_writes(0..u64::MAX, std::io::ErrorKind::ReadOnlyFilesystem);
-    let turn = turn_of(flights.poll(&key(1), Caller::task(1), &mut Nothing));
+    let turn = turn_of(flights.poll(&key(1), "f", Caller::task(1), &mut Nothing));
     assert!(!turn.has_lease() && turn.has_claim());
-    assert!(matches!(flights.poll(&key(1), Caller::task(2), &mut Nothing), Poll::Wait));
+    assert!(matches!(flights.poll(&key(1), "f", Caller::task(2), &mut Nothing), Poll::Wait));
 }
 
 #[test]
@@ -212,7 +218,7 @@ fn the_turn_tells_why_there_was_no_result() {
     put(&flights, key(1));
     let hex = key(1).to_string();
     memory.overwrite(&Path::new("/store/v1/entries").join(&hex[..2]).join(&hex[2..]), b"damaged");
-    let turn = turn_of(flights.poll(&key(1), Caller::task(1), &mut Nothing));
+    let turn = turn_of(flights.poll(&key(1), "f", Caller::task(1), &mut Nothing));
     assert!(matches!(turn.why(), Miss::Quarantined { .. }));
 }
 
@@ -230,8 +236,14 @@ fn child_with_four_threads() {
             let (flights, folder) = (&flights, &folder);
             scope.spawn(move || {
                 for number in (0..KEYS).map(|number| (number + thread) % KEYS) {
-                    let begun =
-                        flights.begin(&key(number), Caller::this_thread(), LONG, &mut Nothing, &mut patient);
+                    let begun = flights.begin(
+                        &key(number),
+                        "f",
+                        Caller::this_thread(),
+                        LONG,
+                        &mut Nothing,
+                        &mut patient,
+                    );
                     let Begin::Compute(turn) = begun else { continue };
                     assert!(turn.has_lease());
                     let name = format!("computed-{number}-{}-{thread}", std::process::id());

@@ -50,7 +50,7 @@ impl World {
     }
 
     fn look(&self) -> Result<String, Vec<Subject>> {
-        match self.observed(|observer| look_up(&self.store, &base(), observer)) {
+        match self.observed(|observer| look_up(&self.store, &base(), "f", observer)) {
             TracedLookup::Hit(entry, _) => Ok(entry.facts.place),
             TracedLookup::Miss(miss) => Err(miss.changed),
         }

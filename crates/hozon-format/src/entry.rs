@@ -234,7 +234,7 @@ impl Codec {
     }
 }
 
-fn encode(entry: &Entry) -> Vec<u8> {
+pub(crate) fn encode(entry: &Entry) -> Vec<u8> {
     let mut to = Writer::new();
     to.raw(entry.key.as_bytes()).bytes(&entry.facts.encode()).bytes(&entry.recipe).bytes(&entry.traces);
     to.u64(entry.outputs.len() as u64);
@@ -250,7 +250,7 @@ fn encode(entry: &Entry) -> Vec<u8> {
     to.finish()
 }
 
-fn decode(body: &[u8]) -> Result<Entry, EnvelopeError> {
+pub(crate) fn decode(body: &[u8]) -> Result<Entry, EnvelopeError> {
     let mut from = Reader::new(body);
     let entry = Entry {
         key: Key::from_digest(Digest::from_bytes(from.array()?)),

@@ -6,17 +6,19 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hozon_cli::{CalledRun, Context, call_notebook};
-use hozon_store::{Bound, load_or_create_seal_key};
-use hozon_sys::Os;
+use hozon_engine::Remote;
+use hozon_store::{Bound, Keyring, load_or_create_seal_key};
+use hozon_sys::{Os, System};
 use pyo3::prelude::*;
 
 use crate::errors;
 use crate::executor::{PyHost, PyReceiver};
 use crate::store::bound_of_text;
+use crate::tiers::TierConfig;
 
 /// Runs the command and gives its exit code.
 #[pyfunction]
-#[pyo3(signature = (arguments, default_store, seal_key, bound, width, stderr_width, interactive, user, host))]
+#[pyo3(signature = (arguments, default_store, seal_key, bound, tiers, width, stderr_width, interactive, user, host))]
 #[expect(clippy::too_many_arguments, reason = "what the command must not find out itself")]
 pub(crate) fn run_command(
     py: Python<'_>,
@@ -24,6 +26,7 @@ pub(crate) fn run_command(
     default_store: PathBuf,
     seal_key: PathBuf,
     bound: Py<PyAny>,
+    tiers: Py<PyAny>,
     width: Option<usize>,
     stderr_width: Option<usize>,
     interactive: bool,
@@ -35,6 +38,7 @@ pub(crate) fn run_command(
         let system = Arc::new(Os);
         let key_system = system.clone();
         let mut stdin = io::stdin().lock();
+        let keyring = Keyring::beside(system.clone(), &seal_key);
         let context = Context {
             system,
             files: Arc::new(Os),
@@ -44,7 +48,9 @@ pub(crate) fn run_command(
                 load_or_create_seal_key(&*key_system, &seal_key)
                     .map_err(|error| format!("{}: {error}", seal_key.display()))
             }),
+            keyring,
             bound_of: Box::new(move |folder| bound_by(&bound, folder)),
+            tiers_of: Box::new(move |folder| tiers_by(&tiers, folder)),
             user,
             answers: interactive.then_some(&mut stdin as &mut dyn BufRead),
             stdout: &mut io::stdout().lock(),
@@ -63,6 +69,13 @@ fn bound_by(bound: &Py<PyAny>, folder: &Path) -> Result<Bound, String> {
         bound_of_text(text.as_deref())
     });
     told.map_err(|error| Python::attach(|py| error.value(py).to_string()))
+}
+
+/// Asks the configuration what stands behind the store in a folder. What is wrong with that it has told.
+fn tiers_by(tiers: &Py<PyAny>, folder: &Path) -> Remote {
+    let told: PyResult<Option<TierConfig>> =
+        Python::attach(|py| tiers.call1(py, (folder.as_os_str(),))?.extract(py));
+    told.ok().flatten().map_or_else(Remote::default, |tiers| tiers.open(&(Arc::new(Os) as Arc<dyn System>)))
 }
 
 /// A cell that came to nothing: its position, what it is called, its state, why, its traceback.
@@ -84,6 +97,7 @@ pub(crate) fn run_notebook(
     let mut receiver = PyReceiver(receiver);
     let called = py.detach(|| {
         let system = Arc::new(Os);
+        let keyring = Keyring::beside(system.clone(), &seal_key);
         let mut context = Context {
             system: system.clone(),
             files: Arc::new(Os),
@@ -93,7 +107,9 @@ pub(crate) fn run_notebook(
                 load_or_create_seal_key(&*system, &seal_key)
                     .map_err(|error| format!("{}: {error}", seal_key.display()))
             }),
+            keyring,
             bound_of: Box::new(move |folder| bound_by(&bound, folder)),
+            tiers_of: Box::new(|_| Remote::default()),
             user: String::new(),
             answers: None,
             stdout: &mut io::sink(),

@@ -44,6 +44,7 @@ mod reach_planted;
 mod reach_unseen;
 mod shown;
 mod store;
+mod tiers;
 mod trace_build;
 mod traces;
 mod walk;
@@ -77,6 +78,8 @@ mod _hozon {
     use crate::numbering::Numbering;
     #[pymodule_export]
     use crate::store::{Hit, OpenTurn, Store, check_bound, size_of_text};
+    #[pymodule_export]
+    use crate::tiers::tier_warnings;
     #[pymodule_export]
     use crate::trace_build::{Deeds, trace_of};
     #[pymodule_export]

@@ -122,7 +122,7 @@ fn surrounded<T>(first: &HashMap<String, Digest>, call: impl FnOnce(&Surrounding
         Subject::ProcessState(name) if first.contains_key(name) => of_process_state(&first[name]),
         _ => observing(Path::new(""), |observer| observer.observe(subject, None)).digest,
     };
-    call(&Surroundings { files: &Os, known: known_files(), other: &other })
+    call(&Surroundings { files: &Os, known: known_files(), other: &other, fetch: &|_| false })
 }
 
 fn answer(py: Python<'_>, found: LiveCell) -> PyResult<Bound<'_, PyDict>> {

@@ -6,14 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hozon_engine::{
-    Begin, Caller, Event, EventKind, EventLog, Flights, Poll, TracedLookup, Turn, accepted_entry,
+    Begin, Caller, Event, EventKind, EventLog, Flights, Outgoing, Poll, TracedLookup, Turn, accepted_entry,
     explain_call, forget_traced, look_up, put_traced, recipe_now,
 };
-use hozon_format::{Codec, ComputationKind, Digest, Entry, Facts, Key, Output, Part, SealKey};
+use hozon_format::{Codec, ComputationKind, Digest, Entry, Facts, Key, Origin, Output, Part, SealKey};
 use hozon_key::{Node, Seen, Subject, decode};
 use hozon_store::{
-    Filter, HitCost, Limits, Miss, MostOfName, NewBuffer, NewEntry, NewOutput, Notice, Run,
-    load_or_create_seal_key,
+    Filter, HitCost, Keys, Limits, Miss, MostOfName, NewBuffer, NewEntry, NewOutput, Notice, Run,
 };
 use hozon_sys::{Os, System};
 use pyo3::buffer::PyUntypedBuffer;
@@ -25,15 +24,21 @@ use crate::buffers;
 use crate::computation::HOZON_VERSION;
 use crate::errors;
 use crate::mapped::RestoredBuffer;
+use crate::tiers::TierConfig;
 use crate::traces::{Trace, observing};
 
 /// One store, opened.
 #[pyclass(frozen, module = "hozon._hozon")]
 pub(crate) struct Store {
     flights: Flights,
+    /// What goes to other machines, if anything does.
+    outgoing: Option<Outgoing>,
     log: EventLog,
     system: Arc<Os>,
 }
+
+/// What took less to compute is not sent to other machines: they compute it as fast as they fetch it.
+const WORTH_SENDING_SECONDS: f64 = 0.1;
 
 #[pymethods]
 impl Store {
@@ -41,25 +46,44 @@ impl Store {
     /// process alone, whose entries no other process reads. `bound` says how large it may get: a size, a part
     /// of the disk, "none"; None: the default. What was stored less than `grace` seconds ago is not evicted.
     #[new]
-    #[pyo3(signature = (folder, seal_key, bound=None, grace=None))]
+    /// `tiers` are what stands behind it.
+    #[pyo3(signature = (folder, seal_key, bound=None, grace=None, tiers=None))]
     fn new(
         py: Python<'_>,
         folder: PathBuf,
         seal_key: Option<PathBuf>,
         bound: Option<&str>,
         grace: Option<f64>,
+        tiers: Option<TierConfig>,
     ) -> PyResult<Self> {
         let system = Arc::new(Os);
-        let key = seal_key_of(&system, seal_key)?;
+        let keys = keys_of(&system, seal_key)?;
         let mut limits = Limits { bound: bound_of_text(bound)?, ..Limits::default() };
         if let Some(grace) = grace {
             limits.grace = Duration::try_from_secs_f64(grace)
                 .map_err(|error| PyValueError::new_err(error.to_string()))?;
         }
         let store = py
-            .detach(|| hozon_store::Store::open_with(system.clone(), &folder, key, limits))
+            .detach(|| hozon_store::Store::open_with(system.clone(), &folder, keys, limits))
             .map_err(|error| errors::raise(py, "StoreError", (error.to_string(),)))?;
-        Ok(Self { flights: Flights::new(store), log: EventLog::new(), system })
+        let remote = tiers.as_ref().map(|tiers| tiers.open(&(system.clone() as Arc<dyn System>)));
+        let sends = tiers.is_some_and(|tiers| !tiers.read_only);
+        let remote = remote.filter(|remote| !remote.tiers().is_empty()).unwrap_or_default();
+        let outgoing = sends.then(|| Outgoing::new(store.clone(), remote.clone()));
+        let flights = Flights::with_remote(store, remote);
+        Ok(Self { flights, outgoing, log: EventLog::new(), system })
+    }
+
+    /// Whether tiers stand behind it.
+    #[getter]
+    fn has_tiers(&self) -> bool {
+        self.flights.has_tiers()
+    }
+
+    /// Waits until what this process sends to other machines is sent, or the time is over.
+    fn finish_sending(&self, py: Python<'_>, most_seconds: f64) {
+        let most = Duration::try_from_secs_f64(most_seconds).unwrap_or_default();
+        py.detach(|| self.outgoing.iter().for_each(|outgoing| outgoing.finish(most)));
     }
 
     /// Whether the folder can only be read: nothing new is kept.
@@ -72,12 +96,14 @@ impl Store {
         self.store().notices().iter().map(ToString::to_string).collect()
     }
 
-    /// Looks a key up and waits for its turn or its result: a `Hit` or a `Turn`. Traces are looked at as
+    /// Looks a key up, for a computation that is called `name`, and waits for its turn or its result: a `Hit` or
+    /// a `Turn`. Traces are looked at as
     /// for a computation of `project`.
     fn begin<'py>(
         &self,
         py: Python<'py>,
         key: &[u8],
+        name: &str,
         wait_seconds: f64,
         project: PathBuf,
     ) -> PyResult<Bound<'py, PyAny>> {
@@ -93,7 +119,7 @@ impl Store {
         };
         let begun = py.detach(|| {
             observing(&project, |observer| {
-                self.flights.begin(&key, Caller::this_thread(), budget, observer, &mut between)
+                self.flights.begin(&key, name, Caller::this_thread(), budget, observer, &mut between)
             })
         });
         match begun {
@@ -108,12 +134,14 @@ impl Store {
         &self,
         py: Python<'py>,
         key: &[u8],
+        name: &str,
         task: u64,
         project: PathBuf,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let key = key_of(key)?;
-        let polled = py
-            .detach(|| observing(&project, |observer| self.flights.poll(&key, Caller::task(task), observer)));
+        let polled = py.detach(|| {
+            observing(&project, |observer| self.flights.poll(&key, name, Caller::task(task), observer))
+        });
         match polled {
             Poll::Hit(entry, seen) => self.hit(py, entry, seen, project).map(Some),
             Poll::Compute(turn) => turn_object(py, turn).map(Some),
@@ -132,9 +160,15 @@ impl Store {
     }
 
     /// The entry of a key whose trace holds, if there is one.
-    fn get<'py>(&self, py: Python<'py>, key: &[u8], project: PathBuf) -> PyResult<Option<Bound<'py, PyAny>>> {
+    fn get<'py>(
+        &self,
+        py: Python<'py>,
+        key: &[u8],
+        name: &str,
+        project: PathBuf,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let key = key_of(key)?;
-        match py.detach(|| observing(&project, |observer| look_up(self.store(), &key, observer))) {
+        match py.detach(|| observing(&project, |observer| look_up(self.store(), &key, name, observer))) {
             TracedLookup::Hit(entry, seen) => self.hit(py, entry, seen, project).map(Some),
             TracedLookup::Miss(_) => Ok(None),
         }
@@ -198,6 +232,10 @@ impl Store {
         match stored {
             Ok((key, stored)) => {
                 let bytes = stored.entry_bytes + stored.new_blob_bytes;
+                if let Some(outgoing) = self.outgoing.as_ref().filter(|_| seconds >= WORTH_SENDING_SECONDS) {
+                    // What cannot be noted is not sent; here it is stored all the same.
+                    let _ = py.detach(|| outgoing.send(&key));
+                }
                 self.log(name, Some(key), EventKind::Stored { bytes });
                 Ok(PyBytes::new(py, key.as_bytes()))
             }
@@ -249,6 +287,7 @@ impl Store {
     #[pyo3(signature = (key, why="forgotten"))]
     fn forget(&self, py: Python<'_>, key: &[u8], why: &str) -> PyResult<bool> {
         let key = key_of(key)?;
+        self.flights.keep_from_tiers(&key);
         py.detach(|| forget_traced(self.store(), &key, why)).map_err(|error| store_error(py, &error))
     }
 
@@ -378,15 +417,15 @@ fn store_error(py: Python<'_>, error: &hozon_store::StoreError) -> PyErr {
     errors::raise(py, "StoreError", (error.to_string(),))
 }
 
-fn seal_key_of(system: &Os, file: Option<PathBuf>) -> PyResult<SealKey> {
+fn keys_of(system: &Arc<Os>, file: Option<PathBuf>) -> PyResult<Keys> {
     match file {
-        Some(file) => load_or_create_seal_key(system, &file).map_err(|error| {
+        Some(file) => Keys::load_or_create(system.clone(), &file).map_err(|error| {
             PyOSError::new_err(format!("the seal key {} cannot be had: {error}", file.display()))
         }),
         None => {
             let mut bytes = [0; 32];
             system.fill_random(&mut bytes)?;
-            Ok(SealKey::from_bytes(bytes))
+            Ok(SealKey::from_bytes(bytes).into())
         }
     }
 }
@@ -506,8 +545,12 @@ impl Hit {
         &self.entry.facts.name
     }
 
-    /// The payload of the only output, if it stands in the entry, has no buffers and is small.
+    /// The payload of the only output, if it stands in the entry, has no buffers and is small. What others
+    /// signed is looked up each time, since they may not be trusted any more.
     fn small_payload<'py>(&self, py: Python<'py>, most_bytes: usize) -> Option<Bound<'py, PyBytes>> {
+        if self.entry.facts.origin() != Origin::Own {
+            return None;
+        }
         match &self.entry.outputs[..] {
             [Output { payload: Part::Inline(bytes), buffers, .. }]
                 if buffers.is_empty() && bytes.len() <= most_bytes =>
@@ -587,6 +630,7 @@ fn describe_miss(miss: &Miss) -> (String, bool) {
             (format!("the stored result was damaged ({why}); it has been moved to {}", path.display()), true)
         }
         Miss::Unreadable { path, error } => (format!("{} cannot be read: {error}", path.display()), true),
+        Miss::NoLongerTrusted { .. } => (format!("the stored result is not used: {miss}"), false),
         Miss::Expired { .. } => ("the stored result is too old".to_owned(), false),
         _ => ("there is no usable result".to_owned(), false),
     }

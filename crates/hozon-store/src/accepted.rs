@@ -30,7 +30,7 @@ impl Store {
     ///
     /// `Io` if the file cannot be written, `TooLarge` if it would be too long to be read again.
     pub fn set_acceptance(&self, acceptance: &Acceptance) -> Result<(), StoreError> {
-        let sealed = acceptance.seal(&self.0.seal);
+        let sealed = acceptance.seal(&self.0.keys.seal);
         let (size, most) = (sealed.len() as u64, ACCEPTANCE_BYTES);
         if size > most {
             return Err(StoreError::TooLarge { size, most });
@@ -55,7 +55,7 @@ impl Store {
     ///
     /// `Io` if the file cannot be written, `TooLarge` if the entry is.
     pub fn put_bound(&self, entry: &Entry, known: Option<&Key>) -> Result<(), StoreError> {
-        let sealed = seal(entry, &self.0.seal);
+        let sealed = seal(entry, &self.0.keys.seal);
         let (size, most) = (sealed.len() as u64, limits::ENVELOPE_BYTES);
         if size > most {
             return Err(StoreError::TooLarge { size, most });
@@ -73,6 +73,6 @@ impl Store {
     fn read_acceptance(&self, file_name: &str) -> Option<Acceptance> {
         let path = self.0.layout.accepted.join(file_name);
         let bytes = self.0.system.read(&path, ACCEPTANCE_BYTES).ok()?;
-        Acceptance::open(&bytes, file_name, &self.0.seal).ok()
+        Acceptance::open(&bytes, file_name, &self.0.keys.seal).ok()
     }
 }

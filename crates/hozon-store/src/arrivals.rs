@@ -103,6 +103,11 @@ impl Inner {
         })
     }
 
+    /// Counts bytes of blobs that come before their entry, so that room is made in time.
+    pub(crate) fn note_arrived_bytes(&self, bytes: u64) {
+        self.arriving.with(self.process(), |arriving| arriving.bytes = arriving.bytes.saturating_add(bytes));
+    }
+
     /// Tells whether this process has stored an entry just now.
     pub(crate) fn has_just_stored(&self, key: &Key) -> bool {
         let now = self.system.monotonic();
@@ -159,7 +164,7 @@ impl Inner {
             found.opaque |= self.system.stat(&file.path).is_ok();
             return;
         };
-        match open(&bytes, &file.key, &self.seal) {
+        match open(&bytes, &file.key, &self.keys.seal) {
             Ok(entry) => found.rows.push(new_row(&entry, &file.stat, known)),
             Err(EnvelopeError::Foreign) => {
                 found.strangers.push((file.key, unverified_blobs(&bytes).unwrap_or_default()));

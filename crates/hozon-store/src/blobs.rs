@@ -72,14 +72,14 @@ impl Inner {
     }
 
     /// Tells whether the blob is there, just as it was at its last full check.
-    fn has_sound_blob(&self, digest: &Digest, length: u64) -> bool {
+    pub(crate) fn has_sound_blob(&self, digest: &Digest, length: u64) -> bool {
         let stat = self.system.stat(&self.layout.blob(digest));
         stat.is_ok_and(|stat| stat.size == length && self.is_checked(digest, &stamp_of(&stat)))
     }
 
     /// Makes a blob that a new entry shares young again, so that no sweep takes it from under the
     /// entry, and as durable as the entry is to be.
-    fn refresh(&self, digest: &Digest, durability: Durability) -> io::Result<()> {
+    pub(crate) fn refresh(&self, digest: &Digest, durability: Durability) -> io::Result<()> {
         let path = self.layout.blob(digest);
         if durability == Durability::Synced {
             self.system.sync_file(&path)?;
@@ -99,7 +99,7 @@ impl Inner {
             return true;
         }
         let noted = self.system.read(&self.layout.blob_check(digest), CHECK_BYTES).ok();
-        let noted = noted.and_then(|bytes| BlobCheck::open(&bytes, digest, &self.seal).ok());
+        let noted = noted.and_then(|bytes| BlobCheck::open(&bytes, digest, &self.keys.seal).ok());
         let holds = noted.is_some_and(|noted| noted.stamp == *stamp);
         if holds {
             self.remember(digest, *stamp);
@@ -115,9 +115,9 @@ impl Inner {
         }
     }
 
-    fn note_check(&self, digest: &Digest, stamp: FileStamp) {
+    pub(crate) fn note_check(&self, digest: &Digest, stamp: FileStamp) {
         self.remember(digest, stamp);
-        let bytes = BlobCheck { digest: *digest, stamp }.seal(&self.seal);
+        let bytes = BlobCheck { digest: *digest, stamp }.seal(&self.keys.seal);
         // Without the note, another process checks once more: no harm.
         let _ = self.publish(&self.layout.blob_check(digest), &[&bytes], 0o600, Durability::Batched);
     }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::io;
 use std::path::Path;
 
-use hozon_format::{Digest, EnvelopeError, Key, limits, open, unverified_blobs};
+use hozon_format::{Digest, EnvelopeError, Facts, Key, Origin, PublicKey, limits, open, unverified_blobs};
 use hozon_sys::FileKind;
 
 use crate::layout::{digest_of_check, digest_of_names};
@@ -21,6 +21,8 @@ pub enum Filter {
     Name(String),
     /// Those whose key begins with these hex digits.
     KeyPrefix(String),
+    /// Those that were taken from this signer.
+    SignedBy(PublicKey),
     /// All but those with these keys. Of traces, the keys are those that look-ups begin with.
     AllBut(HashSet<Key>),
     /// Those with these keys. Trace sets stay: other entries may be found by them.
@@ -64,10 +66,10 @@ impl Store {
         let mut cleared = Cleared::default();
         let (mut removed, mut orphaned) = (Vec::new(), HashSet::new());
         for summary in self.summaries()? {
-            if !filter.means(&summary.key, &summary.facts.name) {
+            if !filter.means_entry(&summary.key, &summary.facts) {
                 continue;
             }
-            let blobs = self.entry_for_explaining(&summary.key);
+            let blobs = self.read_entry(&summary.key).ok();
             orphaned.extend(blobs.iter().flat_map(|entry| entry.blobs().map(|(digest, _)| digest)));
             if self.0.remove_if_there(&self.0.layout.entry(&summary.key))? {
                 cleared.entries += 1;
@@ -98,7 +100,7 @@ impl Store {
     ///
     /// As [`Store::forget`].
     pub fn forget_because(&self, key: &Key, why: &str) -> Result<bool, StoreError> {
-        let entry = self.entry_for_explaining(key);
+        let entry = self.read_entry(key).ok();
         let was_there = self.0.remove_if_there(&self.0.layout.entry(key))?;
         if let Some(entry) = entry.filter(|_| was_there) {
             self.0.remember_removal(&[(*key, entry.facts.name)], why);
@@ -119,9 +121,18 @@ impl Store {
 }
 
 impl Filter {
+    pub(crate) fn means_entry(&self, key: &Key, facts: &Facts) -> bool {
+        match self {
+            Self::SignedBy(signer) => facts.origin() == Origin::Signed(*signer),
+            _ => self.means(key, &facts.name),
+        }
+    }
+
+    /// Of what the runs of a computation looked at, nobody else signs anything.
     pub(crate) fn means(&self, key: &Key, name: &str) -> bool {
         match self {
             Self::All => true,
+            Self::SignedBy(_) => false,
             Self::Name(wanted) => name == wanted,
             Self::KeyPrefix(prefix) => key.to_string().starts_with(prefix),
             Self::AllBut(keys) => !keys.contains(key),
@@ -196,7 +207,7 @@ impl Inner {
             let Ok(bytes) = self.system.read(&file.path, limits::ENVELOPE_BYTES) else {
                 return Ok(None);
             };
-            match open(&bytes, &file.key, &self.seal) {
+            match open(&bytes, &file.key, &self.keys.seal) {
                 Ok(entry) => named.extend(entry.blobs().map(|(digest, _)| digest)),
                 Err(EnvelopeError::Foreign) => named.extend(unverified_blobs(&bytes).unwrap_or_default()),
                 Err(EnvelopeError::UnknownVersion { .. }) => return Ok(None),

@@ -81,6 +81,20 @@ pub enum BlobFault {
         /// Why.
         source: io::Error,
     },
+    /// Where it was to come from does not give it.
+    #[error("the blob {} cannot be had: {source}", digest.short())]
+    NotGiven {
+        /// Its name.
+        digest: Digest,
+        /// Why.
+        source: io::Error,
+    },
+    /// Other bytes came than its name says, or fewer or more of them.
+    #[error("the blob {} is not what its name says", digest.short())]
+    Other {
+        /// Its name.
+        digest: Digest,
+    },
 }
 
 /// Something about a store that its user should know, once.

@@ -147,6 +147,7 @@ impl Index {
         connection.execute_batch(crate::runs::SCHEMA)?;
         connection.execute_batch(crate::hit_costs::SCHEMA)?;
         connection.execute_batch(crate::marks::SCHEMA)?;
+        connection.execute_batch(crate::disagreements::SCHEMA)?;
         Ok(Self { connection, in_file })
     }
 

@@ -16,6 +16,7 @@ pub(crate) struct Layout {
     pub(crate) traces: PathBuf,
     pub(crate) accepted: PathBuf,
     pub(crate) arrivals: PathBuf,
+    pub(crate) outgoing: PathBuf,
     pub(crate) quarantine: PathBuf,
     pub(crate) temporary: PathBuf,
     pub(crate) index: PathBuf,
@@ -39,6 +40,7 @@ impl Layout {
             traces: version.join("traces"),
             accepted: version.join("accepted"),
             arrivals: version.join("arrivals"),
+            outgoing: version.join("outgoing"),
             quarantine: version.join("quarantine"),
             temporary: version.join("tmp"),
             index: version.join("index.db"),
@@ -73,6 +75,10 @@ impl Layout {
 
     pub(crate) fn arrival(&self, key: &Key, known: Option<&Key>) -> PathBuf {
         self.arrivals.join(crate::arrivals::arrival_name(key, known))
+    }
+
+    pub(crate) fn outgoing(&self, key: &Key) -> PathBuf {
+        self.outgoing.join(key.to_string())
     }
 
     pub(crate) fn trace_sets(&self, key: &Key) -> PathBuf {

@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use hozon_format::{Buffer, Codec, Digest, Entry, Facts, Key, Output, Part, limits, seal};
 use hozon_sys::{Durability, Stat};
 
+#[cfg(doc)]
+use crate::Disagreement;
 use crate::blobs::{Written, fits_inline};
 use crate::store::at;
 use crate::{MostOfName, Store, StoreError};
@@ -73,7 +75,8 @@ struct Put<'s> {
 }
 
 impl Store {
-    /// Stores an entry, replacing one of the same key. Where that makes the store too large, what is worth
+    /// Stores an entry, replacing one of the same key; if that had other outputs, a [`Disagreement`] is noted.
+    /// Where that makes the store too large, what is worth
     /// least is evicted; so it is, for a second try, where the disk is full.
     ///
     /// # Errors
@@ -82,6 +85,7 @@ impl Store {
     /// Nothing stored earlier is lost by it, but for what was evicted to make room.
     pub fn put(&self, new: NewEntry<'_>) -> Result<Stored, StoreError> {
         let durability = new.durability();
+        let earlier = self.replaced_by_put(&new.key);
         let NewEntry { key, facts, recipe, traces, outputs, known, most } = new;
         let mut entry = Entry { key, facts, recipe, traces, outputs: Vec::new() };
         let mut put = || self.put_once(&mut entry, &outputs, known.as_ref(), durability);
@@ -94,6 +98,9 @@ impl Store {
             }
             other => other?,
         };
+        if let Some(earlier) = earlier {
+            self.compare(&earlier, &entry);
+        }
         if is_due || most.is_some() {
             let newest = most.map(|most| (entry.key, &*entry.facts.name, most));
             // What cannot be evicted now is evicted by the next one.
@@ -170,7 +177,7 @@ impl Put<'_> {
     }
 
     fn entry(&mut self, entry: &Entry) -> Result<Option<Stat>, StoreError> {
-        let sealed = seal(entry, &self.store.0.seal);
+        let sealed = seal(entry, &self.store.0.keys.seal);
         let (size, most) = (sealed.len() as u64, limits::ENVELOPE_BYTES);
         if size > most {
             return Err(StoreError::TooLarge { size, most });

@@ -20,7 +20,7 @@ impl Store {
     /// `Io` if the file cannot be written, `TooLarge` if the name is too long to be read again.
     pub fn set_root(&self, name: &str, key: &Key) -> Result<(), StoreError> {
         let root = Root { name: name.to_owned(), key: *key, set_ms: self.0.system.now_ms() };
-        let sealed = root.seal(&self.0.seal);
+        let sealed = root.seal(&self.0.keys.seal);
         let (size, most) = (sealed.len() as u64, ROOT_BYTES);
         if size > most {
             return Err(StoreError::TooLarge { size, most });
@@ -66,7 +66,9 @@ impl Inner {
             let path = self.layout.roots.join(&file_name);
             match self.system.read(&path, ROOT_BYTES) {
                 // What is refused names nothing of this user's.
-                Ok(bytes) => keys.extend(Root::open(&bytes, &file_name, &self.seal).map(|root| root.key)),
+                Ok(bytes) => {
+                    keys.extend(Root::open(&bytes, &file_name, &self.keys.seal).map(|root| root.key))
+                }
                 Err(error) if is_no_root(&error) => {}
                 Err(error) => return Err(at(&path)(error)),
             }
@@ -77,7 +79,7 @@ impl Inner {
     fn read_root(&self, file_name: &str) -> Option<Root> {
         let path = self.layout.roots.join(file_name);
         let bytes = self.system.read(&path, ROOT_BYTES).ok()?;
-        Root::open(&bytes, file_name, &self.seal).ok()
+        Root::open(&bytes, file_name, &self.keys.seal).ok()
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use hozon_format::{Digest, FileStamp, Key, SealKey};
+use hozon_format::{Digest, FileStamp, Key};
 use hozon_sys::{Brief, Durability, FileKind, Publication, Stat, System, publish};
 
 use crate::arrivals::Arriving;
@@ -15,7 +15,7 @@ use crate::hit_costs::HitCost;
 use crate::layout::Layout;
 use crate::runs::PendingRuns;
 use crate::summaries::Use;
-use crate::{Limits, Notice, StoreError};
+use crate::{Keyring, Keys, Limits, Notice, StoreError};
 
 /// The results kept in one folder. Cheap to clone; shared by any number of threads and processes.
 ///
@@ -26,7 +26,7 @@ pub struct Store(pub(crate) Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) system: Arc<dyn System>,
     pub(crate) layout: Layout,
-    pub(crate) seal: SealKey,
+    pub(crate) keys: Keys,
     notices: Vec<Notice>,
     /// The stamps of blobs that this process has seen checked.
     pub(crate) checked: Brief<HashMap<Digest, FileStamp>>,
@@ -58,8 +58,8 @@ impl Store {
     ///
     /// `NotAFolder` if something else has that path, `CannotCreate` if there is no store and none can
     /// be made.
-    pub fn open(system: Arc<dyn System>, folder: &Path, seal: SealKey) -> Result<Self, StoreError> {
-        Self::open_with(system, folder, seal, Limits::none())
+    pub fn open(system: Arc<dyn System>, folder: &Path, keys: impl Into<Keys>) -> Result<Self, StoreError> {
+        Self::open_with(system, folder, keys, Limits::none())
     }
 
     /// As [`Store::open`], for a store that keeps to limits by itself: what is worth least is evicted.
@@ -70,7 +70,7 @@ impl Store {
     pub fn open_with(
         system: Arc<dyn System>,
         folder: &Path,
-        seal: SealKey,
+        keys: impl Into<Keys>,
         limits: Limits,
     ) -> Result<Self, StoreError> {
         let layout = Layout::new(folder);
@@ -91,7 +91,7 @@ impl Store {
         let store = Self(Arc::new(Inner {
             system,
             layout,
-            seal,
+            keys: keys.into(),
             notices,
             checked: Brief::default(),
             uses: Brief::default(),
@@ -118,7 +118,12 @@ impl Store {
 
     /// Returns the sign by which explanations tell values apart: of use to this user alone.
     pub fn sign_of(&self, digest: &Digest) -> String {
-        self.0.seal.sign_of(digest)
+        self.0.keys.seal.sign_of(digest)
+    }
+
+    /// Returns the keys of its user; `None`: nothing that others signed is used.
+    pub fn keyring(&self) -> Option<&Keyring> {
+        self.0.keys.ring.as_ref()
     }
 
     /// Returns how many bytes the store may hold; `None`: as many as there is room for.

@@ -27,7 +27,7 @@ impl Store {
         sets: Vec<u8>,
         durability: Durability,
     ) -> Result<(), StoreError> {
-        let sealed = TraceRecord { key: *key, name: name.to_owned(), sets }.seal(&self.0.seal);
+        let sealed = TraceRecord { key: *key, name: name.to_owned(), sets }.seal(&self.0.keys.seal);
         let (size, most) = (sealed.len() as u64, limits::ENVELOPE_BYTES);
         if size > most {
             return Err(StoreError::TooLarge { size, most });
@@ -66,7 +66,7 @@ impl Store {
     fn trace_record(&self, key: &Key) -> Option<TraceRecord> {
         let path = self.0.layout.trace_sets(key);
         let bytes = self.0.system.read(&path, limits::ENVELOPE_BYTES).ok()?;
-        let record = TraceRecord::open(&bytes, key, &self.0.seal);
+        let record = TraceRecord::open(&bytes, key, &self.0.keys.seal);
         if record.as_ref().is_err_and(|error| !EnvelopeError::is_of_others(error)) {
             self.0.quarantine(&path);
         }

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use hozon_format::{Digest, EnvelopeError, Key, Root, TraceRecord, limits, open};
 use hozon_sys::FileKind;
 
+use crate::get::untrusted_words;
 use crate::layout::{digest_of_check, digest_of_names};
 use crate::store::{Inner, stamp_of};
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, Verdict};
 
 /// What a check of a whole store found.
 #[derive(Debug, Default)]
@@ -45,6 +46,9 @@ pub enum ProblemKind {
     /// An entry that is refused.
     #[error("the entry is refused: {0}")]
     Entry(EnvelopeError),
+    /// An entry of someone whom the user does not trust with it any more.
+    #[error("the entry is not used: {0}")]
+    NotTrusted(String),
     /// A root that is refused.
     #[error("the root is refused: {0}")]
     Root(EnvelopeError),
@@ -149,12 +153,16 @@ impl Check<'_> {
             Err(error) => return self.problem(path, ProblemKind::Unreadable(error.to_string())),
         };
         self.found.bytes += bytes.len() as u64;
-        match open(&bytes, key, &self.store.seal) {
+        match open(&bytes, key, &self.store.keys.seal) {
             Ok(entry) => {
                 let missing = entry.blobs().find(|(digest, length)| blobs.get(digest) != Some(length));
-                match missing {
-                    Some((digest, _)) => self.problem(path, ProblemKind::BlobOfEntry(digest)),
-                    None => self.found.entries += 1,
+                let (origin, name) = (entry.facts.origin(), entry.facts.name.as_str());
+                match (missing, self.store.keys.verdict(origin, &[name])) {
+                    (Some((digest, _)), _) => self.problem(path, ProblemKind::BlobOfEntry(digest)),
+                    (None, Verdict::Trusted) => self.found.entries += 1,
+                    (None, verdict) => {
+                        self.problem(path, ProblemKind::NotTrusted(untrusted_words(origin, verdict)));
+                    }
                 }
             }
             Err(EnvelopeError::Foreign | EnvelopeError::UnknownVersion { .. }) => self.found.foreign += 1,
@@ -169,11 +177,13 @@ impl Check<'_> {
                 continue;
             };
             match self.store.system.read(&path, limits::ENVELOPE_BYTES) {
-                Ok(bytes) => match TraceRecord::open(&bytes, &Key::from_digest(digest), &self.store.seal) {
-                    Ok(_) => self.found.bytes += bytes.len() as u64,
-                    Err(why) if why.is_of_others() => self.found.foreign += 1,
-                    Err(why) => self.problem(&path, ProblemKind::TraceSets(why)),
-                },
+                Ok(bytes) => {
+                    match TraceRecord::open(&bytes, &Key::from_digest(digest), &self.store.keys.seal) {
+                        Ok(_) => self.found.bytes += bytes.len() as u64,
+                        Err(why) if why.is_of_others() => self.found.foreign += 1,
+                        Err(why) => self.problem(&path, ProblemKind::TraceSets(why)),
+                    }
+                }
                 Err(error) => self.problem(&path, ProblemKind::Unreadable(error.to_string())),
             }
         }
@@ -196,7 +206,7 @@ impl Check<'_> {
     }
 
     fn root(&mut self, bytes: &[u8], name: &str, path: &Path) {
-        match Root::open(bytes, name, &self.store.seal) {
+        match Root::open(bytes, name, &self.store.keys.seal) {
             Ok(root) if self.store.system.stat(&self.store.layout.entry(&root.key)).is_err() => {
                 self.problem(path, ProblemKind::DanglingRoot);
             }

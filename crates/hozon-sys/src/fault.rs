@@ -95,6 +95,12 @@ impl<S: System> System for Fault<S> {
         self.inner.map(path)
     }
 
+    fn open(&self, path: &Path) -> io::Result<(Box<dyn io::Read + Send>, Stat)> {
+        self.reads.step()?;
+        let (file, stat) = self.inner.open(path)?;
+        Ok((Box::new(FaultyRead { file, reads: Arc::clone(&self.reads) }), stat))
+    }
+
     fn stat(&self, path: &Path) -> io::Result<Stat> {
         self.reads.step()?;
         self.inner.stat(path)
@@ -110,6 +116,11 @@ impl<S: System> System for Fault<S> {
         self.inner.create_folder(folder)
     }
 
+    fn create_shared_folder(&self, folder: &Path) -> io::Result<()> {
+        self.writes.step()?;
+        self.inner.create_shared_folder(folder)
+    }
+
     fn create_file(&self, path: &Path, mode: u32) -> io::Result<Box<dyn NewFile>> {
         self.writes.step()?;
         let file = self.inner.create_file(path, mode)?;
@@ -119,6 +130,11 @@ impl<S: System> System for Fault<S> {
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.writes.step()?;
         self.inner.rename(from, to)
+    }
+
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.writes.step()?;
+        self.inner.link(from, to)
     }
 
     fn remove_file(&self, path: &Path) -> io::Result<()> {
@@ -183,6 +199,18 @@ impl<S: System> System for Fault<S> {
 
     fn process_lives(&self, id: u32) -> bool {
         self.inner.process_lives(id)
+    }
+}
+
+struct FaultyRead {
+    file: Box<dyn io::Read + Send>,
+    reads: Arc<Plan>,
+}
+
+impl io::Read for FaultyRead {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.reads.step()?;
+        self.file.read(buffer)
     }
 }
 

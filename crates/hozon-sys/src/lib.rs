@@ -20,7 +20,7 @@ pub use fault::Fault;
 pub use mapping::Mapping;
 pub use memory::Memory;
 pub use os::Os;
-pub use publish::{Durability, Publication, TemporaryName, publish};
+pub use publish::{Durability, Publication, TemporaryName, publish, publish_with};
 #[cfg(unix)]
 pub use seen::descriptor_stat;
 pub use seen::{descriptor_path, seen_bytes, seen_stat, working_directory};

@@ -90,6 +90,12 @@ impl System for Memory {
         state.file(path).map(|(bytes, stat)| (Mapping::copy_of(bytes), stat))
     }
 
+    fn open(&self, path: &Path) -> io::Result<(Box<dyn io::Read + Send>, Stat)> {
+        let state = self.state();
+        let (bytes, stat) = state.file(path)?;
+        Ok((Box::new(io::Cursor::new(bytes.clone())), stat))
+    }
+
     fn stat(&self, path: &Path) -> io::Result<Stat> {
         let state = self.state();
         match state.nodes.get(path) {
@@ -126,6 +132,10 @@ impl System for Memory {
         Ok(())
     }
 
+    fn create_shared_folder(&self, folder: &Path) -> io::Result<()> {
+        self.create_folder(folder)
+    }
+
     fn create_file(&self, path: &Path, mode: u32) -> io::Result<Box<dyn NewFile>> {
         let mut state = self.state();
         state.check_parent(path)?;
@@ -144,6 +154,18 @@ impl System for Memory {
         if let Some(node) = state.nodes.remove(from) {
             state.nodes.insert(to.to_owned(), node);
         }
+        Ok(())
+    }
+
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let mut state = self.state();
+        state.file(from)?;
+        state.check_parent(to)?;
+        if state.nodes.contains_key(to) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        let node = state.nodes[from].clone();
+        state.nodes.insert(to.to_owned(), node);
         Ok(())
     }
 

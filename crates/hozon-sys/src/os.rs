@@ -22,7 +22,7 @@ impl System for Os {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
         let mut bytes = Vec::with_capacity(usize::try_from(stat.size).unwrap_or(0) + 1);
-        file.take(most_bytes + 1).read_to_end(&mut bytes)?;
+        file.take(most_bytes.saturating_add(1)).read_to_end(&mut bytes)?;
         if bytes.len() as u64 > most_bytes { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(bytes) }
     }
 
@@ -35,6 +35,10 @@ impl System for Os {
         // SAFETY: the map is private, and published files are replaced, never changed or shortened.
         let mapped = unsafe { MmapOptions::new().map_copy(&file)? };
         Ok((Mapping::mapped(mapped), stat))
+    }
+
+    fn open(&self, path: &Path) -> io::Result<(Box<dyn Read + Send>, Stat)> {
+        open_regular(path).map(|(file, stat)| (Box::new(file) as Box<dyn Read + Send>, stat))
     }
 
     fn stat(&self, path: &Path) -> io::Result<Stat> {
@@ -61,6 +65,10 @@ impl System for Os {
         builder.create(folder)
     }
 
+    fn create_shared_folder(&self, folder: &Path) -> io::Result<()> {
+        fs::create_dir_all(folder)
+    }
+
     fn create_file(&self, path: &Path, mode: u32) -> io::Result<Box<dyn NewFile>> {
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
@@ -73,6 +81,10 @@ impl System for Os {
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         fs::rename(from, to)
+    }
+
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::hard_link(from, to)
     }
 
     fn remove_file(&self, path: &Path) -> io::Result<()> {

@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 use std::str::FromStr;
 
-use crate::{Stat, System};
+use crate::{NewFile, Stat, System};
 
 /// What a publication waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +39,19 @@ pub struct TemporaryName {
     pub random: u64,
 }
 
+impl TemporaryName {
+    /// A name that is new, for a file of this process.
+    ///
+    /// # Errors
+    /// Where there is no randomness.
+    pub fn new(system: &dyn System) -> io::Result<Self> {
+        let mut random = [0; 8];
+        system.fill_random(&mut random)?;
+        let (realm, process) = (system.process_realm(), system.process_id());
+        Ok(Self { realm, process, random: u64::from_le_bytes(random) })
+    }
+}
+
 impl std::fmt::Display for TemporaryName {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{:016x}-{}-{:016x}.tmp", self.realm, self.process, self.random)
@@ -71,8 +84,18 @@ pub fn publish(
     publication: &Publication<'_>,
     pieces: &[&[u8]],
 ) -> io::Result<Option<Stat>> {
-    let temporary = publication.temporary_folder.join(temporary_name(system)?.to_string());
-    let published = write_temporary(system, &temporary, publication, pieces)
+    publish_with(system, publication, &mut |file| pieces.iter().try_for_each(|piece| file.write_all(piece)))
+}
+
+/// As [`publish`], of what `write` puts into the file: for more than is to be held in memory. Where `write`
+/// fails, nothing is published.
+pub fn publish_with(
+    system: &dyn System,
+    publication: &Publication<'_>,
+    write: &mut dyn FnMut(&mut dyn NewFile) -> io::Result<()>,
+) -> io::Result<Option<Stat>> {
+    let temporary = publication.temporary_folder.join(TemporaryName::new(system)?.to_string());
+    let published = write_temporary(system, &temporary, publication, write)
         .and_then(|inode| rename_into_place(system, &temporary, publication).map(|()| inode));
     let inode = published.inspect_err(|_| {
         // The sweep finds what cannot be removed now.
@@ -82,23 +105,14 @@ pub fn publish(
     Ok(system.stat(publication.path).ok().filter(|stat| stat.inode == inode))
 }
 
-fn temporary_name(system: &dyn System) -> io::Result<TemporaryName> {
-    let mut random = [0; 8];
-    system.fill_random(&mut random)?;
-    let (realm, process) = (system.process_realm(), system.process_id());
-    Ok(TemporaryName { realm, process, random: u64::from_le_bytes(random) })
-}
-
 fn write_temporary(
     system: &dyn System,
     temporary: &Path,
     publication: &Publication<'_>,
-    pieces: &[&[u8]],
+    write: &mut dyn FnMut(&mut dyn NewFile) -> io::Result<()>,
 ) -> io::Result<u64> {
     let mut file = system.create_file(temporary, publication.mode)?;
-    for piece in pieces {
-        file.write_all(piece)?;
-    }
+    write(&mut *file)?;
     let inode = file.age_stamp()?;
     if publication.durability == Durability::Synced {
         file.sync()?;

@@ -16,6 +16,10 @@ pub trait System: Send + Sync + Debug {
     /// opened file was like as well.
     fn map(&self, path: &Path) -> io::Result<(Mapping, Stat)>;
 
+    /// Opens a regular file to be read in pieces: for files that others may shorten, which must not be
+    /// mapped. Returns what the opened file is like as well.
+    fn open(&self, path: &Path) -> io::Result<(Box<dyn io::Read + Send>, Stat)>;
+
     /// Tells what is at `path`.
     fn stat(&self, path: &Path) -> io::Result<Stat>;
 
@@ -25,11 +29,18 @@ pub trait System: Send + Sync + Debug {
     /// Makes a folder and its parents, for the owner alone; one that is there already is left as it is.
     fn create_folder(&self, folder: &Path) -> io::Result<()>;
 
+    /// Makes a folder and its parents as other programs do: for whom the process's mask lets in.
+    fn create_shared_folder(&self, folder: &Path) -> io::Result<()>;
+
     /// Makes a file that was not there, with these Unix permissions, open for writing.
     fn create_file(&self, path: &Path, mode: u32) -> io::Result<Box<dyn NewFile>>;
 
     /// Gives a file another name on the same file system, replacing a file that had it.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Gives a file a second name on the same file system; a name that is taken is an error of kind
+    /// `AlreadyExists`.
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()>;
 
     /// Removes a file.
     fn remove_file(&self, path: &Path) -> io::Result<()>;

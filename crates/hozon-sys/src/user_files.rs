@@ -1,7 +1,7 @@
 //! Files of the user, as a program sees them: links are followed, and nothing is ever written.
 
 use std::fmt::Debug;
-use std::io;
+use std::io::{self, Read};
 use std::path::Path;
 
 use crate::{FileKind, Memory, Os, Stat, System};
@@ -13,6 +13,9 @@ pub trait UserFiles: Send + Sync + Debug {
 
     /// Reads a regular file in pieces. Returns what it was like before and after.
     fn read_pieces(&self, path: &Path, each: &mut dyn FnMut(&[u8])) -> io::Result<(Stat, Stat)>;
+
+    /// Opens a file for reading once, from its start.
+    fn open(&self, path: &Path) -> io::Result<Box<dyn Read + Send>>;
 
     /// Returns the bytes of where a link leads to. It is an error if there is none.
     fn link(&self, path: &Path) -> io::Result<Vec<u8>>;
@@ -27,12 +30,15 @@ impl UserFiles for Os {
         crate::seen_stat(path)
     }
 
+    fn open(&self, path: &Path) -> io::Result<Box<dyn Read + Send>> {
+        Ok(Box::new(std::fs::File::open(path)?))
+    }
+
     fn link(&self, path: &Path) -> io::Result<Vec<u8>> {
         std::fs::read_link(path).map(|target| target.into_os_string().into_encoded_bytes())
     }
 
     fn read_pieces(&self, path: &Path, each: &mut dyn FnMut(&[u8])) -> io::Result<(Stat, Stat)> {
-        use std::io::Read;
         const PIECE_BYTES: usize = 256 * 1024;
         let mut options = std::fs::OpenOptions::new();
         options.read(true);
@@ -77,6 +83,10 @@ impl UserFiles for Os {
 impl UserFiles for Memory {
     fn look(&self, path: &Path) -> io::Result<Stat> {
         self.stat(path)
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Box<dyn Read + Send>> {
+        Ok(Box::new(io::Cursor::new(self.read(path, u64::MAX)?)))
     }
 
     fn link(&self, _: &Path) -> io::Result<Vec<u8>> {

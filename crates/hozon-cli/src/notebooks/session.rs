@@ -1,10 +1,12 @@
 //! What all runs of a notebook in this process share: its store, and the files that were looked at.
 
+use std::cell::RefCell;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use hozon_engine::{CellOutcome, FileObserver, KnownFiles, Observer, Surroundings, plan_notebook};
-use hozon_format::{Digest, SealKey};
+use hozon_engine::{CellOutcome, FileObserver, KnownFiles, Observer, Remote, Surroundings, plan_notebook};
+use hozon_format::{Digest, Key, SealKey};
 use hozon_key::{Seen, Subject, visible};
 use hozon_store::Store;
 use hozon_sys::{Memory, UserFiles};
@@ -24,6 +26,9 @@ pub(super) struct Session<'a> {
     /// What a person should know of the store, said once.
     pub(super) notes: Vec<String>,
     known: KnownFiles,
+    /// What other machines have; asked once for each key.
+    remote: Remote,
+    asked: RefCell<HashSet<Key>>,
     path: PathBuf,
     /// The folder of the store, whatever later settings say.
     folder: PathBuf,
@@ -59,6 +64,11 @@ impl<'a> Session<'a> {
             files: context.files.clone(),
             store,
             notes,
+            remote: match purpose {
+                Purpose::Run => (context.tiers_of)(&settings.store),
+                Purpose::Look => Remote::default(),
+            },
+            asked: RefCell::default(),
             known: KnownFiles::new(context.files.clone(), context.system.clone()),
             path: arguments.file.clone(),
             folder: settings.store.clone(),
@@ -77,7 +87,8 @@ impl<'a> Session<'a> {
     /// Calls something with what a run looks at in this process.
     pub(super) fn with_surroundings<T>(&self, call: impl FnOnce(&Surroundings<'_>) -> T) -> T {
         let other = |subject: &Subject| self.host.observe(subject);
-        call(&Surroundings { files: &*self.files, known: &self.known, other: &other })
+        let fetch = |key: &Key| self.asked.borrow_mut().insert(*key) && self.remote.fetch(&self.store, key);
+        call(&Surroundings { files: &*self.files, known: &self.known, other: &other, fetch: &fetch })
     }
 
     /// Tells what each cell is, without running or importing anything.

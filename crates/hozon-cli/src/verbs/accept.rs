@@ -167,7 +167,7 @@ fn accept_name(store: &Store, view: View, name: &str, asked: &Asked, by: &str) -
 }
 
 fn recipe_of(store: &Store, summary: &Summary) -> Result<Node, Failure> {
-    let entry = store.entry_for_explaining(&summary.key).ok_or_else(|| went_away(summary))?;
+    let entry = store.entry_for_explaining(&summary.key).ok_or_else(|| went_away(store, summary))?;
     let recipe = decode(&entry.recipe).map_err(|error| {
         Failure::missing(format!(
             "the recipe of {} cannot be read: {error}",

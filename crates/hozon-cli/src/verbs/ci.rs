@@ -181,8 +181,8 @@ impl Moved {
                 let entry = to.entry_for_explaining(key).map_or(0, |entry| entry.recipe.len() as u64);
                 return Ok(blob_bytes + entry);
             }
-            Transfer::Present => self.present += 1,
-            Transfer::Refused(why) => *self.refused.entry(general(why)).or_default() += 1,
+            Transfer::Present | Transfer::Disagrees => self.present += 1,
+            Transfer::Refused(why) => *self.refused.entry(general(why.to_string())).or_default() += 1,
         }
         Ok(0)
     }

@@ -1,8 +1,8 @@
 //! `hozon show`.
 
-use hozon_format::{Codec, Entry, Output, Part};
+use hozon_format::{Codec, Entry, Facts, Origin, Output, Part};
 use hozon_key::{Node, NodeKind, decode, visible};
-use hozon_store::{Store, Summary};
+use hozon_store::{Lookup, Miss, Store, Summary};
 use serde::Serialize;
 
 use super::accepted::{AcceptedFields, accepted_fields, accepted_line, is_told_apart};
@@ -57,7 +57,7 @@ struct PartFields {
 pub(crate) fn show(store: &Store, view: View, word: &str) -> Result<Report, Failure> {
     let summaries = store.summaries()?;
     let (summary, note) = select(store, &summaries, word)?.newest();
-    let entry = store.entry_for_explaining(&summary.key).ok_or_else(|| went_away(summary))?;
+    let entry = store.entry_for_explaining(&summary.key).ok_or_else(|| went_away(store, summary))?;
     let roots = store.roots().into_iter().filter(|(_, key)| *key == summary.key);
     let roots: Vec<String> = roots.map(|(name, _)| name).collect();
     let recipe = decode(&entry.recipe);
@@ -71,8 +71,12 @@ pub(crate) fn show(store: &Store, view: View, word: &str) -> Result<Report, Fail
     Ok(note.into_iter().chain(unreadable).fold(report, Report::note))
 }
 
-pub(super) fn went_away(summary: &Summary) -> Failure {
+pub(super) fn went_away(store: &Store, summary: &Summary) -> Failure {
     let key = summary.key.short();
+    if let Lookup::Miss(why @ Miss::NoLongerTrusted { .. }) = store.get(&summary.key) {
+        return Failure::missing(format!("the entry {key} is not used: {why}"))
+            .hint("`hozon trust list` lists the keys that are trusted");
+    }
     Failure::missing(format!("the entry {key} cannot be read: it has just been removed, or it is damaged"))
         .hint("`hozon verify` checks the store")
 }
@@ -178,7 +182,10 @@ fn lines_of_facts<'a>(
     ];
     lines.retain(|(_, text)| !text.is_empty());
     lines.extend(accepted_line(known, now_ms).map(|line| ("accepted", line)));
-    let told = known.more.iter().filter(|(label, _)| !is_told_apart(label));
+    if let Origin::Signed(signer) = known.origin() {
+        lines.push(("signed by", signer.to_string()));
+    }
+    let told = known.more.iter().filter(|(label, _)| !is_told_apart(label) && !Facts::is_of_signature(label));
     let more = told.map(|(label, text)| ("fact", format!("{}: {}", visible(label), visible(text))));
     lines.extend(more);
     lines

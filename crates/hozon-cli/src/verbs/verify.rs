@@ -1,7 +1,7 @@
 //! `hozon verify`.
 
 use hozon_key::visible;
-use hozon_store::{Problem, Store, Verification};
+use hozon_store::{Disagreement, Problem, Store, Verification};
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -18,6 +18,17 @@ struct Verified {
     foreign: u64,
     bytes: u64,
     problems: Vec<ProblemFields>,
+    disagreements: Vec<DisagreementFields>,
+}
+
+/// Two results of one key.
+#[derive(Serialize)]
+struct DisagreementFields {
+    key: String,
+    name: String,
+    when_ms: u64,
+    first: String,
+    second: String,
 }
 
 #[derive(Serialize)]
@@ -30,12 +41,15 @@ struct ProblemFields {
 /// Checks every entry and blob in full.
 pub(crate) fn verify(store: &Store, view: View, repair: bool) -> Result<Report, Failure> {
     let found = store.verify(repair)?;
-    let report =
-        if view.json { Report::json(&fields(store, &found)) } else { Report::text(text(&found, repair)) };
+    let differing = store.disagreements()?;
+    let report = match view.json {
+        true => Report::json(&fields(store, &found, &differing)),
+        false => Report::text(text(&found, repair) + &differing_text(&differing)),
+    };
     Ok(report.code(if found.problems.is_empty() { EXIT_DONE } else { EXIT_MISSING }))
 }
 
-fn fields(store: &Store, found: &Verification) -> Verified {
+fn fields(store: &Store, found: &Verification, differing: &[Disagreement]) -> Verified {
     Verified {
         store: store.folder().to_string_lossy().into_owned(),
         sound: found.problems.is_empty(),
@@ -45,6 +59,7 @@ fn fields(store: &Store, found: &Verification) -> Verified {
         foreign: found.foreign,
         bytes: found.bytes,
         problems: found.problems.iter().map(problem_fields).collect(),
+        disagreements: differing.iter().map(disagreement_fields).collect(),
     }
 }
 
@@ -54,6 +69,33 @@ fn problem_fields(problem: &Problem) -> ProblemFields {
         problem: problem.kind.to_string(),
         repaired: problem.repaired,
     }
+}
+
+fn disagreement_fields(of: &Disagreement) -> DisagreementFields {
+    DisagreementFields {
+        key: of.key.to_string(),
+        name: of.name.clone(),
+        when_ms: of.when_ms,
+        first: of.first.clone(),
+        second: of.second.clone(),
+    }
+}
+
+/// What was stored twice with other bytes: no damage, but perhaps no function of what its key holds.
+fn differing_text(differing: &[Disagreement]) -> String {
+    let line = |of: &Disagreement| {
+        let (key, name) = (of.key.short(), words::name(&of.name));
+        format!(
+            "{key}  {name}: the result of {} differs from that of {}\n",
+            whose(&of.second),
+            whose(&of.first)
+        )
+    };
+    differing.iter().map(line).collect()
+}
+
+fn whose(text: &str) -> String {
+    if text == "own" { "a run here".to_owned() } else { visible(text).into_owned() }
 }
 
 fn text(found: &Verification, repair: bool) -> String {

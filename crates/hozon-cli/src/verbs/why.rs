@@ -65,7 +65,7 @@ fn one(
     selected: &Selected<'_>,
 ) -> Result<Report, Failure> {
     let (summary, note) = selected.newest();
-    let entry = store.entry_for_explaining(&summary.key).ok_or_else(|| went_away(summary))?;
+    let entry = store.entry_for_explaining(&summary.key).ok_or_else(|| went_away(store, summary))?;
     let now = decode(&entry.recipe).map_err(|error| no_recipe(summary, &error))?;
     let told = explain_entry(store, memory, summary, &now, earlier_than(summary, summaries));
     let report = if view.json {

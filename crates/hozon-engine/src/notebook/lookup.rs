@@ -148,7 +148,7 @@ impl<'a> Walk<'a> {
                 looked_ms,
             }));
         }
-        self.find(cell, key, loaded)
+        self.find(index, key, loaded)
     }
 
     fn note_reads(&mut self, index: usize, key: &CellKey) {
@@ -174,10 +174,14 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn find(&mut self, cell: &Cell, key: CellKey, loaded: Option<Asker<'_>>) -> Found {
-        let store = self.store;
+    fn find(&mut self, index: usize, key: CellKey, loaded: Option<Asker<'_>>) -> Found {
+        let (store, cell, name) = (self.store, self.cell(index), self.name(index));
+        let fetch = self.surroundings.fetch;
         let mut observer = self.observer(key.sharing.digest, loaded);
-        let found = look_up(store, &key.key, &mut observer);
+        let mut found = look_up(store, &key.key, &name, &mut observer);
+        if matches!(found, TracedLookup::Miss(_)) && fetch(&key.key) {
+            found = look_up(store, &key.key, &name, &mut observer);
+        }
         let changed = matches!(&found, TracedLookup::Miss(miss) if !miss.changed.is_empty());
         let recipe = key.recipe.clone();
         let mut now = if changed { recipe_now(store, recipe, &mut observer) } else { recipe };
@@ -256,8 +260,8 @@ impl<'a> Walk<'a> {
         key: &Key,
         sharing: Digest,
     ) -> Option<(Entry, CellRecord)> {
-        let store = self.store;
-        match look_up(store, key, &mut self.observer(sharing, None)) {
+        let (store, name) = (self.store, self.name(cell));
+        match look_up(store, key, &name, &mut self.observer(sharing, None)) {
             TracedLookup::Hit(entry, _) if !self.is_too_old(self.cell(cell), &entry) => {
                 let record = record_of(self.store, &entry)?;
                 Some((*entry, record))

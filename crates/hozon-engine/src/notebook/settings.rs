@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use hozon_format::Digest;
+use hozon_format::{Digest, Key};
 use hozon_key::Subject;
 use hozon_key::pins::Pin;
 use hozon_sys::UserFiles;
@@ -57,4 +57,6 @@ pub struct Surroundings<'a> {
     pub known: &'a KnownFiles,
     /// Gives the digest of a subject that is neither file nor code: the environment, above all.
     pub other: &'a dyn Fn(&Subject) -> Digest,
+    /// Fetches what other machines have of a key into the store, and tells whether anything came.
+    pub fetch: &'a dyn Fn(&Key) -> bool,
 }

@@ -9,3 +9,4 @@ mod eviction_model;
 mod faults;
 mod growth;
 mod processes;
+mod trust;
