@@ -25,6 +25,11 @@ impl MemoryTier {
         self.objects().insert(name, bytes);
     }
 
+    /// How many bytes are kept under a name.
+    pub fn length(&self, name: &ObjectName) -> Option<u64> {
+        self.objects().get(name).map(|bytes| bytes.len() as u64)
+    }
+
     fn objects(&self) -> MutexGuard<'_, BTreeMap<ObjectName, Vec<u8>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -20,6 +20,8 @@ pub enum Kind {
     Blobs,
     /// Who computes a key.
     Leases,
+    /// Under the digest of a large blob: the pieces that it is kept in.
+    Pieces,
 }
 
 /// The name of an object. Shown as its path: `v1/entries/ab/cdef…`.
@@ -31,7 +33,7 @@ pub struct ObjectName {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 4] = [Self::Entries, Self::Found, Self::Blobs, Self::Leases];
+    pub const ALL: [Self; 5] = [Self::Entries, Self::Found, Self::Blobs, Self::Leases, Self::Pieces];
 
     /// The name of its folder.
     pub const fn folder(self) -> &'static str {
@@ -40,6 +42,7 @@ impl Kind {
             Self::Found => "found",
             Self::Blobs => "blobs",
             Self::Leases => "leases",
+            Self::Pieces => "pieces",
         }
     }
 
@@ -68,6 +71,11 @@ impl ObjectName {
     /// The lease of a key.
     pub const fn lease(key: &Key) -> Self {
         Self { kind: Kind::Leases, digest: *key.digest() }
+    }
+
+    /// The list of pieces of a blob.
+    pub const fn pieces(digest: &Digest) -> Self {
+        Self { kind: Kind::Pieces, digest: *digest }
     }
 
     /// What is named.

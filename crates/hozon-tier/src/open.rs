@@ -9,8 +9,8 @@ use hozon_sys::System;
 use crate::bucket::{BucketTier, Provider};
 use crate::http::HttpTier;
 use crate::{
-    Access, Address, AddressError, Breaker, Deadlines, FolderTier, Kind, Object, ObjectName, Put, ReadOnly,
-    Settings, Tier, TierError, Version,
+    Access, Address, AddressError, Breaker, Deadlines, FolderTier, InPieces, Kind, Object, ObjectName, Put,
+    ReadOnly, Settings, Tier, TierError, Version,
 };
 
 /// Is told, once in a process, that a tier is left alone, in words for people.
@@ -50,7 +50,7 @@ fn around(
     name: String,
     notify: Notify,
 ) -> Arc<dyn Tier> {
-    let guarded = Breaker::new(tier, system, name, notify);
+    let guarded = InPieces(Breaker::new(tier, system, name, notify));
     if settings.read_only { Arc::new(ReadOnly(guarded)) } else { Arc::new(guarded) }
 }
 
