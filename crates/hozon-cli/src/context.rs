@@ -26,6 +26,10 @@ pub struct Context<'a> {
     /// Gives the user's seal key, or says in a sentence why there is none. Called once, if a store is
     /// opened.
     pub load_seal_key: Box<dyn FnOnce() -> Result<SealKey, String> + 'a>,
+    /// The file of that key, for `doctor` to look at; `None`: there is none.
+    pub seal_key_file: Option<PathBuf>,
+    /// The version of Python that the command was started with, if it was.
+    pub python: Option<String>,
     /// Tells how large the store in a folder may get, or says in a sentence what is wrong with the
     /// configuration.
     pub bound_of: BoundOf<'a>,

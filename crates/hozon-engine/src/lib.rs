@@ -26,5 +26,5 @@ pub use observe::{
     FileObserver, KnownFiles, Looked, Observer, of_absence, of_content, of_random_state, path_of,
 };
 pub use table::{Caller, Claim, Table};
-pub use traced::{TracedLookup, TracedMiss, forget_traced, look_up, put_traced, recipe_now};
+pub use traced::{TracedLookup, TracedMiss, forget_traced, idle_lists, look_up, put_traced, recipe_now};
 pub use transfer::{Transfer, known_key, transfer};

@@ -8,4 +8,5 @@ mod eviction;
 mod eviction_model;
 mod faults;
 mod growth;
+mod power;
 mod processes;
