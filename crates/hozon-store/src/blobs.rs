@@ -15,6 +15,13 @@ pub(crate) enum Written {
     Shared,
 }
 
+/// Of notes about blobs whose bytes are on the disk for certain: they hold for as long as the stamp does. Others
+/// hold until the machine is started again, since a power cut may leave a file with its stamp and other bytes.
+const ON_DISK: u64 = 0;
+/// What a system that cannot tell one start of the machine from another says.
+const UNKNOWN_BOOT: u64 = 0;
+/// Of notes that hold for nobody: where starts cannot be told apart.
+const NO_BOOT: u64 = u64::MAX;
 /// Enough for any note about a blob.
 const CHECK_BYTES: u64 = 4096;
 
@@ -66,7 +73,7 @@ impl Inner {
         }
         let published = self.publish(&path, &[bytes], 0o400, durability).map_err(at(&path))?;
         if let Some(stat) = published {
-            self.note_check(digest, stamp_of(&stat));
+            self.note_check(digest, stamp_of(&stat), self.boot_of(durability));
         }
         Ok(Written::New)
     }
@@ -82,11 +89,15 @@ impl Inner {
     fn refresh(&self, digest: &Digest, durability: Durability) -> io::Result<()> {
         let path = self.layout.blob(digest);
         if durability == Durability::Synced {
+            let folder = path.parent().unwrap_or(&path);
             self.system.sync_file(&path)?;
-            self.system.sync_folder(path.parent().unwrap_or(&path))?;
+            self.system.sync_folder(folder)?;
+            // The put that made the folder may not have synced it.
+            self.system.sync_folder(folder.parent().unwrap_or(folder))?;
+            self.anchor()?;
         }
         let stat = self.system.stat(&path)?;
-        self.note_check(digest, stamp_of(&stat));
+        self.note_check(digest, stamp_of(&stat), self.boot_of(durability));
         Ok(())
     }
 
@@ -98,26 +109,44 @@ impl Inner {
         if known.as_ref() == Some(stamp) {
             return true;
         }
-        let noted = self.system.read(&self.layout.blob_check(digest), CHECK_BYTES).ok();
-        let noted = noted.and_then(|bytes| BlobCheck::open(&bytes, digest, &self.seal).ok());
-        let holds = noted.is_some_and(|noted| noted.stamp == *stamp);
+        let noted = self.note_of(digest).filter(|noted| noted.stamp == *stamp);
+        let holds = noted.is_some_and(|noted| noted.boot == ON_DISK || noted.boot == self.system.boot());
         if holds {
             self.remember(digest, *stamp);
         }
         holds
     }
 
+    fn note_of(&self, digest: &Digest) -> Option<BlobCheck> {
+        let bytes = self.system.read(&self.layout.blob_check(digest), CHECK_BYTES).ok()?;
+        BlobCheck::open(&bytes, digest, &self.seal).ok()
+    }
+
+    /// Until when a note about a blob that was written so holds.
+    fn boot_of(&self, durability: Durability) -> u64 {
+        match (durability, self.system.boot()) {
+            (Durability::Synced, _) => ON_DISK,
+            (Durability::Batched, UNKNOWN_BOOT) => NO_BOOT,
+            (Durability::Batched, boot) => boot,
+        }
+    }
+
     /// Notes a full check, unless the file was changed while it was read.
     pub(crate) fn note_if_unchanged(&self, digest: &Digest, before: &Stat) {
         let after = self.system.stat(&self.layout.blob(digest));
         if after.is_ok_and(|after| stamp_of(&after) == stamp_of(before)) {
-            self.note_check(digest, stamp_of(before));
+            // What another life of the machine has written was read from the disk.
+            let earlier = self.note_of(digest).filter(|noted| noted.stamp == stamp_of(before));
+            let is_on_disk =
+                earlier.is_some_and(|noted| ![self.system.boot(), NO_BOOT].contains(&noted.boot));
+            let boot = if is_on_disk { ON_DISK } else { self.boot_of(Durability::Batched) };
+            self.note_check(digest, stamp_of(before), boot);
         }
     }
 
-    fn note_check(&self, digest: &Digest, stamp: FileStamp) {
+    fn note_check(&self, digest: &Digest, stamp: FileStamp, boot: u64) {
         self.remember(digest, stamp);
-        let bytes = BlobCheck { digest: *digest, stamp }.seal(&self.seal);
+        let bytes = BlobCheck { digest: *digest, stamp, boot }.seal(&self.seal);
         // Without the note, another process checks once more: no harm.
         let _ = self.publish(&self.layout.blob_check(digest), &[&bytes], 0o600, Durability::Batched);
     }

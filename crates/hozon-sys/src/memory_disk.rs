@@ -51,7 +51,11 @@ impl Disk {
 
     pub(crate) fn set(&mut self, path: &Path, node: Node) {
         self.names.insert(path.to_owned(), node);
-        self.pending.push((path.to_owned(), Some(node)));
+        match path.parent() {
+            Some(_) => self.pending.push((path.to_owned(), Some(node))),
+            // The root has no name that could be lost.
+            None => drop(self.durable.insert(path.to_owned(), node)),
+        }
     }
 
     pub(crate) fn remove(&mut self, path: &Path) {
