@@ -157,7 +157,7 @@ impl Inner {
 
     pub(crate) fn quarantine_blob(&self, digest: &Digest) -> PathBuf {
         self.checked.with(self.process(), |checked| checked.remove(digest));
-        let _ = self.system.remove_file(&self.layout.blob_check(digest));
+        let _ = self.remove_if_there(&self.layout.blob_check(digest));
         self.quarantine(&self.layout.blob(digest))
     }
 }

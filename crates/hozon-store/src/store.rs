@@ -151,6 +151,7 @@ impl Inner {
         mode: u32,
         durability: Durability,
     ) -> io::Result<Option<Stat>> {
+        self.refuse_link(path)?;
         let publication = Publication { temporary_folder: &self.layout.temporary, path, mode, durability };
         let published = match publish(&*self.system, &publication, pieces) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -164,6 +165,15 @@ impl Inner {
             self.anchor()?;
         }
         Ok(published)
+    }
+
+    /// Refuses a file in a folder that is a link: it would be written or removed somewhere else.
+    pub(crate) fn refuse_link(&self, path: &Path) -> io::Result<()> {
+        let folder = path.parent().unwrap_or(path);
+        match self.system.stat(folder) {
+            Ok(stat) if stat.kind != FileKind::Folder => Err(io::ErrorKind::NotADirectory.into()),
+            _ => Ok(()),
+        }
     }
 
     /// Waits until the names of the store's own folders are on the disk: whatever is in them would be gone with
@@ -191,7 +201,7 @@ impl Inner {
         let name = path.file_name().unwrap_or_default();
         let unique = format!("{}{}-{:016x}", shard.display(), name.display(), u64::from_le_bytes(random));
         let aside = self.layout.quarantine.join(unique);
-        match self.system.rename(path, &aside) {
+        match self.refuse_link(path).and_then(|()| self.system.rename(path, &aside)) {
             Ok(()) => aside,
             Err(_) => path.to_owned(),
         }

@@ -151,7 +151,7 @@ impl Check<'_> {
         let repaired = self.repair
             && match kind.repair() {
                 Repair::Aside => self.store.quarantine(path) != path,
-                Repair::Removed => self.store.system.remove_file(path).is_ok(),
+                Repair::Removed => self.store.remove_if_there(path).is_ok(),
                 Repair::MadeAnew => index::make_anew(self.store),
                 Repair::None => false,
             };

@@ -78,6 +78,8 @@ type Hook = dyn Fn(u64) + Send + Sync;
 struct Plan {
     calls: AtomicU64,
     failing: Mutex<Option<(Range<u64>, Failure)>>,
+    /// Whether a failing call has its effect all the same, as an answer that is lost on the network has.
+    late: AtomicBool,
     hook: Mutex<Option<Arc<Hook>>>,
     has_hook: AtomicBool,
 }
@@ -96,14 +98,32 @@ impl Plan {
 
     fn heal(&self) {
         *lock(&self.failing) = None;
+        self.late.store(false, Ordering::SeqCst);
     }
 
     fn step(&self) -> io::Result<()> {
+        match self.next() {
+            Some(failure) => Err(failure.into()),
+            None => Ok(()),
+        }
+    }
+
+    /// Counts a call and tells how it is to fail.
+    fn next(&self) -> Option<Failure> {
         let call = self.calls.fetch_add(1, Ordering::SeqCst);
         self.tell(call);
-        match &*lock(&self.failing) {
-            Some((calls, failure)) if calls.contains(&call) => Err((*failure).into()),
-            _ => Ok(()),
+        lock(&self.failing).as_ref().filter(|(calls, _)| calls.contains(&call)).map(|(_, failure)| *failure)
+    }
+
+    /// Does something that changes the system, unless it is to fail before it has an effect.
+    fn change<T>(&self, change: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+        match self.next() {
+            Some(failure) if self.late.load(Ordering::SeqCst) => {
+                change()?;
+                Err(failure.into())
+            }
+            Some(failure) => Err(failure.into()),
+            None => change(),
         }
     }
 
@@ -142,6 +162,12 @@ impl<S: System> Fault<S> {
     /// Makes the calls that change something fail whose number, counted from now on, is in `calls`.
     pub fn fail_writes(&self, calls: Range<u64>, failure: impl Into<Failure>) {
         self.writes.fail(calls, failure.into());
+    }
+
+    /// As [`Fault::fail_writes`], but the calls have their effect all the same.
+    pub fn fail_writes_late(&self, calls: Range<u64>, failure: impl Into<Failure>) {
+        self.fail_writes(calls, failure);
+        self.writes.late.store(true, Ordering::SeqCst);
     }
 
     /// Makes the calls that read fail whose number, counted from now on, is in `calls`.
@@ -235,14 +261,12 @@ impl<S: System> System for Fault<S> {
     }
 
     fn create_folder(&self, folder: &Path) -> io::Result<()> {
-        self.writes.step()?;
-        self.inner.create_folder(&self.path(folder)?)
+        self.writes.change(|| self.inner.create_folder(&self.path(folder)?))
     }
 
     fn create_file(&self, path: &Path, mode: u32) -> io::Result<Box<dyn NewFile>> {
-        self.writes.step()?;
         let path = self.path(path)?;
-        let file = self.inner.create_file(&path, mode)?;
+        let file = self.writes.change(|| self.inner.create_file(&path, mode))?;
         lock(&self.open).insert(path.clone());
         let open = OpenFile { path, open: Arc::clone(&self.open) };
         let (writes, nature) = (Arc::clone(&self.writes), self.nature());
@@ -250,13 +274,11 @@ impl<S: System> System for Fault<S> {
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.writes.step()?;
-        self.inner.rename(&self.closed(from)?, &self.closed(to)?)
+        self.writes.change(|| self.inner.rename(&self.closed(from)?, &self.closed(to)?))
     }
 
     fn remove_file(&self, path: &Path) -> io::Result<()> {
-        self.writes.step()?;
-        self.inner.remove_file(&self.closed(path)?)
+        self.writes.change(|| self.inner.remove_file(&self.closed(path)?))
     }
 
     fn sync_file(&self, path: &Path) -> io::Result<()> {

@@ -23,6 +23,8 @@ struct State {
     last_random: u64,
     /// How often the power has been cut.
     cuts: u64,
+    /// How often the process was replaced by another one.
+    restarts: u32,
 }
 
 /// When the clock starts, in Unix milliseconds: 2026-01-01.
@@ -53,6 +55,13 @@ impl Memory {
         state.locks.clear();
         state.cuts += 1;
         Self(Arc::new(Mutex::new(state)))
+    }
+
+    /// Ends the process as a kill does: its locks are gone, and whoever uses this from now on is another one.
+    pub fn restart_process(&self) {
+        let mut state = self.state();
+        state.locks.clear();
+        state.restarts += 1;
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -115,12 +124,8 @@ impl System for Memory {
             Some(Node::File(_)) => return Err(io::ErrorKind::NotADirectory.into()),
             None => return Err(io::ErrorKind::NotFound.into()),
         }
-        let inside = state.disk.names().filter(|(path, _)| path.parent() == Some(folder));
-        let named = inside.filter_map(|(path, node)| {
-            let kind = if matches!(node, Node::Folder) { FileKind::Folder } else { FileKind::File };
-            Some((path.file_name()?.to_str()?.to_owned(), kind))
-        });
-        Ok(named.collect())
+        let kind = |node| if node == Node::Folder { FileKind::Folder } else { FileKind::File };
+        Ok(state.disk.list(folder).into_iter().map(|(name, node)| (name, kind(node))).collect())
     }
 
     fn create_folder(&self, folder: &Path) -> io::Result<()> {
@@ -233,7 +238,7 @@ impl System for Memory {
     }
 
     fn process_id(&self) -> u32 {
-        std::process::id()
+        std::process::id() + self.state().restarts
     }
 
     /// A machine that came up again is another realm.
@@ -242,7 +247,7 @@ impl System for Memory {
     }
 
     fn process_lives(&self, id: u32) -> bool {
-        id == std::process::id()
+        id == self.process_id()
     }
 
     fn boot(&self) -> u64 {

@@ -1,8 +1,9 @@
 //! What a disk in memory holds: as the running system sees it, and as it would be after a power cut.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::Stat;
@@ -24,16 +25,20 @@ pub(crate) struct FileData {
     pub(crate) stat: Stat,
 }
 
+/// By whole paths: as texts, which compare much faster.
+type Names = BTreeMap<OsString, Node>;
+type Change = (OsString, Option<Node>);
+
 /// Chooses a number below the given one: what a power cut takes and what it leaves.
 pub type Fate<'f> = &'f mut dyn FnMut(u64) -> u64;
 
 /// Names and files. A name is on the disk for certain once its folder was synced, bytes once their file was.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Disk {
-    names: BTreeMap<PathBuf, Node>,
-    durable: BTreeMap<PathBuf, Node>,
+    names: Names,
+    durable: Names,
     /// Changes of names since, in order: `None` takes a name away.
-    pending: Vec<(PathBuf, Option<Node>)>,
+    pending: Vec<Change>,
     pub(crate) files: BTreeMap<u64, FileData>,
 }
 
@@ -42,25 +47,36 @@ const SECTOR: usize = 512;
 
 impl Disk {
     pub(crate) fn node(&self, path: &Path) -> Option<Node> {
-        self.names.get(path).copied()
+        self.names.get(path.as_os_str()).copied()
     }
 
-    pub(crate) fn names(&self) -> impl Iterator<Item = (&PathBuf, &Node)> {
-        self.names.iter()
+    /// Lists what is in a folder.
+    pub(crate) fn list(&self, folder: &Path) -> Vec<(String, Node)> {
+        let mut prefix = folder.as_os_str().to_owned();
+        if folder.parent().is_some() {
+            prefix.push("/");
+        }
+        let inside = self.names.range(prefix.clone()..).map_while(|(path, node)| {
+            let rest = path.as_encoded_bytes().strip_prefix(prefix.as_encoded_bytes())?;
+            Some((rest, *node))
+        });
+        let own = inside.filter(|(rest, _)| !rest.is_empty() && !rest.contains(&b'/'));
+        own.filter_map(|(rest, node)| Some((str::from_utf8(rest).ok()?.to_owned(), node))).collect()
     }
 
     pub(crate) fn set(&mut self, path: &Path, node: Node) {
-        self.names.insert(path.to_owned(), node);
+        let name = path.as_os_str().to_owned();
+        self.names.insert(name.clone(), node);
         match path.parent() {
-            Some(_) => self.pending.push((path.to_owned(), Some(node))),
+            Some(_) => self.pending.push((name, Some(node))),
             // The root has no name that could be lost.
-            None => drop(self.durable.insert(path.to_owned(), node)),
+            None => _ = self.durable.insert(name, node),
         }
     }
 
     pub(crate) fn remove(&mut self, path: &Path) {
-        self.names.remove(path);
-        self.pending.push((path.to_owned(), None));
+        self.names.remove(path.as_os_str());
+        self.pending.push((path.as_os_str().to_owned(), None));
     }
 
     pub(crate) fn file(&self, path: &Path) -> io::Result<&FileData> {
@@ -79,7 +95,8 @@ impl Disk {
 
     pub(crate) fn sync_folder(&mut self, folder: &Path) {
         let pending = std::mem::take(&mut self.pending);
-        let (now, later) = pending.into_iter().partition(|(path, _)| path.parent() == Some(folder));
+        let (now, later) =
+            pending.into_iter().partition(|(path, _)| Path::new(path).parent() == Some(folder));
         self.pending = later;
         apply(&mut self.durable, now);
     }
@@ -128,7 +145,7 @@ impl FileData {
 }
 
 /// Which changes of names have reached the disk: none, all, the first of them, or any.
-fn kept(pending: &[(PathBuf, Option<Node>)], fate: Fate<'_>) -> Vec<(PathBuf, Option<Node>)> {
+fn kept(pending: &[Change], fate: Fate<'_>) -> Vec<Change> {
     let all = pending.len() as u64;
     match fate(4) {
         0 => Vec::new(),
@@ -138,7 +155,7 @@ fn kept(pending: &[(PathBuf, Option<Node>)], fate: Fate<'_>) -> Vec<(PathBuf, Op
     }
 }
 
-fn apply(names: &mut BTreeMap<PathBuf, Node>, changes: Vec<(PathBuf, Option<Node>)>) {
+fn apply(names: &mut Names, changes: Vec<Change>) {
     for (path, node) in changes {
         match node {
             Some(node) => names.insert(path, node),
@@ -148,11 +165,12 @@ fn apply(names: &mut BTreeMap<PathBuf, Node>, changes: Vec<(PathBuf, Option<Node
 }
 
 /// A name in a folder that is not there leads to nothing.
-fn drop_unreachable(names: &mut BTreeMap<PathBuf, Node>) {
-    let mut reachable = BTreeMap::new();
+fn drop_unreachable(names: &mut Names) {
+    // A folder comes before what is in it.
+    let mut reachable = Names::new();
     for (path, node) in std::mem::take(names) {
-        let is_held = path.parent().is_none_or(|parent| reachable.get(parent) == Some(&Node::Folder));
-        if is_held {
+        let parent = Path::new(&path).parent();
+        if parent.is_none_or(|parent| reachable.get(parent.as_os_str()) == Some(&Node::Folder)) {
             reachable.insert(path, node);
         }
     }
