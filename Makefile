@@ -13,7 +13,7 @@
 # make soak    power cuts, kills, fuzzing, sixteen processes, each for so long, and what was counted: SECONDS=600
 # make crash   the power cuts of one course again, as a failure tells: HOZON_SEED=17
 # make fuzz    mutated bytes of every format: SECONDS=600
-# make test-power   power cuts of a real ext4 image (root, on Linux): CUTS=300
+# make test-power   power cuts of a real ext4 image, and kills at calls of the system (root, strace, Linux): CUTS=300
 # make damage  every bit-flip and truncation of a small store that the tests try a part of
 # make rules   switches each rule of keys, traces and effects off, and names any that no test guards
 # make bench-watching   what a first run costs beside one without hozon
@@ -184,7 +184,7 @@ fuzz: setup
 	@$(AS_BUILT); SECONDS_OF_SOAK=$(SECONDS) $(COUNTED) -E 'test(mutated_bytes)'
 
 test-power: setup
-	@$(AS_BUILT); CUTS=$(CUTS) $(COUNTED) --run-ignored only -E 'test(cuts_of_a_real_file_system)'
+	@$(AS_BUILT); CUTS=$(CUTS) $(COUNTED) --run-ignored only -E 'test(cuts_of_a_real_file_system) + test(a_kill_at_each_call_of_the_system)'
 
 damage: setup
 	HOZON_TESTS_ALL=1 $(BIN)/python -m pytest -n 2 tests/never_lost/test_damage.py

@@ -101,7 +101,8 @@ impl Inner {
         Ok(())
     }
 
-    fn is_checked(&self, digest: &Digest, stamp: &FileStamp) -> bool {
+    /// Tells whether the blob was checked in full while its file had this stamp.
+    pub(crate) fn is_checked(&self, digest: &Digest, stamp: &FileStamp) -> bool {
         if !Shortcuts::are_taken() {
             return false;
         }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use hozon_format::{
     Acceptance, BlobCheck, Digest, EnvelopeError, Key, Root, TraceRecord, limits, open, unverified_blobs,
 };
-use hozon_sys::FileKind;
+use hozon_sys::{FileKind, Stat};
 
 use crate::index::{self, IndexHealth};
 use crate::layout::{digest_of_check, digest_of_names};
@@ -121,8 +121,14 @@ impl Store {
     /// `Io` if a folder cannot be listed.
     pub fn verify(&self, repair: bool) -> Result<Verification, StoreError> {
         let store = &*self.0;
-        let mut check =
-            Check { store, repair, found: Verification::default(), named: HashSet::new(), opaque: false };
+        let mut check = Check {
+            store,
+            repair,
+            found: Verification::default(),
+            named: HashSet::new(),
+            opaque: false,
+            sound: Vec::new(),
+        };
         check.folders();
         let blobs = check.blobs()?;
         check.entries(&blobs)?;
@@ -132,6 +138,8 @@ impl Store {
         check.index()?;
         let named = (!check.opaque).then_some(&check.named);
         check.found.leftovers = store.leftovers(named, repair)?;
+        // Not before: a blob with a new note counts as young.
+        check.sound.iter().for_each(|(digest, stat)| store.note_if_unchanged(digest, stat));
         Ok(check.found)
     }
 }
@@ -144,6 +152,8 @@ struct Check<'s> {
     named: HashSet<Digest>,
     /// Whether there is an entry that cannot be understood: it may name any blob.
     opaque: bool,
+    /// Blobs that were checked, and what their files were like.
+    sound: Vec<(Digest, Stat)>,
 }
 
 impl Check<'_> {
@@ -211,7 +221,9 @@ impl Check<'_> {
             self.problem(path, ProblemKind::Blob);
             return None;
         }
-        self.store.note_if_unchanged(digest, &stat);
+        if !self.store.is_checked(digest, &stamp_of(&stat)) {
+            self.sound.push((*digest, stat));
+        }
         self.found.blobs += 1;
         Some(stamp_of(&stat).size)
     }

@@ -113,8 +113,11 @@ fn of_store(ground: &Ground, store: &Store, checkup: &Checkup) -> Result<Vec<Fin
         clock(checkup, ground.system.now_ms()),
         locks(&checkup.locks),
         index(&checkup.index),
-        size(store)?,
     ]);
+    // To ask for the size would make a damaged index anew.
+    if !matches!(checkup.index, IndexHealth::Damaged(_)) {
+        findings.push(size(store)?);
+    }
     if checkup.quarantined > 0 {
         let files = words::count_of(checkup.quarantined, "file", "files");
         let told = format!("{files} that were refused are in v1/quarantine; they go after 30 days");

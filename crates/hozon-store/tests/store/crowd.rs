@@ -127,8 +127,8 @@ fn sixteen_processes_that_do_everything_and_are_killed_see_nothing_wrong() {
         let victim = rng.usize(0..children.len());
         children[victim].kill().unwrap();
         let status = children[victim].wait().unwrap();
-        // One that had failed before would not have waited for the kill.
-        assert!(status.code().is_none(), "a process has failed: {status}");
+        // One that had failed before would not have waited for the kill; near the end, it may be done.
+        assert!(status.code().is_none_or(|code| code == 0), "a process has failed: {status}");
         kills += 1;
         let left = ends.saturating_duration_since(Instant::now()).as_secs();
         children[victim] = start(folder.path(), left, PROCESSES + kills);

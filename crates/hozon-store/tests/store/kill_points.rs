@@ -2,6 +2,7 @@
 //! that writes. What is there after each is right, a sweep leaves no orphan, and no lock is stuck.
 
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -117,4 +118,76 @@ fn a_kill_before_each_call_of_everything_that_writes_leaves_nothing_wrong() {
     }
     check(folder.path(), "at the end", true);
     println!("bar 3: {kills} kills, 0 wrong, 0 orphans, 0 stuck locks");
+}
+
+/// The calls of the system that change something, those of the index's database among them.
+const CALLS: [&str; 12] = [
+    "openat",
+    "write",
+    "pwrite64",
+    "ftruncate",
+    "fsync",
+    "fdatasync",
+    "close",
+    "rename",
+    "unlink",
+    "mkdir",
+    "utimensat",
+    "flock",
+];
+const FOLDER: &str = "HOZON_TEST_KILL_FOLDER";
+const ROUND: &str = "HOZON_TEST_KILL_ROUND";
+
+#[test]
+#[ignore = "the child of the test below, not a test of its own"]
+fn child_that_does_everything() {
+    let of = |name| std::env::var(name).expect("started by a test of this file");
+    let store = open(Path::new(&of(FOLDER)));
+    let round: u64 = of(ROUND).parse().unwrap();
+    for (_, act) in ACTS.iter().filter(|(name, _)| *name != "key") {
+        act(&store, round);
+        store.record_use(&key(100), 1.0);
+        let _ = store.flush_uses();
+    }
+}
+
+/// Runs the child with a kill at the `nth` call of that name. Returns whether it was killed.
+fn is_killed_at(folder: &Path, call: &str, nth: u64) -> bool {
+    let status = Command::new("strace")
+        .args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}")])
+        .args(["-e", &format!("inject={call}:signal=KILL:when={nth}")])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "kill_points::child_that_does_everything", "--ignored", "--nocapture"])
+        .env(FOLDER, folder)
+        .env(ROUND, nth.to_string())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .expect("strace is there");
+    !status.success()
+}
+
+/// A cross-check from outside: real calls, and those that the database of the index makes by itself.
+#[test]
+#[ignore = "needs strace: make test-power"]
+fn a_kill_at_each_call_of_the_system_leaves_nothing_wrong() {
+    let folder = quick_folder();
+    let store = open(folder.path());
+    for number in KEPT {
+        store.put(synced_entry(number, &large(number))).unwrap();
+        store.set_root(&format!("kept {number}"), &key(number)).unwrap();
+    }
+    let mut kills = 0;
+    for call in CALLS {
+        for nth in (1..2000).step_by(if soak_seconds().is_some() { 1 } else { 5 }) {
+            if !is_killed_at(folder.path(), call, nth) {
+                break;
+            }
+            kills += 1;
+            check(folder.path(), &format!("{call} {nth}"), kills % WHOLE == 0);
+            assert!(open(folder.path()).summaries().unwrap().len() >= 3, "{call} {nth}: the index is of use");
+        }
+    }
+    println!("bar 3: {kills} kills at calls of the system, 0 wrong, 0 orphans, 0 stuck locks");
+    assert!(kills > 100, "{kills}");
 }
