@@ -138,8 +138,9 @@ impl Store {
         check.index()?;
         let named = (!check.opaque).then_some(&check.named);
         check.found.leftovers = store.leftovers(named, repair)?;
-        // Not before: a blob with a new note counts as young.
-        check.sound.iter().for_each(|(digest, stat)| store.note_if_unchanged(digest, stat));
+        // Not before, and not of a blob that nothing needs: one with a new note counts as young.
+        let needed = check.sound.iter().filter(|(digest, _)| check.opaque || check.named.contains(digest));
+        needed.for_each(|(digest, stat)| store.note_if_unchanged(digest, stat));
         Ok(check.found)
     }
 }
