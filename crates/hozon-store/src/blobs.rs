@@ -97,7 +97,10 @@ impl Inner {
             self.anchor()?;
         }
         let stat = self.system.stat(&path)?;
-        self.note_check(digest, stamp_of(&stat), self.boot_of(durability));
+        let was_on_disk =
+            self.note_of(digest).is_some_and(|noted| noted.stamp == stamp_of(&stat) && noted.boot == ON_DISK);
+        let boot = if was_on_disk { ON_DISK } else { self.boot_of(durability) };
+        self.note_check(digest, stamp_of(&stat), boot);
         Ok(())
     }
 
@@ -132,14 +135,19 @@ impl Inner {
         }
     }
 
+    /// Tells whether the bytes that a note is about, which have just been read, were read from the disk: they
+    /// were written before the machine was started.
+    fn has_reached_disk(&self, noted: &BlobCheck) -> bool {
+        let boot = self.system.boot();
+        noted.boot == ON_DISK || (boot != UNKNOWN_BOOT && ![boot, NO_BOOT].contains(&noted.boot))
+    }
+
     /// Notes a full check, unless the file was changed while it was read.
     pub(crate) fn note_if_unchanged(&self, digest: &Digest, before: &Stat) {
         let after = self.system.stat(&self.layout.blob(digest));
         if after.is_ok_and(|after| stamp_of(&after) == stamp_of(before)) {
-            // What another life of the machine has written was read from the disk.
             let earlier = self.note_of(digest).filter(|noted| noted.stamp == stamp_of(before));
-            let is_on_disk =
-                earlier.is_some_and(|noted| ![self.system.boot(), NO_BOOT].contains(&noted.boot));
+            let is_on_disk = earlier.is_some_and(|noted| self.has_reached_disk(&noted));
             let boot = if is_on_disk { ON_DISK } else { self.boot_of(Durability::Batched) };
             self.note_check(digest, stamp_of(before), boot);
         }

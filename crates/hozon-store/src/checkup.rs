@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use hozon_format::Digest;
 use hozon_sys::{FileKind, LockAttempt, TemporaryName};
 
 use crate::index::{self, IndexHealth};
@@ -66,8 +67,8 @@ pub enum LockHealth {
     Failing(String),
 }
 
-/// The name of the lock that is tried: no key has it, as a key is a digest.
-const LOCK_TO_TRY: &str = "checkup.lock";
+/// The lock that is tried is named by the digest of this: no key is, and a sweep removes it like a lease.
+const LOCK_TO_TRY: &[u8] = b"hozon 2026 lock of a checkup";
 
 impl Store {
     /// Looks whether the store can do its work where it is. Makes a file for a moment.
@@ -130,7 +131,7 @@ impl Inner {
     }
 
     fn lock_health(&self) -> LockHealth {
-        let path = self.layout.leases.join(LOCK_TO_TRY);
+        let path = self.layout.leases.join(Digest::of(LOCK_TO_TRY).to_string());
         let held = match self.system.try_lock(&path) {
             Ok(LockAttempt::Won(guard)) => guard,
             // Another checkup is at it: so they exclude.

@@ -383,6 +383,17 @@ fn a_blob_that_outlived_a_restart_is_checked_in_full_once() {
     assert_eq!(boot_of_note(&machine), 0, "it was read from the disk: it needs no check any more");
 }
 
+/// A quick result that shares a blob of a slow one takes nothing from what is known of it.
+#[test]
+fn a_blob_that_was_synced_once_needs_no_check_after_a_restart() {
+    let (memory, store) = machine();
+    store.put(synced_entry(1, bytes_of(1))).unwrap();
+    store.put(entry(2, Some(bytes_of(1)))).unwrap();
+    let note = memory.read(&blob_path(1).with_extension("ok"), 4096).unwrap();
+    let note = BlobCheck::open(&note, &Digest::of_large(bytes_of(1)), &SealKey::from_bytes(SEAL)).unwrap();
+    assert_eq!(note.boot, 0);
+}
+
 fn blob_path(blob: u64) -> PathBuf {
     sharded("blobs", &Digest::of_large(bytes_of(blob)).to_string())
 }
