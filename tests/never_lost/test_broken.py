@@ -141,7 +141,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Project:
     assert run(it).stdout == ANSWER
     # A second one has the index, and uses in it.
     assert run(it).stdout == ANSWER
-    assert files(it, "entries") and files(it, "blobs") and files(it, "traces")
+    assert all(files(it, part) for part in ("entries", "blobs", "traces"))
     return it
 
 
@@ -239,8 +239,12 @@ FILLS = """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a small disk is made as Linux does")
-@pytest.mark.parametrize("size", ["300k", "1m", *(("4m", "16m", "64m") if "SECONDS_OF_SOAK" in os.environ else ())])
-def test_a_real_disk_that_fills_costs_no_answer_and_goes_on_when_there_is_room(size: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "size", ["300k", "1m", *(("4m", "16m", "64m") if "SECONDS_OF_SOAK" in os.environ else ())]
+)
+def test_a_real_disk_that_fills_costs_no_answer_and_goes_on_when_there_is_room(
+    size: str, tmp_path: Path
+) -> None:
     it = Project(tmp_path, {"main.py": FILLS})
     it.store.mkdir()
     with small_disk(it.store, size):

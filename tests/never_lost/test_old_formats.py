@@ -77,7 +77,12 @@ def test_nothing_of_another_format_is_removed_or_changed(tmp_path: Path) -> None
     (shard / ("1" * 62)).write_bytes(sealed[:8] + b"\x02\x00" + sealed[10:])
     foreign = {version: contents(it.store / version) for version in ("v0", "v2")}
     stranger = contents(shard)
-    for arguments in (["clear", "--all", "--yes"], ["gc", "--max-size", "1"], ["verify", "--repair"], ["doctor"]):
+    for arguments in (
+        ["clear", "--all", "--yes"],
+        ["gc", "--max-size", "1"],
+        ["verify", "--repair"],
+        ["doctor"],
+    ):
         done = hozon(it, *arguments)
         assert done.returncode == 0, done.stdout + done.stderr
     assert {version: contents(it.store / version) for version in ("v0", "v2")} == foreign

@@ -1,5 +1,5 @@
-//! Mutated bytes of every format: never a panic, no more memory than the bytes can stand for, and what is accepted
-//! is written again as it was read.
+//! Mutated bytes of every format: never a panic, no more memory than the bytes can stand for, and what is
+//! accepted is written again as it was read.
 //!
 //! `make fuzz` goes on for as long as it is told.
 
@@ -58,8 +58,8 @@ const MOST_BYTES: usize = 4096;
 const MOST_MEMORY: usize = 2 << 20;
 const CORPUS: usize = 64;
 
-/// Reads bytes as a format and tells whether they were accepted. Whatever is accepted has to be written again as
-/// it was read, which this checks.
+/// Reads bytes as a format and tells whether they were accepted. Whatever is accepted has to be written again
+/// as it was read, which this checks.
 type Format = fn(&[u8]) -> bool;
 
 fn sealing() -> SealKey {

@@ -15,8 +15,8 @@ pub(crate) enum Written {
     Shared,
 }
 
-/// Of notes about blobs whose bytes are on the disk for certain: they hold for as long as the stamp does. Others
-/// hold until the machine is started again, since a power cut may leave a file with its stamp and other bytes.
+/// Of notes about blobs whose bytes are on the disk for certain: they hold for as long as the stamp does.
+/// Others hold until the machine is started again: a power cut may leave a file with its stamp and other bytes.
 const ON_DISK: u64 = 0;
 /// What a system that cannot tell one start of the machine from another says.
 const UNKNOWN_BOOT: u64 = 0;

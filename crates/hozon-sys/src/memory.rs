@@ -47,8 +47,8 @@ impl Memory {
         Self(Arc::new(Mutex::new(self.state().clone())))
     }
 
-    /// Returns this machine as it comes up again if the power fails now. What was not synced may be gone, there,
-    /// in another order, or torn, as `fate` has it. This machine goes on.
+    /// Returns this machine as it comes up again if the power fails now. What was not synced may be gone,
+    /// there, in another order, or torn, as `fate` has it. This machine goes on.
     pub fn after_power_cut(&self, fate: Fate<'_>) -> Self {
         let mut state = self.state().clone();
         state.disk = state.disk.after_power_cut(fate);

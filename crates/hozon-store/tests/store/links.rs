@@ -163,8 +163,8 @@ fn a_link_in_place_of_a_file_is_removed_itself() {
     assert!(victim.is_untouched());
 }
 
-/// Files are reached by their paths, so whoever may write to the store's folder can win a race: then a file with
-/// the name of an entry is put or removed in a folder of their choice. No other file of that folder is.
+/// Files are reached by their paths, so whoever may write to the store's folder can win a race: then a file
+/// with the name of an entry is put or removed in a folder of their choice. No other file of that folder is.
 #[test]
 fn a_racer_with_links_reaches_no_file_but_those_named_like_entries() {
     let folder = tempfile::tempdir().unwrap();

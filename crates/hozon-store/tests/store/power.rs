@@ -330,7 +330,7 @@ fn machine() -> (Memory, Store) {
     (memory, store)
 }
 
-/// The folders of a store were made without a sync, so the first result in it that was synced was gone with them.
+/// The folders of a store were made without a sync, so the first synced result in it was gone with them.
 #[test]
 fn the_first_synced_entry_of_a_new_store_outlives_a_power_cut() {
     let (memory, store) = machine();
@@ -351,8 +351,8 @@ fn a_blob_that_was_stored_in_haste_is_as_durable_as_the_entry_that_shares_it() {
     assert_eq!(value(&after, 1), None, "it was not synced, and this cut is to take all of that");
 }
 
-/// A file system may keep the size and times of a file whose bytes it has lost. The note that the blob had been
-/// checked fitted the file then, so that zeros were served.
+/// A file system may keep the size and times of a file whose bytes it has lost. The note that the blob had
+/// been checked fitted the file then, so that zeros were served.
 #[test]
 fn a_note_of_a_blob_that_was_not_synced_says_nothing_after_a_power_cut() {
     let (memory, store) = machine();
