@@ -31,7 +31,7 @@ pub(crate) fn run_command(
     host: Py<PyAny>,
 ) -> u8 {
     let host = PyHost::new(host);
-    let python = py.version().split_whitespace().next().unwrap_or_default().to_owned();
+    let python = Python::version_str().split_whitespace().next().unwrap_or_default().to_owned();
     py.detach(|| {
         let system = Arc::new(Os);
         let key_system = system.clone();
