@@ -10,6 +10,10 @@
 # make test-workers   functions and blocks in workers of Dask, Ray, Spark and others (downloads 700 MB; Java for Spark)
 # make test-shortcuts the tests of correctness with every fast path off, and with all of them forced (20 minutes)
 # make test-forks     forks of a process whose threads use the store: FORKS=1000
+# make soak    power cuts, kills, fuzzing, sixteen processes, each for so long, and what was counted: SECONDS=600
+# make crash   the power cuts of one course again, as a failure tells: HOZON_SEED=17
+# make fuzz    mutated bytes of every format: SECONDS=600
+# make test-power   power cuts of a real ext4 image, and kills at calls of the system (root, strace, Linux): CUTS=300
 # make damage  every bit-flip and truncation of a small store that the tests try a part of
 # make rules   switches each rule of keys, traces and effects off, and names any that no test guards
 # make bench-watching   what a first run costs beside one without hozon
@@ -163,6 +167,29 @@ oracle: setup
 
 oracle-notebooks: setup
 	$(BIN)/python tests/oracle/run_notebooks.py --edits $(EDITS) --seed $(SEED)
+
+# What the tests of these bars count, they print; they go on for SECONDS each where that is set.
+SOAK := test(power::a_hundred_thousand) + test(kill_points::) + test(crowd::sixteen) + test(links::a_racer) + \
+	test(ten_million_pairs) + test(mutated_bytes) + test(fifty_thousand) + test(no_file_of_another_length) + \
+	test(failures::each_call)
+COUNTED := cargo nextest run --locked --workspace --cargo-profile $(PROFILE) --success-output immediate --no-fail-fast
+SECONDS := 600
+CUTS := 30
+.PHONY: soak crash fuzz test-power
+soak: setup
+	@$(AS_BUILT); SECONDS_OF_SOAK=$(SECONDS) $(COUNTED) -E '$(SOAK)' >target/soak.log 2>&1; ended=$$?; \
+		grep -E 'FAIL|panicked|HOZON_SEED|Summary' target/soak.log; \
+		sed -nE 's/^ *((bar [0-9]+|T[0-9]+): .*)/\1/p' target/soak.log | sort -V; exit $$ended
+
+crash: setup
+	@test -n "$(HOZON_SEED)" || { echo "make: which one? HOZON_SEED=17 make crash" >&2; exit 2; }
+	@$(AS_BUILT); HOZON_SEED=$(HOZON_SEED) $(COUNTED) -E 'test(power::a_hundred_thousand)'
+
+fuzz: setup
+	@$(AS_BUILT); SECONDS_OF_SOAK=$(SECONDS) $(COUNTED) -E 'test(mutated_bytes)'
+
+test-power: setup
+	@$(AS_BUILT); CUTS=$(CUTS) $(COUNTED) --run-ignored only -E 'test(cuts_of_a_real_file_system) + test(a_kill_at_each_call_of_the_system)'
 
 damage: setup
 	HOZON_TESTS_ALL=1 $(BIN)/python -m pytest -n 2 tests/never_lost/test_damage.py

@@ -11,7 +11,8 @@ use hozon_store::size_of_text;
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done
-  1  what was asked for is not there, a cell failed, or verify found damage
+  1  what was asked for is not there, a cell failed, verify found damage, or
+     doctor something wrong
   2  wrong usage
   3  the store cannot be used
   4  a cell is stale, and --frozen was given; or ci check: something was computed
@@ -286,6 +287,8 @@ pub(crate) enum Verb {
         #[arg(long)]
         repair: bool,
     },
+    /// Look whether hozon can do its work here: disk, permissions, clock, locks, key, index, versions
+    Doctor,
 }
 
 #[derive(Debug, Subcommand)]

@@ -31,6 +31,10 @@ pub struct Context<'a> {
     pub load_seal_key: Box<dyn FnOnce() -> Result<SealKey, String> + 'a>,
     /// The user's other keys: what the user signs with, and whom the user trusts.
     pub keyring: Keyring,
+    /// The file of that key, for `doctor` to look at; `None`: there is none.
+    pub seal_key_file: Option<PathBuf>,
+    /// The version of Python that the command was started with, if it was.
+    pub python: Option<String>,
     /// Tells how large the store in a folder may get, or says in a sentence what is wrong with the
     /// configuration.
     pub bound_of: BoundOf<'a>,

@@ -102,8 +102,40 @@ fn dispatch(arguments: Arguments, context: &mut Context<'_>) -> Result<Report, F
         Verb::Pull { names, all } => pull(&names, all, &common, context),
         Verb::Trust { step: TrustStep::Revoke { name } } => revoke(&name.join(" "), &common, context),
         Verb::Import { file, dry_run } => import(&file, dry_run, &common, context),
+        Verb::Doctor => doctor(&common, context),
         verb => on_store(verb, &common, context),
     }
+}
+
+/// `hozon doctor`, which tells what is wrong where other verbs give up.
+fn doctor(common: &Common, context: &mut Context<'_>) -> Result<Report, Failure> {
+    let folder = common.store.clone().unwrap_or_else(|| context.default_store.clone());
+    let shown = visible(&folder.to_string_lossy()).into_owned();
+    let mut ground = verbs::Ground {
+        system: context.system.clone(),
+        key_file: context.seal_key_file.clone(),
+        python: context.python.clone(),
+        without_store: None,
+        store_is_unusable: false,
+        without_key: None,
+        folder,
+    };
+    let mut store = None;
+    match what_is_at(&*context.system, &ground.folder) {
+        Place::Nothing => ground.without_store = Some(format!("there is no store at {shown} yet")),
+        Place::Other => ground.cannot_use(no_store(&shown)),
+        Place::Unreadable(error) => ground.cannot_use(unreadable_store(&shown, &error)),
+        Place::Store => match take_seal_key(context) {
+            Err(failure) => ground.without_key = Some(failure.message),
+            Ok(seal) => store = Some(open(&ground.folder, seal, context)?),
+        },
+    }
+    verbs::doctor(&ground, store.as_ref(), view_of(common, context))
+}
+
+fn view_of(common: &Common, context: &Context<'_>) -> View {
+    let now_ms = context.system.now_ms();
+    View { json: common.json, now_ms, width: context.width.filter(|_| !common.json) }
 }
 
 /// `hozon ci restore`, which makes the store where there is none.
@@ -193,8 +225,7 @@ fn open(folder: &Path, keys: Keys, context: &Context<'_>) -> Result<Store, Failu
 fn on_store(verb: Verb, common: &Common, context: &mut Context<'_>) -> Result<Report, Failure> {
     let folder = common.store.clone().unwrap_or_else(|| context.default_store.clone());
     let (store, absent) = look_at_store(&folder, common.store.is_some(), context)?;
-    let now_ms = context.system.now_ms();
-    let view = View { json: common.json, now_ms, width: context.width.filter(|_| !common.json) };
+    let view = view_of(common, context);
     let report = match verb {
         Verb::Ls => verbs::list(&store, view),
         Verb::Show { what } => verbs::show(&store, view, &what),
@@ -211,6 +242,7 @@ fn on_store(verb: Verb, common: &Common, context: &mut Context<'_>) -> Result<Re
         Verb::Plan(_)
         | Verb::Run(_)
         | Verb::Watch(_)
+        | Verb::Doctor
         | Verb::Audit { .. }
         | Verb::Serve(_)
         | Verb::Keys { .. }

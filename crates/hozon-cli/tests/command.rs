@@ -14,13 +14,14 @@ use hozon_store::{NewEntry, Store};
 use hozon_sys::{Fault, FileKind, Os, System};
 use insta::assert_snapshot;
 
-const VERBS: [&[&str]; 7] = [
+const VERBS: [&[&str]; 8] = [
     &["accept", "--list"],
     &["ls"],
     &["show", "features"],
     &["why", "features"],
     &["stats"],
     &["verify"],
+    &["doctor"],
     &["clear", "--all"],
 ];
 

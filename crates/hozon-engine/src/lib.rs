@@ -34,5 +34,5 @@ pub use observe::{
 pub use outgoing::Outgoing;
 pub use remote::{NamedTier, Pulled, PushError, Remote};
 pub use table::{Caller, Claim, Table};
-pub use traced::{TracedLookup, TracedMiss, forget_traced, look_up, put_traced, recipe_now};
+pub use traced::{TracedLookup, TracedMiss, forget_traced, idle_lists, look_up, put_traced, recipe_now};
 pub use transfer::{NoBlobs, Refusal, Transfer, check_signed, known_key, sign_entry, take_signed, transfer};

@@ -122,6 +122,27 @@ pub fn forget_traced(store: &Store, key: &Key, why: &str) -> Result<bool, StoreE
     Ok(any)
 }
 
+/// Finds lists of traces that lead to no entry any more, and removes them if asked to. Returns how many.
+///
+/// # Errors
+///
+/// `Io` if a folder cannot be listed or a file cannot be removed.
+pub fn idle_lists(store: &Store, remove: bool) -> Result<u64, StoreError> {
+    let mut idle = 0;
+    for key in store.settled_trace_keys()? {
+        let leads = |set: &TraceSet| store.has_entry(&traced_key(&key, &set.seen));
+        let sets = sets_of(store, &key);
+        if sets.is_empty() || store.has_entry(&key) || sets.iter().any(leads) {
+            continue;
+        }
+        idle += 1;
+        if remove {
+            store.forget_trace_sets(&key)?;
+        }
+    }
+    Ok(idle)
+}
+
 fn sets_of(store: &Store, key: &Key) -> Vec<TraceSet> {
     let bytes = store.trace_sets(key);
     bytes.and_then(|bytes| decode_trace_sets(&bytes).ok()).unwrap_or_default()

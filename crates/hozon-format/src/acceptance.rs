@@ -1,7 +1,7 @@
 //! What a person has accepted: edits of code that cannot matter to the results of a computation.
 
 use crate::envelope::{EnvelopeError, RecordKind, SealKey, open_record, seal_record};
-use crate::{Digest, Hasher, Reader, Writer};
+use crate::{Digest, Hasher, Reader, WireError, Writer};
 
 /// The accepted edits of one name.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -73,12 +73,15 @@ impl Acceptance {
         for _ in 0..from.count(LEAST_DEFINITION_BYTES)? {
             definitions.push(read_definition(&mut from)?);
         }
-        let was_used = from.u8()? != 0;
+        let was_used = from.flag()?;
         let mut reached = Vec::new();
         for _ in 0..from.count(DIGEST_BYTES)? {
             reached.push(Digest::from_bytes(from.array()?));
         }
         from.end()?;
+        if !was_used && !reached.is_empty() {
+            return Err(WireError::BadValue.into());
+        }
         if Self::file_name(&name) != file_name {
             return Err(EnvelopeError::WrongKey);
         }
@@ -101,6 +104,22 @@ fn read_definition(from: &mut Reader<'_>) -> Result<AcceptedDefinition, Envelope
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Fuzzing found that any byte but 0 stood for "used", and that signs beside a 0 were read and dropped: two
+    /// spellings of one record.
+    #[test]
+    fn a_record_has_one_spelling() {
+        let key = SealKey::from_bytes([3; 32]);
+        let open = |flag: u8, signs: u64| {
+            let mut body = Writer::new();
+            body.text("work").u64(0).u8(flag).u64(signs);
+            (0..signs).for_each(|_| drop(body.raw(&[7; 32])));
+            let sealed = seal_record(RecordKind::Acceptance, &body.finish(), &key);
+            Acceptance::open(&sealed, &Acceptance::file_name("work"), &key)
+        };
+        assert!(open(0, 0).is_ok() && open(1, 0).is_ok() && open(1, 2).is_ok());
+        assert!(open(2, 0).is_err() && open(255, 1).is_err() && open(0, 1).is_err());
+    }
 
     #[test]
     fn an_acceptance_round_trips_and_opens_only_under_its_own_name_and_key() {

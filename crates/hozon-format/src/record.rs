@@ -21,6 +21,8 @@ pub struct BlobCheck {
     pub digest: Digest,
     /// The file as it was.
     pub stamp: FileStamp,
+    /// The start of the machine since which the bytes may not be on the disk yet; 0: they are.
+    pub boot: u64,
 }
 
 /// What the runs of a computation looked at, beside its key. The content is the business of the crate
@@ -97,6 +99,7 @@ impl BlobCheck {
         let mut body = Writer::new();
         body.raw(self.digest.as_bytes()).u64(self.stamp.inode).u64(self.stamp.size);
         body.u64(self.stamp.modified_ns.cast_unsigned()).u64(self.stamp.changed_ns.cast_unsigned());
+        body.u64(self.boot);
         seal_record(RecordKind::BlobCheck, &body.finish(), key)
     }
 
@@ -110,7 +113,8 @@ impl BlobCheck {
             modified_ns: from.u64()?.cast_signed(),
             changed_ns: from.u64()?.cast_signed(),
         };
+        let boot = from.u64()?;
         from.end()?;
-        if digest == *expected { Ok(Self { digest, stamp }) } else { Err(EnvelopeError::WrongKey) }
+        if digest == *expected { Ok(Self { digest, stamp, boot }) } else { Err(EnvelopeError::WrongKey) }
     }
 }

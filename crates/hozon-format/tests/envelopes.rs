@@ -128,7 +128,7 @@ proptest! {
         let sealed = root.seal(&SEAL);
         prop_assert_eq!(Root::open(&sealed, &file, &SEAL).unwrap(), root);
         let (inode, size, modified_ns, changed_ns) = numbers;
-        let note = BlobCheck { digest, stamp: FileStamp { inode, size, modified_ns, changed_ns } };
+        let note = BlobCheck { digest, stamp: FileStamp { inode, size, modified_ns, changed_ns }, boot: inode };
         let sealed_note = note.seal(&SEAL);
         prop_assert_eq!(BlobCheck::open(&sealed_note, &digest, &SEAL).unwrap(), note);
         for index in 0..sealed.len() {

@@ -34,6 +34,7 @@ pub(crate) fn run_command(
     host: Py<PyAny>,
 ) -> u8 {
     let host = PyHost::new(host);
+    let python = Python::version_str().split_whitespace().next().unwrap_or_default().to_owned();
     py.detach(|| {
         let system = Arc::new(Os);
         let key_system = system.clone();
@@ -44,6 +45,8 @@ pub(crate) fn run_command(
             files: Arc::new(Os),
             notebooks: Some(&host),
             default_store,
+            seal_key_file: Some(seal_key.clone()),
+            python: Some(python),
             load_seal_key: Box::new(move || {
                 load_or_create_seal_key(&*key_system, &seal_key)
                     .map_err(|error| format!("{}: {error}", seal_key.display()))
@@ -103,6 +106,8 @@ pub(crate) fn run_notebook(
             files: Arc::new(Os),
             notebooks: Some(&host),
             default_store: PathBuf::new(),
+            seal_key_file: None,
+            python: None,
             load_seal_key: Box::new(move || {
                 load_or_create_seal_key(&*system, &seal_key)
                     .map_err(|error| format!("{}: {error}", seal_key.display()))

@@ -15,6 +15,13 @@ pub(crate) enum Written {
     Shared,
 }
 
+/// Of notes about blobs whose bytes are on the disk for certain: they hold for as long as the stamp does.
+/// Others hold until the machine is started again: a power cut may leave a file with its stamp and other bytes.
+const ON_DISK: u64 = 0;
+/// What a system that cannot tell one start of the machine from another says.
+const UNKNOWN_BOOT: u64 = 0;
+/// Of notes that hold for nobody: where starts cannot be told apart.
+const NO_BOOT: u64 = u64::MAX;
 /// Enough for any note about a blob.
 const CHECK_BYTES: u64 = 4096;
 
@@ -66,7 +73,7 @@ impl Inner {
         }
         let published = self.publish(&path, &[bytes], 0o400, durability).map_err(at(&path))?;
         if let Some(stat) = published {
-            self.note_check(digest, stamp_of(&stat));
+            self.note_check(digest, stamp_of(&stat), self.boot_of(durability));
         }
         Ok(Written::New)
     }
@@ -82,15 +89,23 @@ impl Inner {
     pub(crate) fn refresh(&self, digest: &Digest, durability: Durability) -> io::Result<()> {
         let path = self.layout.blob(digest);
         if durability == Durability::Synced {
+            let folder = path.parent().unwrap_or(&path);
             self.system.sync_file(&path)?;
-            self.system.sync_folder(path.parent().unwrap_or(&path))?;
+            self.system.sync_folder(folder)?;
+            // The put that made the folder may not have synced it.
+            self.system.sync_folder(folder.parent().unwrap_or(folder))?;
+            self.anchor()?;
         }
         let stat = self.system.stat(&path)?;
-        self.note_check(digest, stamp_of(&stat));
+        let was_on_disk =
+            self.note_of(digest).is_some_and(|noted| noted.stamp == stamp_of(&stat) && noted.boot == ON_DISK);
+        let boot = if was_on_disk { ON_DISK } else { self.boot_of(durability) };
+        self.note_check(digest, stamp_of(&stat), boot);
         Ok(())
     }
 
-    fn is_checked(&self, digest: &Digest, stamp: &FileStamp) -> bool {
+    /// Tells whether the blob was checked in full while its file had this stamp.
+    pub(crate) fn is_checked(&self, digest: &Digest, stamp: &FileStamp) -> bool {
         if !Shortcuts::are_taken() {
             return false;
         }
@@ -98,26 +113,49 @@ impl Inner {
         if known.as_ref() == Some(stamp) {
             return true;
         }
-        let noted = self.system.read(&self.layout.blob_check(digest), CHECK_BYTES).ok();
-        let noted = noted.and_then(|bytes| BlobCheck::open(&bytes, digest, &self.keys.seal).ok());
-        let holds = noted.is_some_and(|noted| noted.stamp == *stamp);
+        let noted = self.note_of(digest).filter(|noted| noted.stamp == *stamp);
+        let holds = noted.is_some_and(|noted| noted.boot == ON_DISK || noted.boot == self.system.boot());
         if holds {
             self.remember(digest, *stamp);
         }
         holds
     }
 
+    fn note_of(&self, digest: &Digest) -> Option<BlobCheck> {
+        let bytes = self.system.read(&self.layout.blob_check(digest), CHECK_BYTES).ok()?;
+        BlobCheck::open(&bytes, digest, &self.keys.seal).ok()
+    }
+
+    /// Until when a note about a blob that was written so holds.
+    pub(crate) fn boot_of(&self, durability: Durability) -> u64 {
+        match (durability, self.system.boot()) {
+            (Durability::Synced, _) => ON_DISK,
+            (Durability::Batched, UNKNOWN_BOOT) => NO_BOOT,
+            (Durability::Batched, boot) => boot,
+        }
+    }
+
+    /// Tells whether the bytes that a note is about, which have just been read, were read from the disk: they
+    /// were written before the machine was started.
+    fn has_reached_disk(&self, noted: &BlobCheck) -> bool {
+        let boot = self.system.boot();
+        noted.boot == ON_DISK || (boot != UNKNOWN_BOOT && ![boot, NO_BOOT].contains(&noted.boot))
+    }
+
     /// Notes a full check, unless the file was changed while it was read.
     pub(crate) fn note_if_unchanged(&self, digest: &Digest, before: &Stat) {
         let after = self.system.stat(&self.layout.blob(digest));
         if after.is_ok_and(|after| stamp_of(&after) == stamp_of(before)) {
-            self.note_check(digest, stamp_of(before));
+            let earlier = self.note_of(digest).filter(|noted| noted.stamp == stamp_of(before));
+            let is_on_disk = earlier.is_some_and(|noted| self.has_reached_disk(&noted));
+            let boot = if is_on_disk { ON_DISK } else { self.boot_of(Durability::Batched) };
+            self.note_check(digest, stamp_of(before), boot);
         }
     }
 
-    pub(crate) fn note_check(&self, digest: &Digest, stamp: FileStamp) {
+    pub(crate) fn note_check(&self, digest: &Digest, stamp: FileStamp, boot: u64) {
         self.remember(digest, stamp);
-        let bytes = BlobCheck { digest: *digest, stamp }.seal(&self.keys.seal);
+        let bytes = BlobCheck { digest: *digest, stamp, boot }.seal(&self.keys.seal);
         // Without the note, another process checks once more: no harm.
         let _ = self.publish(&self.layout.blob_check(digest), &[&bytes], 0o600, Durability::Batched);
     }
@@ -128,7 +166,7 @@ impl Inner {
 
     pub(crate) fn quarantine_blob(&self, digest: &Digest) -> PathBuf {
         self.checked.with(self.process(), |checked| checked.remove(digest));
-        let _ = self.system.remove_file(&self.layout.blob_check(digest));
+        let _ = self.remove_if_there(&self.layout.blob_check(digest));
         self.quarantine(&self.layout.blob(digest))
     }
 }

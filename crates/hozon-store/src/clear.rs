@@ -143,7 +143,7 @@ impl Filter {
 
 impl Inner {
     pub(crate) fn remove_if_there(&self, path: &Path) -> Result<bool, StoreError> {
-        match self.system.remove_file(path) {
+        match self.refuse_link(path).and_then(|()| self.system.remove_file(path)) {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(at(path)(error)),

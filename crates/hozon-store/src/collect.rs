@@ -346,7 +346,7 @@ impl Inner {
             let is_young = self.system.stat(&path).is_ok_and(|stat| self.is_young(stat.modified_ns));
             if !is_young && !index.is_known(&known)? {
                 // One that stays leads to nothing: no harm.
-                let _ = self.system.remove_file(&path);
+                let _ = self.remove_if_there(&path);
             }
         }
         Ok(())

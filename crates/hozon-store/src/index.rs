@@ -99,6 +99,49 @@ fn is_damage(error: &rusqlite::Error) -> bool {
     }
 }
 
+/// What state an index is in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum IndexHealth {
+    /// None is kept here: on a network mount.
+    NotKept,
+    /// There is none yet.
+    Absent,
+    /// It is a sound database.
+    Sound,
+    /// It is not, and why. Whoever uses it next makes it anew.
+    Damaged(String),
+    /// It cannot be looked at now.
+    Unreadable(String),
+}
+
+/// Looks through the whole file of the index. Nothing is changed.
+pub(crate) fn health(store: &Inner) -> IndexHealth {
+    if !store.keeps_index() {
+        return IndexHealth::NotKept;
+    }
+    if store.system.stat(&store.layout.index).is_err() {
+        return IndexHealth::Absent;
+    }
+    let checked = Index::open_file(store)
+        .and_then(|index| index.connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)));
+    match checked {
+        Ok(told) if told == "ok" => IndexHealth::Sound,
+        Ok::<String, _>(told) => IndexHealth::Damaged(told),
+        Err(error) if is_damage(&error) => IndexHealth::Damaged(error.to_string()),
+        Err(error) => IndexHealth::Unreadable(error.to_string()),
+    }
+}
+
+/// Throws the index away and makes it from the entries. What it had counted of uses and runs is lost.
+/// Returns whether there is a sound one now.
+pub(crate) fn make_anew(store: &Inner) -> bool {
+    remove_files(store);
+    let Ok(files) = store.entry_files() else { return false };
+    let made = with(store, |index| store.reconcile(index, &files).map(|_| index.in_file));
+    made.unwrap_or(false)
+}
+
 fn remove_files(store: &Inner) {
     for suffix in ["", "-wal", "-shm"] {
         let mut path = store.layout.index.clone().into_os_string();

@@ -5,6 +5,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hozon_format::{Digest, FileStamp, Key};
@@ -40,6 +41,8 @@ pub(crate) struct Inner {
     pub(crate) arriving: Brief<Arriving>,
     /// Whether the index is kept in a file.
     pub(crate) keeps_index: bool,
+    /// Whether this process has seen to it that the store's own folders are on the disk.
+    anchored: AtomicBool,
     /// How many bytes the store may hold.
     pub(crate) bound: Option<u64>,
     /// For how long what was just stored is spared.
@@ -99,6 +102,7 @@ impl Store {
             hit_costs: Brief::default(),
             arriving: Brief::default(),
             keeps_index,
+            anchored: AtomicBool::new(false),
             bound,
             grace: limits.grace,
         }));
@@ -152,14 +156,45 @@ impl Inner {
         mode: u32,
         durability: Durability,
     ) -> io::Result<Option<Stat>> {
+        self.refuse_link(path)?;
         let publication = Publication { temporary_folder: &self.layout.temporary, path, mode, durability };
-        match publish(&*self.system, &publication, pieces) {
+        let published = match publish(&*self.system, &publication, pieces) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 make_folders(&*self.system, &self.layout)?;
+                self.anchored.store(false, Ordering::Relaxed);
                 publish(&*self.system, &publication, pieces)
             }
             other => other,
+        }?;
+        if durability == Durability::Synced {
+            self.anchor()?;
         }
+        Ok(published)
+    }
+
+    /// Refuses a file in a folder that is a link: it would be written or removed somewhere else.
+    pub(crate) fn refuse_link(&self, path: &Path) -> io::Result<()> {
+        let folder = path.parent().unwrap_or(path);
+        match self.system.stat(folder) {
+            Ok(stat) if stat.kind != FileKind::Folder => Err(io::ErrorKind::NotADirectory.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Waits until the names of the store's own folders are on the disk: whatever is in them would be gone with
+    /// them. Once in a process is enough.
+    pub(crate) fn anchor(&self) -> io::Result<()> {
+        if self.anchored.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        self.system.sync_folder(&self.layout.version)?;
+        self.system.sync_folder(&self.layout.folder)?;
+        if let Some(parent) = self.layout.folder.parent() {
+            // It is not ours, and may not be ours to open.
+            let _ = self.system.sync_folder(parent);
+        }
+        self.anchored.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Moves a bad file aside and returns where it is now: where it was, if it cannot be moved.
@@ -171,7 +206,7 @@ impl Inner {
         let name = path.file_name().unwrap_or_default();
         let unique = format!("{}{}-{:016x}", shard.display(), name.display(), u64::from_le_bytes(random));
         let aside = self.layout.quarantine.join(unique);
-        match self.system.rename(path, &aside) {
+        match self.refuse_link(path).and_then(|()| self.system.rename(path, &aside)) {
             Ok(()) => aside,
             Err(_) => path.to_owned(),
         }

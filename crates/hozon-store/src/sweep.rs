@@ -78,7 +78,8 @@ impl Inner {
         Ok(removed)
     }
 
-    fn is_abandoned(&self, name: &str, path: &Path) -> bool {
+    /// Tells whether a file of `tmp/` was left by a writer that is no more.
+    pub(crate) fn is_abandoned(&self, name: &str, path: &Path) -> bool {
         // What is not named like our temporary files is not ours to remove.
         let Ok(name) = name.parse::<TemporaryName>() else { return false };
         let dead = name.realm == self.system.process_realm() && !self.system.process_lives(name.process);

@@ -7,6 +7,9 @@ use crate::layout::digest_of_names;
 use crate::store::at;
 use crate::{Filter, Store, StoreError};
 
+/// A put under way takes less than this.
+const SETTLED_MS: u64 = 3600 * 1000;
+
 impl Store {
     /// Returns the encoded trace sets of a key; `None` if there are none that can be used.
     ///
@@ -43,6 +46,18 @@ impl Store {
     /// `Io` if the file cannot be removed.
     pub fn forget_trace_sets(&self, key: &Key) -> Result<bool, StoreError> {
         self.0.remove_if_there(&self.0.layout.trace_sets(key))
+    }
+
+    /// Lists the keys whose trace sets nobody has written within the last hour: those of a put under way are
+    /// stored before its entry is.
+    ///
+    /// # Errors
+    ///
+    /// `Io` if a folder cannot be listed.
+    pub fn settled_trace_keys(&self) -> Result<Vec<Key>, StoreError> {
+        let mut keys = self.trace_keys()?;
+        keys.retain(|key| self.0.is_older(&self.0.layout.trace_sets(key), SETTLED_MS));
+        Ok(keys)
     }
 
     /// Removes the trace sets of the computations that `filter` means.

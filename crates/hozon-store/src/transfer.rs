@@ -55,6 +55,11 @@ impl Store {
         Ok(keys)
     }
 
+    /// Tells whether there is a file under the name of an entry. It is not read.
+    pub fn has_entry(&self, key: &Key) -> bool {
+        self.0.system.stat(&self.0.layout.entry(key)).is_ok_and(|stat| stat.kind == FileKind::File)
+    }
+
     /// Tells whether all blobs of an entry are there, by their lengths: they are checked when they are read.
     pub fn has_blobs_of(&self, entry: &Entry) -> bool {
         entry.blobs().all(|(digest, length)| {
@@ -144,7 +149,8 @@ impl Inner {
             (_, Some(fault)) => Ok(Err(fault)),
             (Err(error), None) => Err(at(&path)(error)),
             (Ok(stat), None) => {
-                stat.iter().for_each(|stat| self.note_check(digest, stamp_of(stat)));
+                let boot = self.boot_of(Durability::Batched);
+                stat.iter().for_each(|stat| self.note_check(digest, stamp_of(stat), boot));
                 self.note_arrived_bytes(length);
                 Ok(Ok(()))
             }

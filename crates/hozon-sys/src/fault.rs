@@ -1,13 +1,15 @@
-//! A system whose chosen calls fail.
+//! A system whose chosen calls fail, or that is another than it claims to be.
 
+use std::fmt;
 use std::io;
 use std::ops::Range;
-use std::path::Path;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::{FileKind, LockAttempt, Mapping, NewFile, Stat, System};
+use crate::naming::OpenFiles;
+use crate::{FileKind, LockAttempt, Mapping, Naming, NewFile, Stat, System};
 
 /// Wraps a system and makes chosen calls of it fail before they have an effect.
 ///
@@ -19,52 +21,189 @@ pub struct Fault<S> {
     reads: Arc<Plan>,
     writes: Arc<Plan>,
     clock_off_ms: Arc<AtomicI64>,
+    nature: Arc<Mutex<Nature>>,
+    open: OpenFiles,
 }
 
-#[derive(Debug, Default)]
+/// What the system is like, beside single failures.
+#[derive(Debug, Clone, Copy, Default)]
+struct Nature {
+    naming: Naming,
+    /// Whether there are no locks.
+    lockless: bool,
+    /// Syncs that claim to be done and are not.
+    forgets: Forgets,
+}
+
+/// Which syncs are claimed to be done and are not: as of a disk that lies, or a store that leaves them out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Forgets {
+    /// None.
+    #[default]
+    Nothing,
+    /// Those of files.
+    Files,
+    /// Those of folders.
+    Folders,
+}
+
+/// How a call fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// With an error of this kind.
+    Kind(io::ErrorKind),
+    /// With this number of the system.
+    Errno(i32),
+}
+
+impl From<io::ErrorKind> for Failure {
+    fn from(kind: io::ErrorKind) -> Self {
+        Self::Kind(kind)
+    }
+}
+
+impl From<Failure> for io::Error {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Kind(kind) => kind.into(),
+            Failure::Errno(errno) => Self::from_raw_os_error(errno),
+        }
+    }
+}
+
+/// Called before a call that changes something, with its number.
+type Hook = dyn Fn(u64) + Send + Sync;
+
+#[derive(Default)]
 struct Plan {
     calls: AtomicU64,
-    failing: Mutex<Option<(Range<u64>, io::ErrorKind)>>,
+    failing: Mutex<Option<(Range<u64>, Failure)>>,
+    /// Whether a failing call has its effect all the same, as an answer that is lost on the network has.
+    late: AtomicBool,
+    hook: Mutex<Option<Arc<Hook>>>,
+    has_hook: AtomicBool,
+}
+
+impl fmt::Debug for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Plan").field("calls", &self.calls).field("failing", &self.failing).finish()
+    }
 }
 
 impl Plan {
-    fn fail(&self, calls: Range<u64>, kind: io::ErrorKind) {
+    fn fail(&self, calls: Range<u64>, failure: Failure) {
         self.calls.store(0, Ordering::SeqCst);
-        *self.failing.lock().unwrap_or_else(PoisonError::into_inner) = Some((calls, kind));
+        *lock(&self.failing) = Some((calls, failure));
     }
 
     fn heal(&self) {
-        *self.failing.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *lock(&self.failing) = None;
+        self.late.store(false, Ordering::SeqCst);
     }
 
     fn step(&self) -> io::Result<()> {
-        let call = self.calls.fetch_add(1, Ordering::SeqCst);
-        match &*self.failing.lock().unwrap_or_else(PoisonError::into_inner) {
-            Some((calls, kind)) if calls.contains(&call) => Err((*kind).into()),
-            _ => Ok(()),
+        match self.next() {
+            Some(failure) => Err(failure.into()),
+            None => Ok(()),
         }
     }
+
+    /// Counts a call and tells how it is to fail.
+    fn next(&self) -> Option<Failure> {
+        let call = self.calls.fetch_add(1, Ordering::SeqCst);
+        self.tell(call);
+        lock(&self.failing).as_ref().filter(|(calls, _)| calls.contains(&call)).map(|(_, failure)| *failure)
+    }
+
+    /// Does something that changes the system, unless it is to fail before it has an effect.
+    fn change<T>(&self, change: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+        match self.next() {
+            Some(failure) if self.late.load(Ordering::SeqCst) => {
+                change()?;
+                Err(failure.into())
+            }
+            Some(failure) => Err(failure.into()),
+            None => change(),
+        }
+    }
+
+    fn tell(&self, call: u64) {
+        if self.has_hook.load(Ordering::SeqCst)
+            && let Some(hook) = lock(&self.hook).clone()
+        {
+            hook(call);
+        }
+    }
+
+    fn watch(&self, hook: Option<Arc<Hook>>) {
+        self.calls.store(0, Ordering::SeqCst);
+        self.has_hook.store(hook.is_some(), Ordering::SeqCst);
+        *lock(&self.hook) = hook;
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl<S: System> Fault<S> {
     /// Wraps `inner`; nothing fails yet.
     pub fn new(inner: S) -> Self {
-        Self { inner, reads: Arc::default(), writes: Arc::default(), clock_off_ms: Arc::default() }
+        Self {
+            inner,
+            reads: Arc::default(),
+            writes: Arc::default(),
+            clock_off_ms: Arc::default(),
+            nature: Arc::default(),
+            open: Arc::default(),
+        }
     }
 
     /// Makes the calls that change something fail whose number, counted from now on, is in `calls`.
-    pub fn fail_writes(&self, calls: Range<u64>, kind: io::ErrorKind) {
-        self.writes.fail(calls, kind);
+    pub fn fail_writes(&self, calls: Range<u64>, failure: impl Into<Failure>) {
+        self.writes.fail(calls, failure.into());
+    }
+
+    /// As [`Fault::fail_writes`], but the calls have their effect all the same.
+    pub fn fail_writes_late(&self, calls: Range<u64>, failure: impl Into<Failure>) {
+        self.fail_writes(calls, failure);
+        self.writes.late.store(true, Ordering::SeqCst);
     }
 
     /// Makes the calls that read fail whose number, counted from now on, is in `calls`.
-    pub fn fail_reads(&self, calls: Range<u64>, kind: io::ErrorKind) {
-        self.reads.fail(calls, kind);
+    pub fn fail_reads(&self, calls: Range<u64>, failure: impl Into<Failure>) {
+        self.reads.fail(calls, failure.into());
+    }
+
+    /// Calls `hook` before each call that changes something, with its number, counted from now on; and in the
+    /// middle of a write of bytes, when half of them are written. A hook may end the process.
+    pub fn watch_writes(&self, hook: impl Fn(u64) + Send + Sync + 'static) {
+        self.writes.watch(Some(Arc::new(hook)));
+    }
+
+    /// Calls no hook any more.
+    pub fn unwatch(&self) {
+        self.writes.watch(None);
     }
 
     /// Makes the time of day that much later, or earlier, than it is. Times of files stay what they are.
     pub fn set_clock_off(&self, by_ms: i64) {
         self.clock_off_ms.store(by_ms, Ordering::SeqCst);
+    }
+
+    /// Names files as another system does.
+    pub fn set_naming(&self, naming: Naming) {
+        lock(&self.nature).naming = naming;
+    }
+
+    /// Takes locks away: each try says that they do not work there.
+    pub fn set_lockless(&self, lockless: bool) {
+        lock(&self.nature).lockless = lockless;
+    }
+
+    /// Makes syncs claim to be done that are not.
+    pub fn set_forgets(&self, forgets: Forgets) {
+        lock(&self.nature).forgets = forgets;
     }
 
     /// Makes every call work again.
@@ -82,17 +221,33 @@ impl<S: System> Fault<S> {
     pub fn read_calls(&self) -> u64 {
         self.reads.calls.load(Ordering::SeqCst)
     }
+
+    fn nature(&self) -> Nature {
+        *lock(&self.nature)
+    }
+
+    fn path(&self, path: &Path) -> io::Result<PathBuf> {
+        self.nature().naming.path(path)
+    }
+
+    /// The path of a file that nobody has open.
+    fn closed(&self, path: &Path) -> io::Result<PathBuf> {
+        let naming = self.nature().naming;
+        let path = naming.path(path)?;
+        naming.check_closed(&path, &self.open).map(|()| path)
+    }
 }
 
 impl<S: System> System for Fault<S> {
     fn read(&self, path: &Path, most_bytes: u64) -> io::Result<Vec<u8>> {
         self.reads.step()?;
-        self.inner.read(path, most_bytes)
+        self.inner.read(&self.path(path)?, most_bytes)
     }
 
     fn map(&self, path: &Path) -> io::Result<(Mapping, Stat)> {
         self.reads.step()?;
-        self.inner.map(path)
+        let (mapping, stat) = self.inner.map(&self.path(path)?)?;
+        Ok((mapping, self.nature().naming.stat(stat)))
     }
 
     fn open(&self, path: &Path) -> io::Result<(Box<dyn io::Read + Send>, Stat)> {
@@ -103,17 +258,16 @@ impl<S: System> System for Fault<S> {
 
     fn stat(&self, path: &Path) -> io::Result<Stat> {
         self.reads.step()?;
-        self.inner.stat(path)
+        self.inner.stat(&self.path(path)?).map(|stat| self.nature().naming.stat(stat))
     }
 
     fn list(&self, folder: &Path) -> io::Result<Vec<(String, FileKind)>> {
         self.reads.step()?;
-        self.inner.list(folder)
+        self.inner.list(&self.path(folder)?)
     }
 
     fn create_folder(&self, folder: &Path) -> io::Result<()> {
-        self.writes.step()?;
-        self.inner.create_folder(folder)
+        self.writes.change(|| self.inner.create_folder(&self.path(folder)?))
     }
 
     fn create_shared_folder(&self, folder: &Path) -> io::Result<()> {
@@ -122,14 +276,16 @@ impl<S: System> System for Fault<S> {
     }
 
     fn create_file(&self, path: &Path, mode: u32) -> io::Result<Box<dyn NewFile>> {
-        self.writes.step()?;
-        let file = self.inner.create_file(path, mode)?;
-        Ok(Box::new(FaultyFile { file, writes: Arc::clone(&self.writes) }))
+        let path = self.path(path)?;
+        let file = self.writes.change(|| self.inner.create_file(&path, mode))?;
+        lock(&self.open).insert(path.clone());
+        let open = OpenFile { path, open: Arc::clone(&self.open) };
+        let (writes, nature) = (Arc::clone(&self.writes), self.nature());
+        Ok(Box::new(FaultyFile { file, writes, nature, open }))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.writes.step()?;
-        self.inner.rename(from, to)
+        self.writes.change(|| self.inner.rename(&self.closed(from)?, &self.closed(to)?))
     }
 
     fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -138,27 +294,35 @@ impl<S: System> System for Fault<S> {
     }
 
     fn remove_file(&self, path: &Path) -> io::Result<()> {
-        self.writes.step()?;
-        self.inner.remove_file(path)
+        self.writes.change(|| self.inner.remove_file(&self.closed(path)?))
     }
 
     fn sync_file(&self, path: &Path) -> io::Result<()> {
         self.writes.step()?;
-        self.inner.sync_file(path)
+        match self.nature().forgets {
+            Forgets::Files => Ok(()),
+            _ => self.inner.sync_file(&self.path(path)?),
+        }
     }
 
     fn sync_folder(&self, folder: &Path) -> io::Result<()> {
         self.writes.step()?;
-        self.inner.sync_folder(folder)
+        match self.nature().forgets {
+            Forgets::Folders => Ok(()),
+            _ => self.inner.sync_folder(&self.path(folder)?),
+        }
     }
 
     fn try_lock(&self, path: &Path) -> io::Result<LockAttempt> {
         self.writes.step()?;
-        self.inner.try_lock(path)
+        match self.nature().lockless {
+            true => Ok(LockAttempt::Unsupported),
+            false => self.inner.try_lock(&self.path(path)?),
+        }
     }
 
     fn can_write(&self, folder: &Path) -> bool {
-        self.writes.step().is_ok() && self.inner.can_write(folder)
+        self.writes.step().is_ok() && self.path(folder).is_ok_and(|folder| self.inner.can_write(&folder))
     }
 
     fn is_network_mount(&self, path: &Path) -> bool {
@@ -167,6 +331,14 @@ impl<S: System> System for Fault<S> {
 
     fn disk_bytes(&self, path: &Path) -> Option<u64> {
         self.inner.disk_bytes(path)
+    }
+
+    fn free_bytes(&self, path: &Path) -> Option<u64> {
+        self.inner.free_bytes(path)
+    }
+
+    fn is_own(&self, path: &Path) -> Option<bool> {
+        self.inner.is_own(path)
     }
 
     fn is_native(&self) -> bool {
@@ -200,6 +372,10 @@ impl<S: System> System for Fault<S> {
     fn process_lives(&self, id: u32) -> bool {
         self.inner.process_lives(id)
     }
+
+    fn boot(&self) -> u64 {
+        self.inner.boot()
+    }
 }
 
 struct FaultyRead {
@@ -217,30 +393,48 @@ impl io::Read for FaultyRead {
 struct FaultyFile {
     file: Box<dyn NewFile>,
     writes: Arc<Plan>,
+    nature: Nature,
+    open: OpenFile,
+}
+
+/// A file that counts as open until this is dropped.
+struct OpenFile {
+    path: PathBuf,
+    open: OpenFiles,
+}
+
+impl Drop for OpenFile {
+    fn drop(&mut self) {
+        lock(&self.open).remove(&self.path);
+    }
 }
 
 impl NewFile for FaultyFile {
     fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let (first, second) = bytes.split_at(bytes.len() / 2);
+        let stepped = self.writes.step();
+        self.file.write_all(first)?;
         // A full disk takes a part: the first half is written.
-        self.writes.step().or_else(|error| {
-            self.file.write_all(&bytes[..bytes.len() / 2])?;
-            Err(error)
-        })?;
-        self.file.write_all(bytes)
+        stepped?;
+        self.writes.tell(self.writes.calls.load(Ordering::SeqCst).saturating_sub(1));
+        self.file.write_all(second)
     }
 
     fn age_stamp(&mut self) -> io::Result<u64> {
         self.writes.step()?;
-        self.file.age_stamp()
+        let inode = self.file.age_stamp()?;
+        Ok(if self.nature.naming == Naming::Windows { 0 } else { inode })
     }
 
     fn sync(&mut self) -> io::Result<()> {
         self.writes.step()?;
-        self.file.sync()
+        if self.nature.forgets == Forgets::Files { Ok(()) } else { self.file.sync() }
     }
 
     fn close(self: Box<Self>) -> io::Result<()> {
         self.writes.step()?;
-        self.file.close()
+        let Self { file, open, .. } = *self;
+        drop(open);
+        file.close()
     }
 }

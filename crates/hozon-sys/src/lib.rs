@@ -1,12 +1,14 @@
 //! The seam to the operating system: files, publishing, locks, clock, randomness.
 //!
 //! Everything in hozon that has an effect takes a [`System`]: [`Os`] is the real one, [`Memory`] keeps
-//! everything in the process, and [`Fault`] makes chosen calls of another system fail.
+//! everything in the process and can lose its power, and [`Fault`] makes chosen calls of another system fail.
 
 mod brief;
 mod fault;
 mod mapping;
 mod memory;
+mod memory_disk;
+mod naming;
 mod os;
 mod os_lock;
 mod publish;
@@ -16,9 +18,11 @@ mod system;
 mod user_files;
 
 pub use brief::Brief;
-pub use fault::Fault;
+pub use fault::{Failure, Fault, Forgets};
 pub use mapping::Mapping;
 pub use memory::Memory;
+pub use memory_disk::Fate;
+pub use naming::Naming;
 pub use os::Os;
 pub use publish::{Durability, Publication, TemporaryName, publish, publish_with};
 #[cfg(unix)]

@@ -1,11 +1,12 @@
 //! A system that lives in the process: nothing is on a disk, and time passes only by sleeping.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::memory_disk::{Disk, Fate, FileData, Node};
 use crate::system::HeldLock;
 use crate::{FileKind, LockAttempt, LockGuard, Mapping, NewFile, Stat, System};
 
@@ -13,19 +14,17 @@ use crate::{FileKind, LockAttempt, LockGuard, Mapping, NewFile, Stat, System};
 #[derive(Debug, Clone, Default)]
 pub struct Memory(Arc<Mutex<State>>);
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct State {
-    nodes: BTreeMap<PathBuf, Node>,
+    disk: Disk,
     locks: BTreeSet<PathBuf>,
     elapsed: Duration,
     last_inode: u64,
     last_random: u64,
-}
-
-#[derive(Debug, Clone)]
-enum Node {
-    Folder,
-    File { bytes: Vec<u8>, stat: Stat },
+    /// How often the power has been cut.
+    cuts: u64,
+    /// How often the process was replaced by another one.
+    restarts: u32,
 }
 
 /// When the clock starts, in Unix milliseconds: 2026-01-01.
@@ -40,8 +39,29 @@ impl Memory {
     /// Replaces the bytes of a file in place, as a careless or hostile program would.
     pub fn overwrite(&self, path: &Path, bytes: &[u8]) {
         let mut state = self.state();
-        let stat = state.new_stat(0o600, bytes.len());
-        state.nodes.insert(path.to_owned(), Node::File { bytes: bytes.to_vec(), stat });
+        state.put_file(path, 0o600, bytes.to_vec());
+    }
+
+    /// Returns the same machine as it is now, as one that goes its own way from here on.
+    pub fn fork(&self) -> Self {
+        Self(Arc::new(Mutex::new(self.state().clone())))
+    }
+
+    /// Returns this machine as it comes up again if the power fails now. What was not synced may be gone,
+    /// there, in another order, or torn, as `fate` has it. This machine goes on.
+    pub fn after_power_cut(&self, fate: Fate<'_>) -> Self {
+        let mut state = self.state().clone();
+        state.disk = state.disk.after_power_cut(fate);
+        state.locks.clear();
+        state.cuts += 1;
+        Self(Arc::new(Mutex::new(state)))
+    }
+
+    /// Ends the process as a kill does: its locks are gone, and whoever uses this from now on is another one.
+    pub fn restart_process(&self) {
+        let mut state = self.state();
+        state.locks.clear();
+        state.restarts += 1;
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -55,24 +75,19 @@ impl State {
         elapsed.cast_signed()
     }
 
-    fn new_stat(&mut self, mode: u32, length: usize) -> Stat {
+    fn put_file(&mut self, path: &Path, mode: u32, bytes: Vec<u8>) -> u64 {
         self.last_inode += 1;
-        let (inode, now) = (self.last_inode, self.now_ns());
-        Stat { kind: FileKind::File, size: length as u64, inode, modified_ns: now, changed_ns: now, mode }
-    }
-
-    fn file(&self, path: &Path) -> io::Result<(&Vec<u8>, Stat)> {
-        match self.nodes.get(path) {
-            Some(Node::File { bytes, stat }) => Ok((bytes, *stat)),
-            Some(Node::Folder) => Err(io::ErrorKind::IsADirectory.into()),
-            None => Err(io::ErrorKind::NotFound.into()),
-        }
+        let (inode, now, size) = (self.last_inode, self.now_ns(), bytes.len() as u64);
+        let stat = Stat { kind: FileKind::File, size, inode, modified_ns: now, changed_ns: now, mode };
+        self.disk.files.insert(inode, FileData { bytes: Arc::new(bytes), synced: 0, stat });
+        self.disk.set(path, Node::File(inode));
+        inode
     }
 
     fn check_parent(&self, path: &Path) -> io::Result<()> {
-        match path.parent().map(|parent| self.nodes.get(parent)) {
+        match path.parent().map(|parent| self.disk.node(parent)) {
             Some(Some(Node::Folder)) => Ok(()),
-            Some(Some(Node::File { .. })) => Err(io::ErrorKind::NotADirectory.into()),
+            Some(Some(Node::File(_))) => Err(io::ErrorKind::NotADirectory.into()),
             _ => Err(io::ErrorKind::NotFound.into()),
         }
     }
@@ -81,13 +96,14 @@ impl State {
 impl System for Memory {
     fn read(&self, path: &Path, most_bytes: u64) -> io::Result<Vec<u8>> {
         let state = self.state();
-        let (bytes, stat) = state.file(path)?;
-        if stat.size > most_bytes { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(bytes.clone()) }
+        let file = state.disk.file(path)?;
+        let is_too_large = file.stat.size > most_bytes;
+        if is_too_large { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(file.bytes.to_vec()) }
     }
 
     fn map(&self, path: &Path) -> io::Result<(Mapping, Stat)> {
         let state = self.state();
-        state.file(path).map(|(bytes, stat)| (Mapping::copy_of(bytes), stat))
+        state.disk.file(path).map(|file| (Mapping::copy_of(&file.bytes), file.stat))
     }
 
     fn open(&self, path: &Path) -> io::Result<(Box<dyn io::Read + Send>, Stat)> {
@@ -98,35 +114,34 @@ impl System for Memory {
 
     fn stat(&self, path: &Path) -> io::Result<Stat> {
         let state = self.state();
-        match state.nodes.get(path) {
+        match state.disk.node(path) {
             Some(Node::Folder) => {
                 let (kind, mode, now) = (FileKind::Folder, 0o700, state.now_ns());
                 Ok(Stat { kind, size: 0, inode: 0, modified_ns: now, changed_ns: now, mode })
             }
-            _ => state.file(path).map(|(_, stat)| stat),
+            _ => state.disk.file(path).map(|file| file.stat),
         }
     }
 
     fn list(&self, folder: &Path) -> io::Result<Vec<(String, FileKind)>> {
         let state = self.state();
-        match state.nodes.get(folder) {
+        match state.disk.node(folder) {
             Some(Node::Folder) => {}
-            Some(Node::File { .. }) => return Err(io::ErrorKind::NotADirectory.into()),
+            Some(Node::File(_)) => return Err(io::ErrorKind::NotADirectory.into()),
             None => return Err(io::ErrorKind::NotFound.into()),
         }
-        let inside = state.nodes.iter().filter(|(path, _)| path.parent() == Some(folder));
-        let named = inside.filter_map(|(path, node)| {
-            let kind = if matches!(node, Node::Folder) { FileKind::Folder } else { FileKind::File };
-            Some((path.file_name()?.to_str()?.to_owned(), kind))
-        });
-        Ok(named.collect())
+        let kind = |node| if node == Node::Folder { FileKind::Folder } else { FileKind::File };
+        Ok(state.disk.list(folder).into_iter().map(|(name, node)| (name, kind(node))).collect())
     }
 
     fn create_folder(&self, folder: &Path) -> io::Result<()> {
         let mut state = self.state();
-        for ancestor in folder.ancestors() {
-            if let Node::File { .. } = state.nodes.entry(ancestor.to_owned()).or_insert(Node::Folder) {
-                return Err(io::ErrorKind::NotADirectory.into());
+        let ancestors: Vec<&Path> = folder.ancestors().collect();
+        for ancestor in ancestors.into_iter().rev() {
+            match state.disk.node(ancestor) {
+                Some(Node::Folder) => {}
+                Some(Node::File(_)) => return Err(io::ErrorKind::NotADirectory.into()),
+                None => state.disk.set(ancestor, Node::Folder),
             }
         }
         Ok(())
@@ -139,20 +154,20 @@ impl System for Memory {
     fn create_file(&self, path: &Path, mode: u32) -> io::Result<Box<dyn NewFile>> {
         let mut state = self.state();
         state.check_parent(path)?;
-        if state.nodes.contains_key(path) {
+        if state.disk.node(path).is_some() {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
-        let stat = state.new_stat(mode, 0);
-        state.nodes.insert(path.to_owned(), Node::File { bytes: Vec::new(), stat });
-        Ok(Box::new(MemoryFile { system: self.clone(), path: path.to_owned() }))
+        let inode = state.put_file(path, mode, Vec::new());
+        Ok(Box::new(MemoryFile { system: self.clone(), inode }))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let mut state = self.state();
-        state.file(from)?;
+        state.disk.file(from)?;
         state.check_parent(to)?;
-        if let Some(node) = state.nodes.remove(from) {
-            state.nodes.insert(to.to_owned(), node);
+        if let Some(node) = state.disk.node(from) {
+            state.disk.set(to, node);
+            state.disk.remove(from);
         }
         Ok(())
     }
@@ -171,17 +186,21 @@ impl System for Memory {
 
     fn remove_file(&self, path: &Path) -> io::Result<()> {
         let mut state = self.state();
-        state.file(path)?;
-        state.nodes.remove(path);
+        state.disk.file(path)?;
+        state.disk.remove(path);
         Ok(())
     }
 
     fn sync_file(&self, path: &Path) -> io::Result<()> {
-        self.stat(path).map(drop)
+        let inode = self.stat(path)?.inode;
+        self.state().disk.sync_file(inode);
+        Ok(())
     }
 
     fn sync_folder(&self, folder: &Path) -> io::Result<()> {
-        self.stat(folder).map(drop)
+        self.stat(folder)?;
+        self.state().disk.sync_folder(folder);
+        Ok(())
     }
 
     fn try_lock(&self, path: &Path) -> io::Result<LockAttempt> {
@@ -195,7 +214,7 @@ impl System for Memory {
     }
 
     fn can_write(&self, folder: &Path) -> bool {
-        matches!(self.state().nodes.get(folder), Some(Node::Folder))
+        self.state().disk.node(folder) == Some(Node::Folder)
     }
 
     fn is_network_mount(&self, _path: &Path) -> bool {
@@ -203,6 +222,14 @@ impl System for Memory {
     }
 
     fn disk_bytes(&self, _path: &Path) -> Option<u64> {
+        None
+    }
+
+    fn free_bytes(&self, _path: &Path) -> Option<u64> {
+        None
+    }
+
+    fn is_own(&self, _path: &Path) -> Option<bool> {
         None
     }
 
@@ -233,40 +260,43 @@ impl System for Memory {
     }
 
     fn process_id(&self) -> u32 {
-        std::process::id()
+        std::process::id() + self.state().restarts
     }
 
+    /// A machine that came up again is another realm.
     fn process_realm(&self) -> u64 {
-        0
+        self.state().cuts
     }
 
     fn process_lives(&self, id: u32) -> bool {
-        id == std::process::id()
+        id == self.process_id()
+    }
+
+    fn boot(&self) -> u64 {
+        self.state().cuts + 1
     }
 }
 
 struct MemoryFile {
     system: Memory,
-    path: PathBuf,
+    inode: u64,
 }
 
 impl NewFile for MemoryFile {
     fn write_all(&mut self, more: &[u8]) -> io::Result<()> {
-        match self.system.state().nodes.get_mut(&self.path) {
-            Some(Node::File { bytes, stat }) => {
-                bytes.extend_from_slice(more);
-                stat.size = bytes.len() as u64;
-                Ok(())
-            }
-            _ => Err(io::ErrorKind::NotFound.into()),
-        }
+        let mut state = self.system.state();
+        let file = state.disk.files.get_mut(&self.inode).ok_or(io::ErrorKind::NotFound)?;
+        Arc::make_mut(&mut file.bytes).extend_from_slice(more);
+        file.stat.size = file.bytes.len() as u64;
+        Ok(())
     }
 
     fn age_stamp(&mut self) -> io::Result<u64> {
-        self.system.state().file(&self.path).map(|(_, stat)| stat.inode)
+        Ok(self.inode)
     }
 
     fn sync(&mut self) -> io::Result<()> {
+        self.system.state().disk.sync_file(self.inode);
         Ok(())
     }
 

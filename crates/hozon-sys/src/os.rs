@@ -115,6 +115,14 @@ impl System for Os {
         disk_bytes(path)
     }
 
+    fn free_bytes(&self, path: &Path) -> Option<u64> {
+        free_bytes(path)
+    }
+
+    fn is_own(&self, path: &Path) -> Option<bool> {
+        is_own(path)
+    }
+
     fn is_native(&self) -> bool {
         true
     }
@@ -148,6 +156,11 @@ impl System for Os {
 
     fn process_lives(&self, id: u32) -> bool {
         process_lives(id)
+    }
+
+    fn boot(&self) -> u64 {
+        static BOOT: OnceLock<u64> = OnceLock::new();
+        *BOOT.get_or_init(read_boot)
     }
 }
 
@@ -270,23 +283,53 @@ fn is_network_mount(path: &Path) -> bool {
     kind == NFS || SMB.contains(&kind) || OTHERS.contains(&kind)
 }
 
+#[allow(clippy::useless_conversion, reason = "the fields are of other widths on other systems")]
+#[cfg(unix)]
+fn disk_bytes(path: &Path) -> Option<u64> {
+    let about = statvfs(path)?;
+    u64::from(about.f_blocks).checked_mul(u64::from(about.f_frsize)).filter(|bytes| *bytes > 0)
+}
+
+#[allow(clippy::useless_conversion, reason = "the fields are of other widths on other systems")]
+#[cfg(unix)]
+fn free_bytes(path: &Path) -> Option<u64> {
+    let about = statvfs(path)?;
+    u64::from(about.f_bavail).checked_mul(u64::from(about.f_frsize))
+}
+
 #[cfg(unix)]
 #[expect(unsafe_code, reason = "std does not tell the size of a disk")]
-#[allow(clippy::useless_conversion, reason = "the fields are of other widths on other systems")]
-fn disk_bytes(path: &Path) -> Option<u64> {
+fn statvfs(path: &Path) -> Option<libc::statvfs> {
     use std::os::unix::ffi::OsStrExt;
     let path = std::ffi::CString::new(path.as_os_str().as_bytes()).ok()?;
     // SAFETY: an all-zero statvfs is a valid value of that plain C struct.
     let mut about: libc::statvfs = unsafe { std::mem::zeroed() };
     // SAFETY: `path` is NUL-terminated, and `about` is valid for writes for the length of the call.
-    if unsafe { libc::statvfs(path.as_ptr(), &raw mut about) } != 0 {
-        return None;
-    }
-    u64::from(about.f_blocks).checked_mul(u64::from(about.f_frsize)).filter(|bytes| *bytes > 0)
+    let answer = unsafe { libc::statvfs(path.as_ptr(), &raw mut about) };
+    (answer == 0).then_some(about)
 }
 
 #[cfg(not(unix))]
 fn disk_bytes(_path: &Path) -> Option<u64> {
+    None
+}
+
+#[cfg(not(unix))]
+fn free_bytes(_path: &Path) -> Option<u64> {
+    None
+}
+
+#[cfg(unix)]
+#[expect(unsafe_code, reason = "std does not tell the user's number")]
+fn is_own(path: &Path) -> Option<bool> {
+    use std::os::unix::fs::MetadataExt;
+    let owner = fs::symlink_metadata(path).ok()?.uid();
+    // SAFETY: the call has no arguments and cannot fail.
+    Some(owner == unsafe { libc::geteuid() })
+}
+
+#[cfg(not(unix))]
+fn is_own(_path: &Path) -> Option<bool> {
     None
 }
 
@@ -295,12 +338,22 @@ fn is_network_mount(_path: &Path) -> bool {
     false
 }
 
-/// FNV-1a over what names the machine, its boot and the process namespace: stable between builds.
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+
+/// From what names the machine, its boot and the process namespace.
 fn read_process_realm() -> u64 {
-    let boot = fs::read("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let boot = fs::read(BOOT_ID).unwrap_or_default();
     let namespace = fs::read_link("/proc/self/ns/pid").unwrap_or_default();
     let host = host_name();
-    let bytes = boot.iter().chain(namespace.as_os_str().as_encoded_bytes()).chain(&host);
+    fnv(boot.iter().chain(namespace.as_os_str().as_encoded_bytes()).chain(&host))
+}
+
+fn read_boot() -> u64 {
+    fs::read(BOOT_ID).map_or(0, |boot| fnv(boot.iter()).max(1))
+}
+
+/// FNV-1a: the same in every build.
+fn fnv<'b>(bytes: impl Iterator<Item = &'b u8>) -> u64 {
     bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 

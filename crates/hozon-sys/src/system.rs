@@ -65,6 +65,13 @@ pub trait System: Send + Sync + Debug {
     /// Returns how many bytes the disk that `path` is on can hold; `None` where that cannot be told.
     fn disk_bytes(&self, path: &Path) -> Option<u64>;
 
+    /// Returns how many more bytes this user may write to the disk that `path` is on; `None` where that cannot
+    /// be told.
+    fn free_bytes(&self, path: &Path) -> Option<u64>;
+
+    /// Tells whether what is at `path` belongs to this user; `None` where that cannot be told.
+    fn is_own(&self, path: &Path) -> Option<bool>;
+
     /// Tells whether paths of this system mean the same to other libraries of the process.
     fn is_native(&self) -> bool;
 
@@ -89,6 +96,10 @@ pub trait System: Send + Sync + Debug {
 
     /// Tells whether a process of this realm lives. In doubt it does.
     fn process_lives(&self, id: u32) -> bool;
+
+    /// Returns a number for the time since this machine came up, not 0: bytes that were written to a file in
+    /// another one are on the disk, or lost. 0: it cannot be told.
+    fn boot(&self) -> u64;
 }
 
 /// A file that is being written and has no reader yet.

@@ -102,3 +102,43 @@ pub(crate) fn files_under(folder: &Path) -> Vec<PathBuf> {
     files.sort();
     files
 }
+
+/// How many seconds a soak is to go on for; `None`: this is no soak.
+pub(crate) fn soak_seconds() -> Option<u64> {
+    std::env::var("SECONDS_OF_SOAK").ok()?.parse().ok()
+}
+
+/// All results that a store of these tests can hold beside entries: names, lists of traces, acceptances.
+pub(crate) fn put_everything(store: &Store) {
+    store.put(entry(1, Some(&large(1)))).unwrap();
+    store.put(every_codec(2)).unwrap();
+    store.set_root("root", &key(1)).unwrap();
+    store.put_trace_sets(&key(1), "work", b"sets".to_vec(), hozon_sys::Durability::Batched).unwrap();
+    let acceptance = hozon_format::Acceptance { name: "work".into(), ..Default::default() };
+    store.set_acceptance(&acceptance).unwrap();
+}
+
+/// An entry with an output of each codec.
+pub(crate) fn every_codec(number: u64) -> NewEntry<'static> {
+    let codecs = [
+        Codec::Pickle5,
+        Codec::Exception,
+        Codec::DeletedName,
+        Codec::Effect,
+        Codec::CellRecord,
+        Codec::Displays,
+    ];
+    let output = |codec| NewOutput {
+        name: format!("{codec:?}"),
+        codec,
+        payload: Cow::Owned(number.to_le_bytes().to_vec()),
+        buffers: vec![NewBuffer { bytes: b"buffer", read_only: false }],
+    };
+    NewEntry { outputs: codecs.map(output).into(), ..entry(number, None) }
+}
+
+/// A folder in memory, where there is one: whoever is killed leaves the same there as on a disk.
+pub(crate) fn quick_folder() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { tempfile::tempdir_in(memory).unwrap() } else { tempfile::tempdir().unwrap() }
+}

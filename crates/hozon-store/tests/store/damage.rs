@@ -165,7 +165,7 @@ fn a_blob_with_a_fitting_note_is_mapped_without_being_read() {
     let stat = hozon_sys::Os.stat(path).unwrap();
     let (modified_ns, changed_ns) = (stat.modified_ns, stat.changed_ns);
     let stamp = FileStamp { inode: stat.inode, size: stat.size, modified_ns, changed_ns };
-    let note = BlobCheck { digest: Digest::of(bytes), stamp };
+    let note = BlobCheck { digest: Digest::of(bytes), stamp, boot: 0 };
     fs::write(sample.file("check").0, note.seal(&SealKey::from_bytes(SEAL))).unwrap();
     assert_eq!(value(&open(sample.folder.path()), 1).unwrap()[1], wrong);
     // Sealed by anyone else, it says nothing.

@@ -3,10 +3,18 @@
 
 mod basics;
 mod common;
+mod crowd;
 mod damage;
 mod eviction;
 mod eviction_model;
+mod failures;
 mod faults;
+mod flips;
 mod growth;
+mod images;
+mod kill_points;
+mod links;
+mod power;
 mod processes;
+mod profiles;
 mod trust;
