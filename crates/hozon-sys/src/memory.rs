@@ -108,8 +108,8 @@ impl System for Memory {
 
     fn open(&self, path: &Path) -> io::Result<(Box<dyn io::Read + Send>, Stat)> {
         let state = self.state();
-        let (bytes, stat) = state.file(path)?;
-        Ok((Box::new(io::Cursor::new(bytes.clone())), stat))
+        let file = state.disk.file(path)?;
+        Ok((Box::new(io::Cursor::new(file.bytes.to_vec())), file.stat))
     }
 
     fn stat(&self, path: &Path) -> io::Result<Stat> {
@@ -174,13 +174,14 @@ impl System for Memory {
 
     fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
         let mut state = self.state();
-        state.file(from)?;
+        state.disk.file(from)?;
         state.check_parent(to)?;
-        if state.nodes.contains_key(to) {
+        if state.disk.node(to).is_some() {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
-        let node = state.nodes[from].clone();
-        state.nodes.insert(to.to_owned(), node);
+        if let Some(node) = state.disk.node(from) {
+            state.disk.set(to, node);
+        }
         Ok(())
     }
 
