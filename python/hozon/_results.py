@@ -73,7 +73,8 @@ def forget(store: Store, key: bytes, why: str) -> None:
 def note_miss(store: Store, keyed: Keyed, turn: Turn, name: str) -> None:
     """Counts a miss, and warns of what a person should know: damage, and code that cannot be followed."""
     store.record_miss(keyed.key, name, turn.why)
-    tell_of_tiers(store)
+    if store.has_tiers:
+        tell_of_tiers()
     if turn.fault:
         warn_once("damage", name, f"{name} is computed anew: {turn.why}")
     unseen = keyed.unseen()

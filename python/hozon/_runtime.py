@@ -52,7 +52,7 @@ def _open(folder: str) -> Store | None:
         return None
     for notice in store.notices():
         warn_once("notice", folder, notice)
-    tell_of_tiers(store)
+    tell_of_tiers()
     process = sys.modules.get("multiprocessing.process")
     if process is not None and process.parent_process() is not None:
         _flush_at_end_of_worker()
@@ -83,11 +83,10 @@ def _tiers_of(folder: str) -> dict[str, Any] | None:
     return tiers
 
 
-def tell_of_tiers(store: Store) -> None:
-    """Warns of what has gone wrong with the tiers of a store."""
-    if store.has_tiers:
-        for said in tier_warnings():
-            warn_once("tier", said, said)
+def tell_of_tiers() -> None:
+    """Warns of what has gone wrong with tiers."""
+    for said in tier_warnings():
+        warn_once("tier", said, said)
 
 
 def open_store(folder: str) -> Store:

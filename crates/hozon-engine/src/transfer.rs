@@ -126,10 +126,10 @@ pub fn sign_entry(entry: &Entry, key: &SigningKey) -> Result<Vec<u8>, Refusal> {
 /// Stores a checked entry with its blobs, unless one is there that its computation would be given. (One that a
 /// signer has put under a key of someone else's computations does not keep the right one out.)
 fn bring(to: &Store, entry: &Entry, blobs: &mut dyn BlobSource) -> Result<Transfer, StoreError> {
-    if let Lookup::Hit(there) = to.get_for(&entry.key, &entry.facts.name) {
-        if to.has_blobs_of(&there) {
-            return Ok(if to.compare(&there, entry) { Transfer::Disagrees } else { Transfer::Present });
-        }
+    if let Lookup::Hit(there) = to.get_for(&entry.key, &entry.facts.name)
+        && to.has_blobs_of(&there)
+    {
+        return Ok(if to.compare(&there, entry) { Transfer::Disagrees } else { Transfer::Present });
     }
     let Some((known, sets)) = found_by(entry) else { return Ok(Transfer::Refused(Refusal::Recipe)) };
     let new_bytes = match to.take_blobs(entry, blobs)? {

@@ -189,7 +189,7 @@ impl Keyring {
     /// Which file cannot be used, and why: nothing is changed then.
     pub fn choose_ssh_key(&self, key: Option<&Path>) -> Result<PublicKey, KeyringError> {
         let choice = self.0.folder.join(SSH_CHOICE);
-        let _lock = lock_beside(&*self.0.system, &choice).map_err(at(&choice))?;
+        let lock = lock_beside(&*self.0.system, &choice).map_err(at(&choice))?;
         match key {
             Some(key) => {
                 ssh::signing_key(&*self.0.system, key).map_err(at(key))?;
@@ -203,6 +203,8 @@ impl Keyring {
                 _ => {}
             },
         }
+        // The own key may have to be made, under the same lock.
+        drop(lock);
         self.signing_key().map(|key| key.public())
     }
 

@@ -298,8 +298,10 @@ fn an_ssh_key_signs_instead_if_the_user_says_so() {
     let (_held, path) = folder_with(SSH_KEY, 0o600);
     let home = tempfile::tempdir().unwrap();
     let ring = Keyring::new(Arc::new(Os), home.path());
-    let own = ring.signing_key().unwrap().public();
     let chosen = ring.choose_ssh_key(Some(&path)).unwrap();
+    let own = ring.choose_ssh_key(None).unwrap();
+    assert_ne!(own, chosen);
+    assert_eq!(ring.choose_ssh_key(Some(&path)).unwrap(), chosen);
     assert_eq!(PublicKey::parse(SSH_PUBLIC).unwrap().0, chosen);
     assert_eq!(ring.signing_key().unwrap().public(), chosen);
     assert_eq!(ring.own_key().unwrap(), Some(chosen));
