@@ -213,6 +213,7 @@ test-tiers: setup
 		--requirement tests/tiers/requirements.txt
 	@$(AS_BUILT); .tiers/bin/python tests/tiers/run.py \
 		cargo test --locked --profile $(PROFILE) --package hozon-tier --test bucket -- --include-ignored
+	HOZON_TEST_MOTO=$(CURDIR)/.tiers/bin/python $(BIN)/python -m pytest tests/tiers/test_bucket.py
 
 CLIENTS := 64
 SECONDS := 10

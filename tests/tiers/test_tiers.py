@@ -6,14 +6,12 @@ import os
 import re
 import signal
 import subprocess
-import sys
-import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-HOZON = [sys.executable, "-m", "hozon"]
+from .machines import HOZON, Machine
 
 PROGRAM = """
     import sys, time, warnings
@@ -31,47 +29,9 @@ PROGRAM = """
 """
 
 
-class Machine:
-    """A user on a machine: a project, a folder of keys."""
-
-    def __init__(self, root: Path, name: str) -> None:
-        self.project, self.home = root / name / "project", root / name / "home"
-        self.project.mkdir(parents=True)
-        (self.project / "pyproject.toml").write_text("")
-        (self.project / "program.py").write_text(textwrap.dedent(PROGRAM))
-        self.variables: dict[str, str] = {}
-
-    def environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("HOZON_", "AWS_"))}
-        return {**kept, "HOZON_HOME": str(self.home), **self.variables}
-
-    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            command, cwd=self.project, env=self.environment(), capture_output=True, text=True, timeout=100
-        )
-
-    def program(self) -> tuple[bool, str]:
-        """Whether it computed, and what it said."""
-        ran = self.run(sys.executable, "program.py")
-        assert ran.returncode == 0, ran.stderr
-        return "computed" in ran.stderr, ran.stderr
-
-    def command(self, *words: str) -> str:
-        ran = self.run(*HOZON, *words)
-        assert ran.returncode == 0, ran.stderr
-        return ran.stdout
-
-    def trusts(self, other: Machine) -> None:
-        self.command("trust", "add", *other.command("keys", "--public").split(), "--name", "other")
-
-    def notes(self) -> list[str]:
-        folder = self.project / ".hozon" / "v1" / "outgoing"
-        return sorted(os.listdir(folder)) if folder.exists() else []
-
-
 @pytest.fixture
 def machines(tmp_path: Path) -> tuple[Machine, Machine]:
-    ada, bob = Machine(tmp_path, "ada"), Machine(tmp_path, "bob")
+    ada, bob = (Machine(tmp_path, name, PROGRAM) for name in ("ada", "bob"))
     bob.trusts(ada)
     return ada, bob
 
@@ -273,7 +233,7 @@ def test_a_result_that_is_too_old_is_not_fetched_again(
 ) -> None:
     ada, _ = machines
     ada.variables["HOZON_TIERS"] = folder
-    (ada.project / "program.py").write_text(textwrap.dedent(EXPIRING))
+    ada.write(EXPIRING)
     ada.program()
 
 
@@ -302,7 +262,7 @@ def test_children_of_a_fork_speak_to_tiers_by_threads_of_their_own(
 ) -> None:
     ada, _ = machines
     ada.variables = {"HOZON_TIERS": server.address, "HOZON_TIER_TOKEN": server.token("write")}
-    (ada.project / "program.py").write_text(textwrap.dedent(FORKING))
+    ada.write(FORKING)
     ada.program()
 
 
@@ -324,5 +284,5 @@ THREADS = """
 @pytest.mark.skipif(not os.path.exists("/proc/self/task"), reason="threads are listed in /proc alone")
 def test_without_a_tier_there_is_no_thread(machines: tuple[Machine, Machine]) -> None:
     ada, _ = machines
-    (ada.project / "program.py").write_text(textwrap.dedent(THREADS))
+    ada.write(THREADS)
     ada.program()
