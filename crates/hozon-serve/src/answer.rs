@@ -94,14 +94,15 @@ impl Answers {
         let Some(stat) = blocking(move || shelf.tier.stat(&name)).await? else {
             return Err(self.miss(&name));
         };
-        // Held until the bytes are on their way; the connection then has them.
-        let _memory = self.memory_for(stat.size).await?;
+        let memory = self.memory_for(stat.size).await?;
         let shelf = self.shelf.clone();
         let found = blocking(move || shelf.tier.get(&name, SMALL_BYTES)).await?;
         let Some(object) = found else { return Err(self.miss(&name)) };
         self.hit(&name);
-        self.metrics.sent_bytes.add(object.bytes.len() as u64);
-        let mut response = Response::new(body::whole(object.bytes));
+        let length = object.bytes.len() as u64;
+        self.metrics.sent_bytes.add(length);
+        let mut response = Response::new(body::held(object.bytes, memory));
+        response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
         let tag = object.version.tag().and_then(|tag| HeaderValue::from_str(&format!("\"{tag}\"")).ok());
         response.headers_mut().extend(tag.map(|tag| (ETAG, tag)));
         Ok(response)

@@ -9,6 +9,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::StatusCode;
 use hyper::body::{Body, Frame, Incoming};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
@@ -25,6 +26,15 @@ const NEXT_PIECE: Duration = Duration::from_secs(30);
 /// A short body.
 pub(crate) fn whole(bytes: impl Into<Bytes>) -> Sent {
     Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
+}
+
+/// Sends bytes in pieces, and keeps the room that they take in memory until the last one has gone.
+pub(crate) fn held(bytes: Vec<u8>, room: OwnedSemaphorePermit) -> Sent {
+    let pieces = futures_util::stream::unfold((Bytes::from(bytes), room), |(mut bytes, room)| async move {
+        let piece = bytes.split_to(bytes.len().min(PIECE_BYTES));
+        (!piece.is_empty()).then_some((Ok(Frame::data(piece)), (bytes, room)))
+    });
+    BodyExt::boxed_unsync(StreamBody::new(pieces))
 }
 
 /// Sends a file of a length in pieces. One that ends early breaks the connection off.
