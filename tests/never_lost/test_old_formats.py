@@ -1,6 +1,6 @@
 """What earlier releases stored is read, and nothing of a format that is not known is removed or changed.
 
-`python tests/never_lost/test_old_formats.py NAME` makes a golden store by the present release.
+`PYTHONPATH=tests python tests/never_lost/test_old_formats.py NAME` makes a golden store by the present release.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import pytest
 from never_stale.harness import Project
 
 GOLDEN = Path(__file__).parent / "golden"
-STORES = sorted(path.name for path in GOLDEN.iterdir())
+STORES = sorted(path.name for path in GOLDEN.glob("*"))
 
 MAKE = """
     import hozon

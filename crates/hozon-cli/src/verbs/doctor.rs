@@ -178,7 +178,7 @@ fn disk(ground: &Ground) -> Finding {
     let hint = "`hozon gc --max-size SIZE` makes room";
     match free {
         ..LITTLE_ROOM => Finding::wrong(SUBJECT, told, hint),
-        ..SOME_ROOM => Finding::note(SUBJECT, told).hint(hint),
+        LITTLE_ROOM..SOME_ROOM => Finding::note(SUBJECT, told).hint(hint),
         _ => Finding::ok(SUBJECT, told),
     }
 }
