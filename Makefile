@@ -216,11 +216,11 @@ test-tiers: setup
 	HOZON_TEST_MOTO=$(CURDIR)/.tiers/bin/python $(BIN)/python -m pytest tests/tiers/test_bucket.py
 
 CLIENTS := 64
-SECONDS := 10
+LOAD_SECONDS := 10
 bench-serve: $(VENV)/installed
 	$(PIP) blake3
 	$(MATURIN) develop --quiet --locked --release
-	$(BIN)/python benches/serve/run.py --clients $(CLIENTS) --seconds $(SECONDS)
+	$(BIN)/python benches/serve/run.py --clients $(CLIENTS) --seconds $(LOAD_SECONDS)
 
 test-forks: setup
 	cd "$$(mktemp -d)" && touch pyproject.toml && \

@@ -125,9 +125,9 @@ fn doctor(common: &Common, context: &mut Context<'_>) -> Result<Report, Failure>
         Place::Nothing => ground.without_store = Some(format!("there is no store at {shown} yet")),
         Place::Other => ground.cannot_use(no_store(&shown)),
         Place::Unreadable(error) => ground.cannot_use(unreadable_store(&shown, &error)),
-        Place::Store => match take_seal_key(context) {
+        Place::Store => match take_keys(context) {
             Err(failure) => ground.without_key = Some(failure.message),
-            Ok(seal) => store = Some(open(&ground.folder, seal, context)?),
+            Ok(keys) => store = Some(open(&ground.folder, keys, context)?),
         },
     }
     verbs::doctor(&ground, store.as_ref(), view_of(common, context))
