@@ -1,5 +1,7 @@
 //! Every route, with every way to ask for it that must be refused: bar 10 of the threat model.
 
+#![expect(clippy::disallowed_methods, reason = "the test looks at the folder itself")]
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
