@@ -148,7 +148,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Project:
 @pytest.fixture
 def it(filled: Project, tmp_path: Path) -> Project:
     """A copy of the project with its store and home."""
-    copy = Project(tmp_path, {})
+    copy = Project(tmp_path, {"main.py": PROGRAM})
     for of in ("folder", "home"):
         shutil.rmtree(getattr(copy, of), ignore_errors=True)
         shutil.copytree(getattr(filled, of), getattr(copy, of), symlinks=True)
@@ -231,11 +231,11 @@ def small_disk(folder: Path, size: str) -> Iterator[None]:
 
 
 FILLS = """
-    import hozon, os, warnings
+    import hozon, warnings
     warnings.simplefilter("always")
     @hozon.persistent_cache
     def f(x):
-        return os.urandom(0) + bytes([x]) * 60_000
+        return bytes([x]) * 60_000
     wrong = sum(f(x) != bytes([x]) * 60_000 for x in range(60))
     print(wrong)
     """

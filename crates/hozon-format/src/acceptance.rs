@@ -113,7 +113,9 @@ mod tests {
         let open = |flag: u8, signs: u64| {
             let mut body = Writer::new();
             body.text("work").u64(0).u8(flag).u64(signs);
-            (0..signs).for_each(|_| drop(body.raw(&[7; 32])));
+            for _ in 0..signs {
+                body.raw(&[7; 32]);
+            }
             let sealed = seal_record(RecordKind::Acceptance, &body.finish(), &key);
             Acceptance::open(&sealed, &Acceptance::file_name("work"), &key)
         };

@@ -98,7 +98,7 @@ fn write(value: &Value, to: &mut ValueWriter) {
         Value::Node(tag, items) => {
             to.begin(*tag);
             items.iter().for_each(|item| write(item, to));
-            drop(to.end());
+            to.end();
         }
     }
 }

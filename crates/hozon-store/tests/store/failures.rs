@@ -38,6 +38,9 @@ fn prepared() -> Memory {
     put_everything(&store);
     store.set_root("kept from gc", &key(2)).unwrap();
     store.put(entry(5, Some(&large(5)))).unwrap();
+    // A blob that nothing needs: what a repair removes.
+    store.put(entry(6, Some(&large(6)))).unwrap();
+    store.forget(&key(6)).unwrap();
     memory.sleep(std::time::Duration::from_secs(7200));
     memory
 }
