@@ -163,7 +163,7 @@ mod tests {
         for number in 0..8 {
             bundle.add(vec![number], |_| true);
         }
-        let kept = |entry: &[u8]| entry[0] % 2 == 0;
+        let kept = |entry: &[u8]| entry[0].is_multiple_of(2);
         for number in 20..24 {
             bundle.add(vec![number], kept);
         }
