@@ -143,7 +143,7 @@ def notebook_rows(scratch: Path, rounds: int) -> Iterator[Row]:
         workload = Workload(
             title, _no_measure, floor_title="Python, nothing cached", at_most_seconds=case.target
         )
-        row = Row("notebook", workload)
+        row = Row(f"notebook {case.name}", workload)
         notebooks.once(case, environment)
         for _ in range(rounds):
             row.add("hozon", {"seconds": notebooks.once(case, environment).wall, "megabytes": 0.0})
