@@ -10,8 +10,9 @@ column) is not: each comes back with memory of its own.
 
 from __future__ import annotations
 
+# `pickle` itself, with `re` and `enum`, would be a third of what the import of hozon takes.
+import _pickle as pickle
 import io
-import pickle
 import sys
 import types
 
