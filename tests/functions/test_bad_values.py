@@ -119,11 +119,14 @@ def test_a_value_100_000_deep(project: Project, kind: str, where: str) -> None:
     "made", ["list(range(5_000_000))", "[[]] * 5_000_000", "dict.fromkeys(range(2_500_000))"]
 )
 def test_a_value_of_millions_of_nodes(project: Project, made: str) -> None:
+    # What is quicker to make than to read back would not be stored.
     text = f"""
+        import time
         import hozon
         @hozon.persistent_cache
         def f(x):
             print("RAN")
+            time.sleep(1)
             return len(x), x
         print(f({made})[0])
         """

@@ -105,8 +105,8 @@ class User:
 
     def command(self, store: Path, *words: str) -> int:
         arguments = ["hozon", *words, "--store", str(store)]
-        unbounded: Any = lambda folder: None  # noqa: E731
-        return run_command(arguments, str(store), self.seal_key, unbounded, None, None, False, "user", None)
+        none: Any = lambda folder: None  # noqa: E731
+        return run_command(arguments, str(store), self.seal_key, none, none, None, None, False, "user", None)
 
     def key(self, store: Path, capfd: pytest.CaptureFixture[str]) -> str:
         capfd.readouterr()
