@@ -2,6 +2,11 @@
 //! accepted is written again as it was read.
 //!
 //! `make fuzz` goes on for as long as it is told.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    reason = "how long it goes on is said by the environment of the tests, and what was counted is printed"
+)]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -179,7 +184,10 @@ fn acceptance() -> Acceptance {
     Acceptance { name: "work".into(), definitions: vec![definition], reached: Some(vec![digest()]) }
 }
 
-const FORMATS: [(&str, fn() -> Vec<u8>, Format); 10] = [
+/// A name, a sample, and what reads it.
+type Sampled = (&'static str, fn() -> Vec<u8>, Format);
+
+const FORMATS: [Sampled; 10] = [
     (
         "envelope",
         || seal(&entry(), &sealing()),
