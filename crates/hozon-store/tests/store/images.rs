@@ -58,7 +58,7 @@ struct Mounted(PathBuf);
 impl Mounted {
     fn new(image: &Path, at: PathBuf) -> Self {
         std::fs::create_dir_all(&at).unwrap();
-        must("mount", &["-o", "loop,commit=1", image.to_str().unwrap(), at.to_str().unwrap()]);
+        must("mount", &["-o", "loop,commit=5", image.to_str().unwrap(), at.to_str().unwrap()]);
         Self(at)
     }
 }
@@ -102,6 +102,21 @@ fn signal(child: &Child, signal: i32) {
 /// Copies an image with its holes.
 fn copy(image: &Path, to: &Path) {
     must("cp", &["--sparse=always", image.to_str().unwrap(), to.to_str().unwrap()]);
+}
+
+/// Copies an image until two copies are the same. A copy takes time, and while the system writes to the image by
+/// itself, it would be of a state that never was.
+fn copy_as_of_one_moment(image: &Path, to: &Path) {
+    let again = to.with_extension("again");
+    for _ in 0..50 {
+        copy(image, to);
+        copy(image, &again);
+        let same = Command::new("cmp").arg("-s").arg(to).arg(&again).status().unwrap();
+        if same.success() {
+            return;
+        }
+    }
+    panic!("the image does not come to rest");
 }
 
 /// Checks an image of which so many puts had returned. Returns how many results are there.
@@ -149,9 +164,8 @@ fn cuts_of_a_real_file_system_lose_nothing_that_was_synced() {
             std::thread::sleep(Duration::from_millis(rng.u64(20..MOST_PAUSE_MS)));
             // What had returned by now has to be there; what returns while the image is copied may be.
             let sure = *returned.lock().unwrap();
-            // A copy takes time: of a file system that is written to meanwhile it would be a state that never was.
             signal(&child, libc::SIGSTOP);
-            copy(&image, &cut);
+            copy_as_of_one_moment(&image, &cut);
             signal(&child, libc::SIGCONT);
             there += check(&cut, path("after"), sure);
             all += sure;
