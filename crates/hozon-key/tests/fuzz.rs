@@ -2,6 +2,8 @@
 //! accepted is written again as it was read.
 //!
 //! `make fuzz` goes on for as long as it is told.
+#![expect(clippy::disallowed_macros, reason = "it tells what it has counted")]
+#![expect(clippy::disallowed_methods, reason = "it is told how long to go on")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -179,7 +181,10 @@ fn acceptance() -> Acceptance {
     Acceptance { name: "work".into(), definitions: vec![definition], reached: Some(vec![digest()]) }
 }
 
-const FORMATS: [(&str, fn() -> Vec<u8>, Format); 10] = [
+/// Makes bytes of a format that are accepted.
+type Sample = fn() -> Vec<u8>;
+
+const FORMATS: [(&str, Sample, Format); 10] = [
     (
         "envelope",
         || seal(&entry(), &sealing()),
