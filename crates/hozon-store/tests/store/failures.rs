@@ -13,6 +13,7 @@ const ERRORS: [i32; 4] = [libc::ENOSPC, libc::EIO, libc::EDQUOT, libc::ESTALE];
 const MORE_THAN_ALL: u64 = 200;
 
 type Act = fn(&Store) -> Result<(), StoreError>;
+type Look = fn(&Store);
 
 /// What writes, and changes nothing of the entries 1 and 2.
 const ACTS: [(&str, Act); 10] = [
@@ -119,13 +120,10 @@ fn each_call_of_everything_that_writes_fails_in_each_way_and_nothing_is_lost() {
     assert!(met > 1000, "{met}");
 }
 
-/// A name, and something that reads.
-type Read = (&'static str, fn(&Store));
-
 #[test]
 fn each_read_of_everything_that_reads_fails_and_is_a_miss_at_most() {
     let memory = prepared();
-    let reads: [Read; 5] = [
+    let reads: [(&str, Look); 5] = [
         ("get", |store| {
             let found = value(store, 1);
             assert!(found.is_none_or(|found| found == expected(1, Some(&large(1)))));
