@@ -52,6 +52,10 @@ def main() -> int:
 
 def _tiers_of(folder: str) -> dict[str, Any] | None:
     """What stands behind a store; what the user should know of that is told."""
+    from hozon._config import may_have_tiers
+
+    if not may_have_tiers(folder):
+        return None
     from hozon._tiers import configured
 
     tiers, notes = configured(folder)

@@ -281,9 +281,10 @@ def test_a_folder_that_cannot_be_made_is_one_warning(tmp_path: Path) -> None:
 
 
 FULL = """
-    import hozon, sys, warnings
+    import hozon, sys, time, warnings
     @hozon.persistent_cache(save_path=sys.argv[1])
     def f(x, size):
+        time.sleep(0.05)  # what is quicker to make than to read back would not be stored
         return x, bytes([x]) * size
     def right(x, size):
         return f(x, size) == (x, bytes([x]) * size)
