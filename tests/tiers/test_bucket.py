@@ -71,7 +71,7 @@ class Bucket:
 
     def kill(self) -> None:
         self.process.kill()
-        self.process.wait(60)
+        self.process.communicate(timeout=60)
 
     def variables(self) -> dict[str, str]:
         return {
