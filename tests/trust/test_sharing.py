@@ -201,6 +201,7 @@ def test_a_file_that_is_no_export_or_damaged_changes_nothing(people: tuple[Perso
         assert "nothing is taken" in bob.hozon("import", str(file), code=1).stderr
     assert "cannot be read" in bob.hozon("import", "absent", code=1).stderr
     assert bob.computes() == ALL
+    assert "wrote 1 result" in ana.hozon("export", "team.slow", "-o", "beside.hozon").stdout
     assert "no entry has the name" in ana.hozon("export", "absent", "-o", "x", code=1).stderr
     assert "cannot be written" in ana.hozon("export", "team.slow", "-o", "no/folder/x", code=3).stderr
 

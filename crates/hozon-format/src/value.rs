@@ -126,7 +126,7 @@ impl ValueWriter {
 
     /// Writes an int that fits in 64 bits.
     pub fn int(&mut self, value: i64) {
-        self.tagged(Tag::Int, value.to_le_bytes());
+        self.tagged(Tag::Int, &value.to_le_bytes());
         self.flush_if_large();
     }
 
@@ -145,13 +145,13 @@ impl ValueWriter {
 
     /// Writes a float by its bits.
     pub fn float(&mut self, value: f64) {
-        self.tagged(Tag::Float, value.to_bits().to_le_bytes());
+        self.tagged(Tag::Float, &value.to_bits().to_le_bytes());
         self.flush_if_large();
     }
 
     /// Writes a complex by its bits.
     pub fn complex(&mut self, real: f64, imaginary: f64) {
-        self.tagged(Tag::Complex, real.to_bits().to_le_bytes());
+        self.tagged(Tag::Complex, &real.to_bits().to_le_bytes());
         self.bytes.extend_from_slice(&imaginary.to_bits().to_le_bytes());
         self.flush_if_large();
     }
@@ -180,13 +180,13 @@ impl ValueWriter {
 
     /// Writes the place of a node or of code by its digest: [`Tag::Node`] or [`Tag::Code`].
     pub fn reference(&mut self, tag: Tag, digest: &Digest) {
-        self.tagged(tag, *digest.as_bytes());
+        self.tagged(tag, digest.as_bytes());
         self.flush_if_large();
     }
 
     /// Writes that here stands the ancestor `levels` nodes up (1 is the node that is open now).
     pub fn cycle(&mut self, levels: u64) {
-        self.tagged(Tag::Cycle, levels.to_le_bytes());
+        self.tagged(Tag::Cycle, &levels.to_le_bytes());
     }
 
     /// Writes a thing of non-local code by its name.
@@ -252,12 +252,9 @@ impl ValueWriter {
         digest
     }
 
-    #[inline]
-    fn tagged<const LENGTH: usize>(&mut self, tag: Tag, payload: [u8; LENGTH]) {
-        // The room for both is asked for once: numbers come in millions.
-        self.bytes.reserve(1 + LENGTH);
+    fn tagged(&mut self, tag: Tag, payload: &[u8]) {
         self.bytes.push(tag as u8);
-        self.bytes.extend_from_slice(&payload);
+        self.bytes.extend_from_slice(payload);
     }
 
     /// One byte for lengths under 255, else 255 and a u64: one spelling for each length.

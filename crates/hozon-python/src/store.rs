@@ -45,8 +45,8 @@ impl Store {
     /// Opens the store in `folder`. `seal_key` is the file of the user's key; None: a key of this
     /// process alone, whose entries no other process reads. `bound` says how large it may get: a size, a part
     /// of the disk, "none"; None: the default. What was stored less than `grace` seconds ago is not evicted.
-    #[new]
     /// `tiers` are what stands behind it.
+    #[new]
     #[pyo3(signature = (folder, seal_key, bound=None, grace=None, tiers=None))]
     fn new(
         py: Python<'_>,

@@ -122,7 +122,7 @@ fn write_temporary(
 }
 
 fn rename_into_place(system: &dyn System, temporary: &Path, publication: &Publication<'_>) -> io::Result<()> {
-    let folder = publication.path.parent().unwrap_or(publication.path);
+    let folder = folder_of(publication.path);
     match system.rename(temporary, publication.path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             system.create_folder(folder)?;
@@ -133,7 +133,16 @@ fn rename_into_place(system: &dyn System, temporary: &Path, publication: &Public
     if publication.durability == Durability::Synced {
         system.sync_folder(folder)?;
         // The folder itself may be new.
-        system.sync_folder(folder.parent().unwrap_or(folder))?;
+        system.sync_folder(folder_of(folder))?;
     }
     Ok(())
+}
+
+/// The folder that something lies in: of a bare name, the working directory.
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if folder.as_os_str().is_empty() => Path::new("."),
+        Some(folder) => folder,
+        None => path,
+    }
 }
